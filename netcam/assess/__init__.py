@@ -1,0 +1,1 @@
+"""Pure: identities to policy and firmware verdicts."""

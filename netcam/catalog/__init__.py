@@ -1,0 +1,1 @@
+"""Content (fingerprints/) read as text, then typed. Pure but for reading files."""

@@ -1,0 +1,1 @@
+"""Pure: flow windows to findings, one file per detector."""

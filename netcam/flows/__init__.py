@@ -1,0 +1,1 @@
+"""Packets and log lines to flow columns."""

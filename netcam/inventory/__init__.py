@@ -1,0 +1,1 @@
+"""The inventory port and its stores."""

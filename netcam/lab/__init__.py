@@ -1,0 +1,1 @@
+"""Virtual estate: namespaces, cameras, traffic, scenarios."""

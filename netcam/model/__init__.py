@@ -1,0 +1,27 @@
+"""The records that travel along the spine. Standard library only; immutable; a new field has a default."""
+
+from netcam.model.finding import Citation, Finding, Link, Verdict, severity_rank, verdict_rank
+from netcam.model.identity import CAMERA_KINDS, KINDS, SLOTS, Claim, Identity
+from netcam.model.observation import Fact, Observation
+from netcam.model.scan import Coverage, CoverageState, ScanRecord
+from netcam.model.site import Site
+
+__all__ = [
+    "CAMERA_KINDS",
+    "KINDS",
+    "SLOTS",
+    "Citation",
+    "Claim",
+    "Coverage",
+    "CoverageState",
+    "Fact",
+    "Finding",
+    "Identity",
+    "Link",
+    "Observation",
+    "ScanRecord",
+    "Site",
+    "Verdict",
+    "severity_rank",
+    "verdict_rank",
+]

@@ -1,0 +1,1 @@
+"""Formats and transports for what leaves netcam."""
