@@ -39,7 +39,7 @@ class _Line(msgspec.Struct, frozen=True):
     device: str = ""
     endpoint: str = ""
     mac: str = ""
-    at: datetime | str | None = None
+    at: str | None = None
     site: str = ""
     sensor: str = ""
     via: str = ""
@@ -76,11 +76,9 @@ def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
         if any(len(word) > MAX_WORD for word in (read.device, read.endpoint, read.site, read.sensor, read.via, read.scan, read.raw)):
             yield Problem(number, f"a key is longer than {MAX_WORD} characters")
             continue
-        at = read.at if isinstance(read.at, datetime) else None
+        at = _instant(read.at) if read.at else None
         if read.at is not None and at is None:
             yield Problem(number, f"at {shown(read.at)} is not an RFC 3339 time", dropped=False)
-        if at is not None and at.tzinfo is None:
-            at = at.replace(tzinfo=UTC)
         mac = normal_mac(read.mac)
         if read.mac and not mac:
             yield Problem(number, f"mac {shown(read.mac)} is not a MAC address", dropped=False)
@@ -92,6 +90,15 @@ def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
             field=read.field, value=value, at=at, site=read.site, sensor=read.sensor, endpoint=read.endpoint,
             mac=mac, via=read.via, device=read.device, scan=read.scan, raw=read.raw,
         )  # fmt: skip
+
+
+def _instant(text: str) -> datetime | None:
+    """An RFC 3339 time as UTC (no zone: taken as UTC), or None where it is none."""
+    try:
+        at = datetime.fromisoformat(text)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _time(at: datetime | None) -> str | None:
