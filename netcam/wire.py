@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from netcam.errors import shown
-from netcam.model import Claim, Finding, Identity, Observation
+from netcam.model import Claim, Finding, Identity, Observation, ScanRecord
 
 MAX_LINE = 4 * 1024 * 1024
 """Bytes of one JSON line: the largest real one holds a 64 kB page; a line without end must not fill memory."""
@@ -148,6 +148,12 @@ def finding_record(finding: Finding) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(finding)
     good_for = finding.good_for
     return {"key": finding.key} | plain | {"good_for": good_for.isoformat() if isinstance(good_for, date) else None}
+
+
+def scan_record(scan: ScanRecord) -> dict[str, Any]:
+    """The JSON object of one run."""
+    plain: dict[str, Any] = msgspec.to_builtins(scan)
+    return plain | {"started": _time(scan.started), "finished": _time(scan.finished)}
 
 
 def dumps(record: object) -> str:

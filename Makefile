@@ -1,0 +1,65 @@
+# Every target does its own set-up. VENV=elsewhere puts the virtual environment elsewhere.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN = $(VENV)/bin
+ARGS ?=
+
+.PHONY: help demo scan test check bench fuzz licences lock wheel clean system system-test
+
+help:
+	@echo "make demo      sweep a virtual estate and show the result (about a minute after installation)"
+	@echo "make scan      sweep the attached private networks; ARGS='10.0.0.0/24 --site hq' for more"
+	@echo "make test      check, then all tests (installs the servers that the tests talk to)"
+	@echo "make check     ruff, mypy, import contract, content and policy checks"
+	@echo "make bench     measurements against peers      make fuzz   long random input"
+	@echo "make licences  every dependency with its licence"
+
+system:
+	@.ci/system-packages ip=iproute2 unshare=util-linux
+
+system-test: system
+	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found"; echo "  help: apt-get install python3 python3-venv"; exit 2; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || .ci/system-packages --missing python3-venv
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: system $(VENV)/.ready
+	@$(BIN)/netcam demo --fail-on advisory $(ARGS); code=$$?; echo "exit code $$code (10: findings at or above --fail-on)"; test $$code -eq 0 -o $$code -eq 10
+
+scan: system $(VENV)/.ready
+	@$(BIN)/netcam scan $(ARGS)
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/netcam catalog check
+	$(BIN)/netcam policy check
+
+test: system-test check
+	$(BIN)/pytest $(ARGS)
+
+bench: system-test $(VENV)/.ready
+	@for b in tests/bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
+
+fuzz: $(VENV)/.ready
+	$(BIN)/pytest -m fuzz tests $(ARGS)
+
+licences: $(VENV)/.ready
+	$(BIN)/pip-licenses --from=mixed --order=license --with-urls
+
+lock:
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+
+wheel: $(VENV)/.ready
+	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,47 @@
+"""The command tree."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from netcam import __version__
+from netcam.cli import content, devices, egress, estate, scan
+
+app = typer.Typer(
+    name="netcam",
+    help="Find every camera on the networks you are authorised to sweep, who really made it, and where it calls.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"netcam {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    """Find every camera on the networks you are authorised to sweep, who really made it, and where it calls."""
+
+
+app.command("demo")(estate.demo)
+app.command("scan")(scan.scan)
+app.command("identify")(devices.identify)
+app.command("devices")(devices.devices)
+app.command("show")(devices.show)
+app.command("explain")(content.explain)
+app.command("diff")(devices.diff)
+app.command("report")(devices.report)
+app.add_typer(egress.app, name="egress")
+app.add_typer(content.policy, name="policy")
+app.add_typer(content.catalog, name="catalog")
+app.add_typer(estate.lab, name="lab")

@@ -1,0 +1,245 @@
+"""The content on the command line: `policy`, `catalog`, and `explain`, which is the reference manual."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netcam.cli import output
+from netcam.cli.devices import find
+from netcam.cli.scan import ContentOption, FormatOption, StoreOption
+from netcam.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+policy = typer.Typer(help="Policies: texts, whom they bind, and their cases.", no_args_is_help=True, rich_markup_mode=None)
+catalog = typer.Typer(help="Fingerprints: check and count them.", no_args_is_help=True, rich_markup_mode=None)
+
+
+def put(lines: Iterable[str]) -> None:
+    """Plain lines for a person; what a device wrote into them is escaped."""
+    for text in lines:
+        typer.echo(output.escaped(text, limit=4000))
+
+
+@policy.command("list")
+def policy_list(format_: FormatOption = output.Format.AUTO, content: ContentOption = None) -> None:
+    """List the policies: id, jurisdiction, kind, title, and the date their facts are good for."""
+    from netcam.pipeline import Content
+
+    rows = [
+        [p.id, p.jurisdiction, str(p.kind), p.title, str(p.good_for), "stale" if p.stale(output.clock().date()) else str(p.status)]
+        for p in Content(content).policies.policies.values()
+    ]
+    columns = ("id", "jurisdiction", "kind", "title", "good_for", "status")
+    if output.wants_table(format_):
+        output.console().print(output.table("Policies", columns, rows))
+        return
+    output.each(dict(zip(columns, row, strict=True)) for row in rows)
+
+
+@policy.command("show")
+def policy_show(policy_id: Annotated[str, typer.Argument(metavar="ID")], content: ContentOption = None) -> None:
+    """Show one policy whole: text, reach, citations, dates, what it matches and its cases."""
+    from netcam.assess.explain import policy_lines
+    from netcam.catalog.text import nearest
+    from netcam.pipeline import Content
+
+    policies = Content(content).policies
+    if policy_id not in policies.policies:
+        raise ConfigError("policy show", f"no policy {shown(policy_id)}", nearest(policy_id, policies.policies))
+    put(policy_lines(policies.policies[policy_id], policies))
+
+
+@policy.command("check")
+def policy_check(content: ContentOption = None) -> None:
+    """Run every policy's cases, resolve its citations, report review dates."""
+    from netcam.catalog.home import content_root
+    from netcam.catalog.policy_check import check
+
+    told(check(content_root(content), output.clock().date()), "policies")
+
+
+@policy.command("family")
+def policy_family(name: str, content: ContentOption = None) -> None:
+    """Print a corporate family: entities, subsidiaries, brands, OEM relations and divested parts, with sources."""
+    from netcam.assess.explain import family_lines
+    from netcam.pipeline import Content
+
+    put(family_lines(name, Content(content).families))
+
+
+@policy.command("why")
+def policy_why(
+    address: str, site: Annotated[str | None, typer.Option("--site")] = None, store: StoreOption = None, content: ContentOption = None
+) -> None:
+    """Print how a device is tied to each policy: badge, tell, maker, owner, and the strength of each link."""
+    from netcam.assess.explain import why_lines
+    from netcam.inventory import open_inventory
+    from netcam.pipeline import Content
+
+    inventory = open_inventory(store)
+    try:
+        one = find(inventory.identities(site=site), address)
+        mine = [f for f in inventory.findings(site=site) if f.device == one.device]
+    finally:
+        inventory.close()
+    loaded = Content(content)
+    put(why_lines(one, mine, loaded.policies, loaded.families))
+
+
+@policy.command("check-model")
+def policy_check_model(brand: str, model: str = "", content: ContentOption = None) -> None:
+    """Say before a purchase what the policies would say of BRAND MODEL; no network is touched."""
+    from netcam.assess.explain import check_model
+    from netcam.pipeline import Content
+
+    loaded = Content(content)
+    found = check_model(brand, model, loaded.policies, loaded.families, on=output.clock().date())
+    for finding in found:
+        put([f"{finding.verdict}: {finding.rule}: {finding.text}"])
+    if not found:
+        put([f"unknown: no policy names {brand}; unknown is not a pass"])
+
+
+@catalog.command("check")
+def catalog_check(content: ContentOption = None) -> None:
+    """Check all fingerprints: every example behaves, no maker claims another's, nothing fires on what is no camera."""
+    from netcam.catalog.check import check
+    from netcam.catalog.home import content_root
+
+    told(check(content_root(content)), "fingerprints")
+
+
+@catalog.command("stats")
+def catalog_stats(format_: FormatOption = output.Format.AUTO, content: ContentOption = None) -> None:
+    """Count makers, brands and fingerprints by maker and status."""
+    from netcam.pipeline import Content
+
+    rows = [[str(cell) for cell in row] for row in Content(content).makers.stats()]
+    columns = ("maker", "brands", "stable", "draft", "examples")
+    if output.wants_table(format_):
+        output.console().print(output.table("Catalog", columns, rows))
+        return
+    output.each(dict(zip(columns, row, strict=True)) for row in rows)
+
+
+def told(problems: Iterable[Any], what: str) -> None:
+    """Print the problems; exit 2 where one is an error."""
+    errors = 0
+    for problem in problems:
+        put([str(problem)])
+        errors += problem.is_error
+    if errors:
+        output.say(f"{what}: {errors} errors")
+        raise typer.Exit(2)
+    output.say(f"{what}: no errors")
+
+
+TOPICS = ("fields", "protocols", "detectors", "policies", "exit-codes")
+
+
+def explain(
+    subject: Annotated[str, typer.Argument(help="Address of a device, or: fields, protocols, detectors, policies, exit-codes, or an id.")],
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    store: StoreOption = None,
+    content: ContentOption = None,
+) -> None:
+    """Explain a device's identity signal by signal; or a field, protocol, detector, fingerprint or policy."""
+    from netcam.pipeline import Content
+
+    loaded = Content(content)
+    if subject in TOPICS or subject in entries(loaded):
+        put(topic(subject, loaded))
+        return
+    from netcam.identify.explain import lines
+    from netcam.inventory import open_inventory
+
+    inventory = open_inventory(store)
+    try:
+        everyone = list(inventory.identities(site=site))
+        try:
+            one = find(everyone, subject)
+        except ConfigError as error:
+            if any(c in subject for c in ".:") and not subject.islower():
+                raise
+            from netcam.catalog.text import nearest
+
+            words = [*TOPICS, *entries(loaded)]
+            near = nearest(subject, words)
+            raise ConfigError(
+                shown(subject), "no device, topic or id of this name", near if near.startswith("did") else error.cure
+            ) from None
+        findings = [f for f in inventory.findings(site=site) if f.device == one.device]
+    finally:
+        inventory.close()
+    put(lines(one, loaded.makers))
+    for finding in findings:
+        put(["", f"{finding.verdict or finding.severity}: {finding.rule}: {finding.title}", f"  {finding.text}"])
+        put(f"  {link.subject} -> {link.relation} -> {link.object} ({link.strength}; {link.source})" for link in finding.chain)
+        put(f"  would change it: {change}" for change in finding.would_change)
+
+
+def entries(loaded: Any) -> set[str]:
+    """Everything that has an id of its own: fingerprints, policies, detectors, protocols."""
+    from netcam.egress.registry import detectors
+    from netcam.protocols import registry
+    from netcam.protocols.fields import FIELDS
+
+    return {
+        *(f.id for f in loaded.makers.fingerprints),
+        *loaded.policies.policies,
+        *detectors(),
+        *registry.discoveries(),
+        *registry.conversations(),
+        *FIELDS,
+    }
+
+
+def topic(subject: str, loaded: Any) -> list[str]:
+    """The lines for a topic or an id."""
+    from netcam.egress.registry import detectors
+    from netcam.protocols import registry
+    from netcam.protocols.fields import FIELDS
+
+    spoken: dict[str, Any] = {**registry.conversations(), **registry.discoveries()}
+    if subject == "fields":
+        return [f"{name:28} {meaning}" for name, meaning in sorted(FIELDS.items())]
+    if subject == "protocols":
+        return [line for name in sorted(spoken) for line in protocol_lines(name, registry)]
+    if subject == "detectors":
+        return [f"{name:24} {one.title}" for name, one in sorted(detectors().items())]
+    if subject == "policies":
+        return [f"{p.id:36} {p.title}" for p in loaded.policies.policies.values()]
+    if subject == "exit-codes":
+        return ["0 clean", "1 internal error", "2 wrong content, settings or usage", "3 out of scope", "10 findings at or above --fail-on", "130 interrupted; what was found is kept"]  # fmt: skip
+    if subject in detectors():
+        return detectors()[subject].explain().splitlines()
+    if subject in loaded.policies.policies:
+        from netcam.assess.explain import policy_lines
+
+        return list(policy_lines(loaded.policies.policies[subject], loaded.policies))
+    for fingerprint in loaded.makers.fingerprints:
+        if fingerprint.id == subject:
+            from netcam.identify.explain import fingerprint_lines
+
+            return list(fingerprint_lines(fingerprint, loaded.makers))
+    if subject in spoken:
+        return protocol_lines(subject, registry)
+    return [f"{subject:28} {FIELDS[subject]}"]
+
+
+def protocol_lines(name: str, registry: Any) -> list[str]:
+    """What a protocol sends, to which ports, under which profiles, and which fields it can yield."""
+    lines = []
+    if talk := registry.conversations().get(name):
+        ports = ", ".join(str(p) for p in talk.ports + talk.tls_ports)
+        lines += [f"{name} (TCP {ports or 'as found'}; {', '.join(sorted(talk.profiles))})", f"  sends: {talk.sends}"]
+        lines += [f"  source: {talk.source}", f"  fields: {', '.join(sorted(talk.fields))}"]
+    if ask := registry.discoveries().get(name):
+        places = sorted({f"{q.host}:{q.port}" for q in ask.questions("00000000-0000-4000-8000-000000000000")})
+        lines += [f"{name} (UDP {', '.join(places)}; {', '.join(sorted(ask.profiles))})", f"  sends: {ask.sends}"]
+        lines += [f"  source: {ask.source}", f"  fields: {', '.join(sorted(ask.fields))}"]
+    return lines

@@ -1,0 +1,241 @@
+"""Questions to the inventory: `identify`, `devices`, `show`, `diff`, `report`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netcam.cli import output
+from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
+from netcam.errors import ConfigError, ContentError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from netcam.inventory.port import Inventory
+    from netcam.model import Identity, Observation
+
+
+def read_observations(path: str) -> Iterator[Observation]:
+    """Observations of a file or of standard input (`-`); broken lines are told on standard error, the rest goes on."""
+    from netcam import wire
+
+    def lines() -> Iterator[bytes]:
+        if path == "-":
+            while chunk := sys.stdin.buffer.readline(wire.MAX_LINE + 1):
+                yield chunk
+            return
+        try:
+            with Path(path).open("rb") as file:
+                while chunk := file.readline(wire.MAX_LINE + 1):
+                    yield chunk
+        except OSError as error:
+            raise ContentError(path, error.strerror or "cannot be read", "give a file of observations (JSON lines), or - for a pipe") from None
+
+    told = 0
+    for thing in wire.observations(lines()):
+        if isinstance(thing, wire.Problem):
+            told += 1
+            if told <= 50:
+                output.say(f"{path}:{thing.line}: {thing.problem}{' (line dropped)' if thing.dropped else ''}")
+            continue
+        yield thing
+    if told > 50:
+        output.say(f"{path}: {told - 50} further problems not shown")
+
+
+def identify(
+    file: Annotated[str, typer.Argument(help="Observations as JSON lines; - reads a pipe.")] = "-",
+    format_: FormatOption = output.Format.AUTO,
+    content: ContentOption = None,
+    why_not: Annotated[str | None, typer.Option("--why-not", help="Say which signals of this maker are missing, per device.")] = None,
+) -> None:
+    """Name brand, true maker, model and firmware behind observations."""
+    from netcam import wire
+    from netcam.identify import identify as run
+    from netcam.pipeline import Content
+
+    loaded = Content(content, cache=cache_folder())
+    identities = run(read_observations(file), loaded.matcher)
+    if why_not is not None:
+        from netcam.identify.explain import why_not as missing
+
+        for one in identities:
+            output.each(missing(one, why_not, loaded.makers), lambda text: print(output.escaped(str(text), limit=2000)))  # noqa: T201
+        return
+    if output.wants_table(format_):
+        output.console().print(output.devices_table(f"Devices in {file}", list(identities), ()))
+        return
+    for one in identities:
+        output.line(wire.identity_record(one))
+
+
+def devices(
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="As of this date or time (RFC 3339).")] = None,
+    maker: Annotated[str | None, typer.Option("--maker", help="Only this maker.")] = None,
+    kind: Annotated[str | None, typer.Option("--kind", help="Only this kind, such as camera.")] = None,
+    format_: FormatOption = output.Format.AUTO,
+    store: StoreOption = None,
+) -> None:
+    """List the devices of the inventory."""
+    from netcam import wire
+    from netcam.inventory import open_inventory
+
+    inventory = open_inventory(store)
+    try:
+        when = instant(at) if at else None
+        wanted = [
+            one
+            for one in inventory.identities(at=when, site=site)
+            if (maker is None or (one.get("maker") or "").lower() == maker.lower()) and (kind is None or one.get("kind") == kind)
+        ]
+        findings = list(inventory.findings(at=when, site=site))
+    finally:
+        inventory.close()
+    if output.wants_table(format_):
+        output.console().print(output.devices_table("Devices", wanted, findings))
+        return
+    for one in sorted(wanted, key=output.address_order):
+        output.line({"type": "device"} | wire.identity_record(one))
+
+
+def show(
+    address: Annotated[str, typer.Argument(help="Address, MAC or device key.")],
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    format_: FormatOption = output.Format.AUTO,
+    store: StoreOption = None,
+) -> None:
+    """Show one device: its identity, its findings, and what was observed of it."""
+    from netcam import wire
+    from netcam.inventory import open_inventory
+
+    inventory = open_inventory(store)
+    try:
+        one = find(inventory.identities(site=site), address)
+        mine = [f for f in inventory.findings(site=site) if f.device == one.device]
+        seen = list(inventory.observations(device=one.device))
+    finally:
+        inventory.close()
+    if not output.wants_table(format_):
+        output.line({"type": "device"} | wire.identity_record(one))
+        output.each({"type": "finding"} | wire.finding_record(f) for f in mine)
+        output.each({"type": "observation"} | wire.observation_record(o) for o in seen)
+        return
+    console = output.console()
+    console.print(output.devices_table(f"Device {one.device}", [one], mine))
+    show_findings(mine)
+    rows = [[o.at.isoformat(timespec="seconds") if o.at else "", o.via, o.endpoint, o.field, o.value] for o in seen]
+    console.print(output.table("Observed", ("at", "via", "endpoint", "field", "value"), rows))
+
+
+def find(identities: Iterable[Identity], wanted: str) -> Identity:
+    """The device with this key, address or MAC. Raises ConfigError where none or several have it."""
+    from netcam import wire
+    from netcam.catalog.text import nearest
+
+    mac = wire.normal_mac(wanted)
+    everyone = list(identities)
+    hits = [i for i in everyone if wanted in (i.device, *i.addresses) or (mac and mac in i.macs)]
+    if len(hits) == 1:
+        return hits[0]
+    if hits:
+        sites = sorted({i.site for i in hits})
+        raise ConfigError(shown(wanted), f"{len(hits)} devices have it, at sites {', '.join(sites)}", "say which with --site")
+    known = [a for i in everyone for a in (*i.addresses, i.device)]
+    raise ConfigError(shown(wanted), "no device of the inventory has this key, address or MAC", nearest(wanted, known) if known else "run `netcam scan` first")
+
+
+def instant(text: str) -> object:
+    """A date or RFC 3339 time as UTC; a date means its end."""
+    from datetime import UTC, datetime, time
+
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError("--at", f"{shown(text)} is not a date or RFC 3339 time", "write 2026-03-01 or 2026-03-01T12:00:00Z") from None
+    if len(text) == 10:
+        at = datetime.combine(at.date(), time.max)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def pick_scan(inventory: Inventory, wanted: str, site: str | None) -> object:
+    """A scan by id, unique prefix, `last` or `previous`."""
+    runs = sorted(inventory.scans(site), key=lambda s: s.started.timestamp() if s.started else 0.0)
+    if wanted == "previous":
+        if len(runs) < 2:
+            raise ConfigError("previous", "the inventory has fewer than two scans", "run `netcam scan` again, then compare")
+        return runs[-2]
+    return inventory.scan(wanted)
+
+
+def diff(
+    before: Annotated[str, typer.Argument(help="Scan id (or its beginning), or previous.")] = "previous",
+    after: Annotated[str, typer.Argument(help="Scan id (or its beginning), or last.")] = "last",
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    format_: FormatOption = output.Format.AUTO,
+    store: StoreOption = None,
+) -> None:
+    """Compare two scans: new, changed, missing, returned and not covered."""
+    from netcam.inventory import open_inventory
+    from netcam.inventory.diff import diff as compare
+
+    inventory = open_inventory(store)
+    try:
+        old, new = pick_scan(inventory, before, site), pick_scan(inventory, after, site)
+        changes = list(
+            compare(
+                inventory.identities(scan=old.id),  # type: ignore[attr-defined]
+                inventory.identities(scan=new.id),  # type: ignore[attr-defined]
+                coverage_after=inventory.coverage(new.id),  # type: ignore[attr-defined]
+            )
+        )
+    finally:
+        inventory.close()
+    if output.wants_table(format_):
+        rows = [[str(c.kind), c.device, c.field, c.old, c.new] for c in changes]
+        output.console().print(output.table(f"From {before} to {after}", ("change", "device", "field", "old", "new"), rows))
+        return
+    for c in changes:
+        output.line({"type": "change", "kind": str(c.kind), "device": c.device, "field": c.field, "old": c.old, "new": c.new})
+
+
+def report(
+    scan: Annotated[str, typer.Argument(help="Scan id (or its beginning), or last.")] = "last",
+    out: Annotated[Path, typer.Option("--output", "-o", help="File to write; .html or .csv.")] = Path("netcam-report.html"),
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    fail_on: FailOnOption = None,
+) -> None:
+    """Write a page (HTML) or a table (CSV) of a scan's result."""
+    from netcam.inventory import open_inventory
+    from netcam.report import csv, html
+    from netcam.report.snapshot import Snapshot
+
+    writers = {".html": html.render, ".csv": csv.render}
+    if out.suffix not in writers:
+        raise ConfigError(str(out), f"no report format {shown(out.suffix)}", "name the file .html or .csv")
+    inventory = open_inventory(store)
+    try:
+        chosen = pick_scan(inventory, scan, site)
+        snapshot = Snapshot.of(inventory, chosen, generated_at=output.clock())  # type: ignore[arg-type]
+    finally:
+        inventory.close()
+    write_whole(out, writers[out.suffix](snapshot))
+    output.say(f"wrote {out}")
+    raise typer.Exit(output.fail_code(snapshot.findings, fail_on))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file whole or not at all. Raises ConfigError."""
+    partial = path.with_name(path.name + ".part")
+    try:
+        partial.write_text(text, "utf-8")
+        partial.replace(path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise ConfigError(str(path), error.strerror or "cannot be written", "choose another file with --output") from None

@@ -1,0 +1,228 @@
+"""`netcam scan`: sweep the networks the operator is authorised to sweep."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from netcam.cli import output
+from netcam.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from netcam.collect.sweep import Progress
+    from netcam.inventory.port import Inventory
+    from netcam.model import Identity, Observation, ScanRecord
+    from netcam.pipeline import Judged
+
+PROFILES = ("polite", "standard", "deep")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: netcam.toml here, if there is one.")]
+StoreOption = Annotated[str | None, typer.Option("--store", help="Inventory: a file, or a database URL.")]
+ContentOption = Annotated[str | None, typer.Option("--content", help="Folder with makers/, policies/, destinations/.")]
+FormatOption = Annotated[output.Format, typer.Option("--format", help="auto: table on a terminal, JSON lines in a pipe.")]
+FailOnOption = Annotated[output.Level | None, typer.Option("--fail-on", help="Exit with 10 where a finding stands at this level or above.")]
+
+
+def cache_folder() -> Path:
+    """Where compiled content may be kept; safe to delete."""
+    base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "netcam"
+
+
+def state_folder() -> Path:
+    """Where locks and audit logs stand."""
+    base = os.environ.get("NETCAM_HOME")
+    if base:
+        return Path(base)
+    return Path(os.environ.get("XDG_STATE_HOME") or str(Path.home() / ".local" / "state")) / "netcam"
+
+
+def scan(
+    targets: Annotated[list[str] | None, typer.Argument(help="Addresses, networks or ranges; default: attached private networks.")] = None,
+    site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
+    profile: Annotated[str, typer.Option("--profile", help="polite, standard or deep: how much is asked.")] = "polite",
+    scope: Annotated[Path | None, typer.Option("--scope", help="Scope file: what you are authorised to sweep.")] = None,
+    interface: Annotated[list[str] | None, typer.Option("--interface", "-i", help="Only on these interfaces.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every probe and the packet budget; send nothing.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the site's last interrupted run.")] = False,
+    format_: FormatOption = output.Format.AUTO,
+    fail_on: FailOnOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    content: ContentOption = None,
+) -> None:
+    """Sweep networks, identify what answers, hold it against the policies, and keep it all in the inventory."""
+    if profile not in PROFILES:
+        from netcam.catalog.text import nearest
+
+        raise ConfigError("--profile", f"no profile {shown(profile)}", nearest(profile, PROFILES))
+    from netcam import config as settings_file
+    from netcam.collect import scope as scopes
+    from netcam.collect.gate import StopSwitch
+    from netcam.collect.sweep import SweepRequest, prepare
+    from netcam.inventory import open_inventory
+    from netcam.pipeline import Content, sweep
+
+    settings = settings_file.load(config)
+    wanted_scope = scope or settings.scope_path(site)
+    authorised = scopes.load(wanted_scope, now=output.clock()) if wanted_scope else None
+    inventory = None if dry_run else open_inventory(store)
+    try:
+        scan_id, done = uuid.uuid4().hex[:12], frozenset[str]()
+        if resume and inventory is not None:
+            scan_id, done, targets = last_interrupted(inventory, site, targets)
+        request = SweepRequest(
+            site=site,
+            sensor=settings.sensor or platform.node() or "sensor",
+            scan=scan_id,
+            targets=tuple(targets or ()),
+            scope=authorised,
+            profile=profile,
+            interfaces=tuple(interface or ()),
+            done=done,
+            state_dir=state_folder(),
+        )
+        plan = prepare(request)
+        if inventory is None:
+            show_plan(plan, format_)
+            return
+        loaded = Content(content, cache=cache_folder())
+        _ = loaded.matcher, loaded.policies, loaded.families  # wrong content must stop the run before a packet leaves
+        with progress_on_stderr() as progress:
+            finished, judged = sweep(
+                plan, inventory, loaded, settings.site(site), clock=output.clock, progress=progress, stop=StopSwitch()
+            )
+        seen = observed(inventory.observations(scan=finished.id))
+        show_result(finished, judged, seen, format_)
+    finally:
+        if inventory is not None:
+            inventory.close()
+    if finished.status == "interrupted":
+        raise typer.Exit(130)
+    raise typer.Exit(output.fail_code(judged.findings, fail_on))
+
+
+def last_interrupted(inventory: Inventory, site: str, targets: list[str] | None) -> tuple[str, frozenset[str], list[str]]:
+    """Id, finished addresses and targets of the site's last run, which must have been interrupted."""
+    runs = [s for s in inventory.scans(site) if s.status in ("interrupted", "running", "failed")]
+    if not runs:
+        raise ConfigError("--resume", f"site {shown(site)} has no interrupted run", "start a new one without --resume")
+    last = max(runs, key=lambda s: s.started.timestamp() if s.started else 0.0)
+    return last.id, inventory.finished(last.id), targets or list(last.targets)
+
+
+def observed(observations: Any) -> dict[str, dict[str, list[str]]]:
+    """Field -> values per address and MAC, as the devices told them: bounded, in order of field."""
+    result: dict[str, dict[str, list[str]]] = {}
+    one: Observation
+    for one in observations:
+        for key in {one.mac, one.address} - {""}:
+            values = result.setdefault(key, {}).setdefault(one.field, [])
+            value = one.value[:512]
+            if value not in values and len(values) < 16:
+                values.append(value)
+    return result
+
+
+def facts_of(identity: Identity, seen: dict[str, dict[str, list[str]]]) -> dict[str, list[str]]:
+    """What was observed of one device, without whole pages."""
+    merged: dict[str, list[str]] = {}
+    for key in (*identity.macs, *identity.addresses):
+        for field, values in seen.get(key, {}).items():
+            if field == "http.body" or field.endswith(".raw") or field.startswith("http.path."):
+                continue
+            merged.setdefault(field, []).extend(v for v in values if v not in merged.get(field, []))
+    return dict(sorted(merged.items()))
+
+
+def show_plan(plan: Any, format_: output.Format) -> None:
+    """The dry run: every probe and the packet budget."""
+    records = list(plan.records())
+    if not output.wants_table(format_):
+        output.each(records)
+        return
+    console = output.console()
+    probes = [r for r in records if r.get("type") == "probe"]
+    rows = [[str(r.get(k, "")) for k in ("protocol", "to", "sends", "packets")] for r in probes]
+    console.print(output.table("What would be sent (nothing was)", ("protocol", "to", "what", "packets"), rows))
+    for r in records:
+        if r.get("type") != "probe":
+            console.print(output.escaped("  ".join(f"{k}: {v}" for k, v in r.items() if k != "type"), limit=2000))
+
+
+def show_result(finished: ScanRecord, judged: Judged, seen: dict[str, dict[str, list[str]]], format_: output.Format) -> None:
+    """The result of a run: devices, findings, and what could not be looked at."""
+    from netcam import wire
+
+    if not output.wants_table(format_):
+        for one in sorted(judged.identities, key=output.address_order):
+            output.line({"type": "device"} | wire.identity_record(one) | {"observed": facts_of(one, seen), "scan": finished.id})
+        for finding in judged.findings:
+            output.line({"type": "finding"} | wire.finding_record(finding) | {"scan": finished.id})
+        output.line({"type": "scan"} | wire.scan_record(finished))
+        return
+    console = output.console()
+    console.print(output.devices_table(f"Devices at site {finished.site}", judged.identities, judged.findings))
+    show_findings(judged.findings)
+    totals = ", ".join(f"{v} {k}" for k, v in finished.totals.items() if not k.startswith("sent."))
+    sent = ", ".join(f"{v} {k.removeprefix('sent.')}" for k, v in finished.totals.items() if k.startswith("sent."))
+    console.print(output.escaped(f"scan {finished.id} {finished.status}: {totals}", limit=2000))
+    console.print(output.escaped(f"sent: {sent}", limit=2000))
+    for note in finished.notes:
+        console.print(output.escaped(f"note: {note}", limit=2000))
+
+
+def show_findings(findings: Sequence[Any], *, heading: str = "Findings") -> None:
+    """Findings as a table, strongest first; what is only information stays in the report and the JSON."""
+    console = output.console()
+    strong = [f for f in findings if f.rank >= 2]
+    rows = [
+        [str(f.verdict or f.severity), f.device, f.rule, f.title, f.reach]
+        for f in sorted(strong, key=lambda f: (-f.rank, f.rule, f.device))
+    ]
+    if rows:
+        console.print(output.table(heading, ("level", "device", "rule", "finding", "reach"), rows))
+    rest = len(findings) - len(strong)
+    if rest:
+        console.print(f"{rest} findings of level information: netcam report, or --format jsonl")
+
+
+@contextmanager
+def progress_on_stderr() -> Iterator[Callable[[Progress], None]]:
+    """A bar on a terminal, a line every ten seconds elsewhere."""
+    if sys.stderr.isatty():
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+        with Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[found]} found"), TimeRemainingColumn(),
+            console=Console(stderr=True), transient=True,
+        ) as bar:  # fmt: skip
+            task = bar.add_task("sweeping", total=None, found=0)
+
+            def show(now: Any) -> None:
+                bar.update(task, total=now.total or None, completed=now.done, found=now.found, description=now.phase)
+
+            yield show
+        return
+    import time
+
+    last = [time.monotonic()]
+
+    def tell(now: Any) -> None:
+        if time.monotonic() - last[0] >= 10:
+            last[0] = time.monotonic()
+            eta = f", about {now.eta:.0f} s left" if now.eta is not None else ""
+            output.say(f"{now.phase}: {now.done} of {now.total}, {now.found} found{eta}")
+
+    yield tell

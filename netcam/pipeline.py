@@ -1,0 +1,196 @@
+"""The spine: collect -> observations -> identities -> findings -> inventory. Knows no protocol, maker or database by name."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netcam.catalog.home import content_root
+from netcam.model import Coverage, Finding, Identity, Observation, ScanRecord, Site
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
+    from netcam.catalog.advisories import Advisories
+    from netcam.catalog.destinations import Destinations
+    from netcam.catalog.families import Families
+    from netcam.catalog.makers import Makers
+    from netcam.catalog.policies import Policies
+    from netcam.collect.gate import StopSwitch
+    from netcam.collect.plan import Plan
+    from netcam.collect.sweep import Progress
+    from netcam.flows.table import FlowTable
+    from netcam.identify.matcher import Matcher
+    from netcam.inventory.port import Inventory
+
+
+class Content:
+    """The content folder, each part read when it is first needed."""
+
+    def __init__(self, root: str | None = None, *, cache: Path | None = None) -> None:
+        self.root = content_root(root)
+        self._cache = cache
+
+    @cached_property
+    def makers(self) -> Makers:
+        from netcam.catalog import makers
+
+        return makers.load(self.root)
+
+    @cached_property
+    def policies(self) -> Policies:
+        from netcam.catalog import policies
+
+        return policies.load(self.root)
+
+    @cached_property
+    def families(self) -> Families:
+        from netcam.catalog import families
+
+        return families.load(self.root)
+
+    @cached_property
+    def advisories(self) -> Advisories:
+        from netcam.catalog import advisories
+
+        return advisories.load(self.root)
+
+    @cached_property
+    def destinations(self) -> Destinations:
+        from netcam.catalog import destinations
+
+        return destinations.load(self.root)
+
+    @cached_property
+    def matcher(self) -> Matcher:
+        from netcam.identify.matcher import Matcher
+
+        return Matcher(self.makers, cache=self._cache)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the digests of what judges: makers and policies."""
+        return sha256(f"{self.makers.digest}\n{self.policies.digest}".encode()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Identities and what the policies and advisories say of them."""
+
+    identities: tuple[Identity, ...]
+    findings: tuple[Finding, ...]
+
+
+def judge(observations: Iterable[Observation], content: Content, site: Site, now: datetime) -> Judged:
+    """Identify the devices behind `observations` and hold them against every policy and advisory."""
+    from netcam.identify import identify
+
+    identities = tuple(identify(observations, content.matcher))
+    return Judged(identities, tuple(assess(identities, content, site, now)))
+
+
+def assess(identities: Sequence[Identity], content: Content, site: Site, now: datetime) -> Iterator[Finding]:
+    """What the policies and firmware advisories say of `identities` on the day of `now`."""
+    from netcam.assess import firmware, policy
+
+    yield from policy.assess(identities, content.policies, content.families, site, now.date())
+    yield from firmware.assess(identities, content.advisories, now.date())
+
+
+def sweep(
+    plan: Plan,
+    inventory: Inventory,
+    content: Content,
+    site: Site,
+    *,
+    clock: Callable[[], datetime],
+    progress: Callable[[Progress], None],
+    stop: StopSwitch,
+) -> tuple[ScanRecord, Judged]:
+    """Run `plan`, recording as it goes; then identify and assess what this run and its resumed parts saw."""
+    from netcam.collect.sweep import sweep as run
+
+    scan = plan.request.scan
+    known = inventory.scan(scan) if any(s.id == scan for s in inventory.scans(plan.request.site)) else None
+    if known is None:
+        inventory.save_scan(
+            ScanRecord(
+                id=scan,
+                site=plan.request.site,
+                sensor=plan.request.sensor,
+                targets=plan.request.targets,
+                profile=plan.request.profile,
+                started=clock(),
+            )
+        )
+
+    def record(seen: Sequence[Observation]) -> None:
+        inventory.record(seen)
+
+    def cover(one: Coverage) -> None:
+        inventory.cover(scan, [one])
+
+    async def guarded() -> ScanRecord:
+        with interruptible(stop):
+            return await run(plan, record=record, cover=cover, keep=inventory.keep, progress=progress, stop=stop)
+
+    finished = asyncio.run(guarded())
+    inventory.save_scan(finished)
+    judged = judge(inventory.observations(scan=scan), content, site, clock())
+    inventory.save_identities(scan, judged.identities, clock())
+    inventory.save_findings(scan, judged.findings, clock())
+    return finished, judged
+
+
+@contextmanager
+def interruptible(stop: StopSwitch) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop` instead of tearing the loop down; a second Ctrl-C does the usual."""
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def egress(
+    table: FlowTable,
+    identities: Sequence[Identity],
+    content: Content,
+    *,
+    site: str,
+    declared: Sequence[str] = (),
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+) -> list[Finding]:
+    """What the detectors find in `table`, joined to the devices that are known."""
+    from netcam.egress.detect import DeviceRef, detect
+
+    devices = {
+        one.device: DeviceRef(
+            device=one.device,
+            macs=one.macs,
+            addresses=one.addresses,
+            maker=one.get("maker"),
+            brand=one.get("brand"),
+            model=one.get("model"),
+            is_camera=one.is_camera,
+        )
+        for one in identities
+    }
+    return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site)
