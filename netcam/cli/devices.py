@@ -33,7 +33,9 @@ def read_observations(path: str) -> Iterator[Observation]:
                 while chunk := file.readline(wire.MAX_LINE + 1):
                     yield chunk
         except OSError as error:
-            raise ContentError(path, error.strerror or "cannot be read", "give a file of observations (JSON lines), or - for a pipe") from None
+            raise ContentError(
+                path, error.strerror or "cannot be read", "give a file of observations (JSON lines), or - for a pipe"
+            ) from None
 
     told = 0
     for thing in wire.observations(lines()):
@@ -64,7 +66,8 @@ def identify(
         from netcam.identify.explain import why_not as missing
 
         for one in identities:
-            output.each(missing(one, why_not, loaded.makers), lambda text: print(output.escaped(str(text), limit=2000)))  # noqa: T201
+            for text in missing(one, why_not, loaded.makers):
+                typer.echo(output.escaped(text, limit=2000))
         return
     if output.wants_table(format_):
         output.console().print(output.devices_table(f"Devices in {file}", list(identities), ()))
@@ -146,7 +149,11 @@ def find(identities: Iterable[Identity], wanted: str) -> Identity:
         sites = sorted({i.site for i in hits})
         raise ConfigError(shown(wanted), f"{len(hits)} devices have it, at sites {', '.join(sites)}", "say which with --site")
     known = [a for i in everyone for a in (*i.addresses, i.device)]
-    raise ConfigError(shown(wanted), "no device of the inventory has this key, address or MAC", nearest(wanted, known) if known else "run `netcam scan` first")
+    raise ConfigError(
+        shown(wanted),
+        "no device of the inventory has this key, address or MAC",
+        nearest(wanted, known) if known else "run `netcam scan` first",
+    )
 
 
 def instant(text: str) -> object:

@@ -99,9 +99,7 @@ def scan(
         loaded = Content(content, cache=cache_folder())
         _ = loaded.matcher, loaded.policies, loaded.families  # wrong content must stop the run before a packet leaves
         with progress_on_stderr() as progress:
-            finished, judged = sweep(
-                plan, inventory, loaded, settings.site(site), clock=output.clock, progress=progress, stop=StopSwitch()
-            )
+            finished, judged = sweep(plan, inventory, loaded, settings.site(site), clock=output.clock, progress=progress, stop=StopSwitch())
         seen = observed(inventory.observations(scan=finished.id))
         show_result(finished, judged, seen, format_)
     finally:
