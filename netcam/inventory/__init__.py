@@ -1,1 +1,26 @@
 """The inventory port and its stores."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netcam.inventory.sql import SqlInventory
+
+
+def default_path() -> Path:
+    """Where the inventory lies unless the operator says: $NETCAM_HOME, else $XDG_STATE_HOME/netcam, else ~/.local/state/netcam."""
+    home = os.environ.get("NETCAM_HOME")
+    if home:
+        return Path(home) / "netcam.sqlite"
+    state = os.environ.get("XDG_STATE_HOME")
+    return (Path(state) if state else Path.home() / ".local" / "state") / "netcam" / "netcam.sqlite"
+
+
+def open_inventory(path: str | Path | None = None) -> SqlInventory:
+    """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError."""
+    from netcam.inventory.sql import SqlInventory  # SQLAlchemy takes 0.2 s to import: only where a store is opened
+
+    return SqlInventory(path if path is not None else default_path())

@@ -1,0 +1,199 @@
+"""The inventory port: records in, records out. Stores stand behind it; nothing above it knows a query."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from netcam.errors import StoreError, shown
+from netcam.model import Coverage, CoverageState, Finding, Identity, Observation, ScanRecord
+
+MAX_RAW = 16 * 1024 * 1024
+"""Bytes of one raw answer: collectors bound theirs far lower; a mistake must not write a disk full."""
+MAX_NOTE = 4096
+"""Characters of one operator field: a note, not a document."""
+MAX_TAGS = 64
+"""Tags of one device."""
+
+DONE = frozenset(CoverageState) - {CoverageState.NOT_REACHED}
+"""What became of an address that a resumed scan need not ask again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One line of the device list: the present identity's slots and when it was first and last saved."""
+
+    device: str
+    site: str
+    slots: Mapping[str, str] = field(default_factory=dict)
+    confidence: Mapping[str, float] = field(default_factory=dict)
+    is_camera: bool | None = None
+    addresses: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    first_seen: datetime | None = None
+    last_seen: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityVersion:
+    """What a device was taken for from `at` on, and the scan that said so (empty: a re-identification)."""
+
+    at: datetime
+    scan: str
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remark:
+    """What the operator says of a device. Kept apart from facts: it never feeds an identity."""
+
+    device: str
+    site: str = ""
+    owner: str = ""
+    location: str = ""
+    contract: str = ""
+    notes: str = ""
+    tags: tuple[str, ...] = ()
+    at: datetime | None = None
+    by: str = ""
+
+
+def checked_raw(raw: bytes) -> None:
+    """Raise StoreError for a raw answer above MAX_RAW bytes."""
+    if len(raw) > MAX_RAW:
+        raise StoreError("raw answer", f"{len(raw)} bytes, more than {MAX_RAW}", "collect less of the answer")
+
+
+def checked_remark(remark: Remark) -> Remark:
+    """The remark, or StoreError where a field is too long."""
+    for name in ("owner", "location", "contract", "notes", "by"):
+        if len(getattr(remark, name)) > MAX_NOTE:
+            raise StoreError(f"{name} of {remark.device}", f"longer than {MAX_NOTE} characters", "write less")
+    if len(remark.tags) > MAX_TAGS or any(len(tag) > MAX_NOTE for tag in remark.tags):
+        raise StoreError(f"tags of {remark.device}", f"more than {MAX_TAGS} tags, or one is too long", "write fewer")
+    return remark
+
+
+def pick_scan(scans: Sequence[ScanRecord], reference: str) -> ScanRecord:
+    """The scan that `reference` names: an id, a unique beginning of one, or `last`. Raises StoreError."""
+    where = f"scan {shown(reference)}"
+    if reference == "last":
+        if not scans:
+            raise StoreError(where, "no scan is stored", "run `netcam scan` first")
+        return scans[-1]
+    exact = [scan for scan in scans if scan.id == reference]
+    found = exact or [scan for scan in scans if reference and scan.id.startswith(reference)]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise StoreError(where, "no such scan", "give an id, its beginning, or `last`")
+    some = ", ".join(scan.id for scan in found[:4])
+    raise StoreError(where, f"{len(found)} scans begin so: {some}", "give more of the id")
+
+
+def device_of(identity: Identity, first_seen: datetime, last_seen: datetime) -> Device:
+    """The line of the device list of an identity."""
+    return Device(
+        device=identity.device, site=identity.site, slots=identity.slots, confidence=identity.confidence,
+        is_camera=identity.is_camera, addresses=identity.addresses, macs=identity.macs, first_seen=first_seen, last_seen=last_seen,
+    )  # fmt: skip
+
+
+class Inventory(Protocol):
+    """Observations for ever, what was made of them, and what the operator says. Every call that returns is on disk.
+
+    Raises StoreError where the store cannot be read or written. Times are time zone aware.
+    """
+
+    def record(self, observations: Iterable[Observation]) -> int:
+        """Store observations; returns how many were new. An observation is the hash of its content, so repeats cost nothing."""
+        ...
+
+    def observations(
+        self,
+        *,
+        device: str | None = None,
+        address: str | None = None,
+        site: str | None = None,
+        scan: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Iterator[Observation]:
+        """Observations in the order of arrival. `device` is Observation.key; `since` is included, `until` is not."""
+        ...
+
+    def keep(self, raw: bytes) -> str:
+        """Keep a raw answer once; returns its SHA-256 in hex. Raises StoreError above MAX_RAW bytes."""
+        ...
+
+    def raw(self, digest: str) -> bytes | None:
+        """The raw answer of this digest, or None where none is kept. Raises StoreError where the bytes no longer match."""
+        ...
+
+    def save_scan(self, scan: ScanRecord) -> None:
+        """Write a scan, or write it again as it went on."""
+        ...
+
+    def scans(self, site: str | None = None) -> list[ScanRecord]:
+        """All scans, oldest first."""
+        ...
+
+    def scan(self, reference: str, *, site: str | None = None) -> ScanRecord:
+        """A scan by id, by a unique beginning of it, or `last`. Raises StoreError where none or several fit."""
+        ...
+
+    def cover(self, scan: str, coverage: Iterable[Coverage]) -> None:
+        """Write what became of addresses; a later word on an address replaces the earlier one."""
+        ...
+
+    def coverage(self, scan: str) -> list[Coverage]:
+        """What became of every address of the scan, by address."""
+        ...
+
+    def finished(self, scan: str) -> frozenset[str]:
+        """Addresses of the scan that `--resume` need not ask again."""
+        ...
+
+    def save_identities(self, scan: str | None, identities: Iterable[Identity], at: datetime) -> int:
+        """Store what devices were taken for at `at`; returns how many differ from what was stored before."""
+        ...
+
+    def identities(
+        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True
+    ) -> list[Identity]:
+        """The latest identity of every device, as of `at`, or those that `scan` saved; without `evidence` no claims are read."""
+        ...
+
+    def history(self, device: str, *, site: str | None = None) -> list[IdentityVersion]:
+        """Everything a device was ever taken for, oldest first."""
+        ...
+
+    def devices(
+        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None
+    ) -> list[Device]:
+        """The device list by site and device, filtered by exact slot values; `camera` filters by is_camera."""
+        ...
+
+    def save_findings(self, scan: str | None, findings: Iterable[Finding], at: datetime) -> int:
+        """Store findings at `at`; returns how many differ from what was stored before under their key."""
+        ...
+
+    def findings(
+        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, device: str | None = None
+    ) -> list[Finding]:
+        """The latest finding of every key, as of `at`, or those that `scan` saved."""
+        ...
+
+    def remark(self, remark: Remark) -> None:
+        """Write the operator's fields of a device; replaces what stood there."""
+        ...
+
+    def remarks(self, *, site: str | None = None) -> list[Remark]:
+        """The operator's fields of all devices that have some, by site and device."""
+        ...
+
+    def close(self) -> None:
+        """Give back files and connections."""
+        ...
