@@ -1,0 +1,86 @@
+"""What one report is made from: the records of a scan, a site or a date, taken together at one moment."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from netcam.model import Coverage, CoverageState, Finding, Identity, ScanRecord, Verdict
+
+
+class Difference(Protocol):
+    """A change between two looks, as the inventory's diff tells it."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def device(self) -> str: ...
+    @property
+    def site(self) -> str: ...
+    @property
+    def field(self) -> str: ...
+    @property
+    def old(self) -> str | None: ...
+    @property
+    def new(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything a report shows. Nothing in it is computed from the clock or the network."""
+
+    generated_at: datetime
+    title: str = "Camera inventory"
+    scan: ScanRecord | None = None
+    identities: tuple[Identity, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    coverage: tuple[Coverage, ...] = ()
+    changes: tuple[Difference, ...] = ()
+    content: Mapping[str, str] = field(default_factory=dict)
+    """Digest of each content set that judged, by name."""
+    limits: tuple[str, ...] = ()
+    """What this look could not do, in words for the reader, besides what the scan notes."""
+
+    def cameras(self) -> list[Identity]:
+        """Devices that are cameras, recorders or encoders."""
+        return [i for i in self.identities if i.is_camera is True]
+
+    def others(self) -> list[Identity]:
+        """Devices that are known to be something else."""
+        return [i for i in self.identities if i.is_camera is False]
+
+    def unknowns(self) -> list[Identity]:
+        """Devices of unknown kind, and cameras without a maker: work to do, never a pass."""
+        return [i for i in self.identities if i.is_camera is None or (i.is_camera and i.get("maker") is None)]
+
+    def covered(self) -> dict[str, int]:
+        """Addresses by state; from the coverage lines, else from the scan's totals."""
+        if self.coverage:
+            told = Counter(line.state.value for line in self.coverage)
+            return {state.value: told[state.value] for state in CoverageState if told[state.value]}
+        totals = self.scan.totals if self.scan else {}
+        return {state.value: totals[state.value] for state in CoverageState if totals.get(state.value)}
+
+    def sent(self) -> dict[str, int]:
+        """What the scan sent, by the name in its totals."""
+        totals = self.scan.totals if self.scan else {}
+        states = {state.value for state in CoverageState}
+        return {name: count for name, count in sorted(totals.items()) if name not in states}
+
+    def by_policy(self) -> dict[str, list[Finding]]:
+        """Policy findings by rule, the strongest verdict first."""
+        rules: dict[str, list[Finding]] = {}
+        for finding in self.findings:
+            if finding.kind == "policy":
+                rules.setdefault(finding.rule, []).append(finding)
+        order = {verdict: n for n, verdict in enumerate(Verdict)}
+        for found in rules.values():
+            found.sort(key=lambda f: (order[f.verdict] if f.verdict else len(order), f.site, f.device))
+        return dict(sorted(rules.items()))
+
+    def of_kind(self, kind: str) -> list[Finding]:
+        """Findings of a kind, the most severe first."""
+        return sorted((f for f in self.findings if f.kind == kind), key=lambda f: (-f.rank, f.site, f.device, f.rule, f.subject))
