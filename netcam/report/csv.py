@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from netcam.model import SLOTS, Finding, Identity
+from netcam.report.snapshot import Snapshot
 
 DEVICE_COLUMNS = (
     "site", "device", "is_camera", *SLOTS, *(f"{slot}_confidence" for slot in SLOTS),
@@ -52,6 +53,11 @@ def _writable(cell: str) -> str:
 def read(text: str) -> list[dict[str, str]]:
     """The rows of a table, guards taken off."""
     return [{name: unguard(cell or "") for name, cell in row.items()} for row in csv.DictReader(io.StringIO(text, newline=""))]
+
+
+def render(snapshot: Snapshot) -> str:
+    """The device table of a snapshot."""
+    return devices(snapshot.identities)
 
 
 def devices(identities: Iterable[Identity]) -> str:

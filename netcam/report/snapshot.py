@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -28,6 +28,14 @@ class Difference(Protocol):
     def new(self) -> str | None: ...
 
 
+class Source(Protocol):
+    """What an inventory must answer for a snapshot."""
+
+    def identities(self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None) -> Sequence[Identity]: ...
+    def findings(self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None) -> Sequence[Finding]: ...
+    def coverage(self, scan: str) -> Sequence[Coverage]: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """Everything a report shows. Nothing in it is computed from the clock or the network."""
@@ -43,6 +51,27 @@ class Snapshot:
     """Digest of each content set that judged, by name."""
     limits: tuple[str, ...] = ()
     """What this look could not do, in words for the reader, besides what the scan notes."""
+
+    @classmethod
+    def of(
+        cls, source: Source, scan: ScanRecord | None = None, *, generated_at: datetime, site: str | None = None,
+        at: datetime | None = None, changes: Sequence[Difference] = (), limits: Sequence[str] = (),
+    ) -> Snapshot:  # fmt: skip
+        """The records of a scan; without one, the latest of every device of a site, as of a time."""
+        which = {"scan": scan.id} if scan else {}
+        identities = source.identities(None if scan else at, site=None if scan else site, **which)
+        digests = sorted({identity.catalog for identity in identities if identity.catalog})
+        return cls(
+            generated_at=generated_at,
+            scan=scan,
+            title=f"Camera inventory of {scan.site if scan else site}" if scan or site else "Camera inventory",
+            identities=tuple(identities),
+            findings=tuple(source.findings(None if scan else at, site=None if scan else site, **which)),
+            coverage=tuple(source.coverage(scan.id)) if scan else (),
+            changes=tuple(changes),
+            content={f"catalog {n}" if len(digests) > 1 else "catalog": digest for n, digest in enumerate(digests, 1)},
+            limits=tuple(limits),
+        )
 
     def cameras(self) -> list[Identity]:
         """Devices that are cameras, recorders or encoders."""
