@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from netcam.flows.table import FlowTable
     from netcam.identify.matcher import Matcher
     from netcam.inventory.port import Inventory
+    from netcam.report.snapshot import Snapshot
 
 
 class Content:
@@ -167,6 +168,18 @@ def interruptible(stop: StopSwitch) -> Iterator[None]:
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime) -> Snapshot:
+    """Everything a report of one run shows."""
+    from netcam.inventory.diff import diff
+    from netcam.report.snapshot import Snapshot
+
+    earlier = [s for s in inventory.scans(scan.site) if s.status == "complete" and s.started and scan.started and s.started < scan.started]
+    identities, coverage = inventory.identities(scan=scan.id), inventory.coverage(scan.id)
+    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=coverage) if earlier else []
+    taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
+    return taken
 
 
 def egress(

@@ -141,6 +141,16 @@ def told(problems: Iterable[Any], what: str) -> None:
 TOPICS = ("fields", "protocols", "detectors", "policies", "exit-codes")
 
 
+EXIT_CODES = (
+    "0 clean",
+    "1 internal error",
+    "2 wrong content, settings or usage",
+    "3 out of scope",
+    "10 findings at or above --fail-on",
+    "130 interrupted; what was found is kept",
+)
+
+
 def explain(
     subject: Annotated[str, typer.Argument(help="Address of a device, or: fields, protocols, detectors, policies, exit-codes, or an id.")],
     site: Annotated[str | None, typer.Option("--site")] = None,
@@ -214,9 +224,9 @@ def topic(subject: str, loaded: Any) -> list[str]:
     if subject == "policies":
         return [f"{p.id:36} {p.title}" for p in loaded.policies.policies.values()]
     if subject == "exit-codes":
-        return ["0 clean", "1 internal error", "2 wrong content, settings or usage", "3 out of scope", "10 findings at or above --fail-on", "130 interrupted; what was found is kept"]  # fmt: skip
+        return list(EXIT_CODES)
     if subject in detectors():
-        return detectors()[subject].explain().splitlines()
+        return str(detectors()[subject].explain()).splitlines()
     if subject in loaded.policies.policies:
         from netcam.assess.explain import policy_lines
 

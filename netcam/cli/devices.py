@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netcam.cli import output
-from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
+from netcam.cli.scan import ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
 from netcam.errors import ConfigError, ContentError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from datetime import datetime
 
     from netcam.inventory.port import Inventory
-    from netcam.model import Identity, Observation
+    from netcam.model import Identity, Observation, ScanRecord
 
 
 def read_observations(path: str) -> Iterator[Observation]:
@@ -156,7 +157,7 @@ def find(identities: Iterable[Identity], wanted: str) -> Identity:
     )
 
 
-def instant(text: str) -> object:
+def instant(text: str) -> datetime:
     """A date or RFC 3339 time as UTC; a date means its end."""
     from datetime import UTC, datetime, time
 
@@ -169,14 +170,14 @@ def instant(text: str) -> object:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
-def pick_scan(inventory: Inventory, wanted: str, site: str | None) -> object:
+def pick_scan(inventory: Inventory, wanted: str, site: str | None) -> ScanRecord:
     """A scan by id, unique prefix, `last` or `previous`."""
     runs = sorted(inventory.scans(site), key=lambda s: s.started.timestamp() if s.started else 0.0)
     if wanted == "previous":
         if len(runs) < 2:
             raise ConfigError("previous", "the inventory has fewer than two scans", "run `netcam scan` again, then compare")
         return runs[-2]
-    return inventory.scan(wanted)
+    return inventory.scan(wanted, site=site)
 
 
 def diff(
@@ -195,15 +196,15 @@ def diff(
         old, new = pick_scan(inventory, before, site), pick_scan(inventory, after, site)
         changes = list(
             compare(
-                inventory.identities(scan=old.id),  # type: ignore[attr-defined]
-                inventory.identities(scan=new.id),  # type: ignore[attr-defined]
-                coverage_after=inventory.coverage(new.id),  # type: ignore[attr-defined]
+                inventory.identities(scan=old.id),
+                inventory.identities(scan=new.id),
+                coverage_after=inventory.coverage(new.id),
             )
         )
     finally:
         inventory.close()
     if output.wants_table(format_):
-        rows = [[str(c.kind), c.device, c.field, c.old, c.new] for c in changes]
+        rows = [[str(c.kind), c.device, c.field, c.old or "", c.new or ""] for c in changes]
         output.console().print(output.table(f"From {before} to {after}", ("change", "device", "field", "old", "new"), rows))
         return
     for c in changes:
@@ -215,13 +216,12 @@ def report(
     out: Annotated[Path, typer.Option("--output", "-o", help="File to write; .html or .csv.")] = Path("netcam-report.html"),
     site: Annotated[str | None, typer.Option("--site")] = None,
     store: StoreOption = None,
-    config: ConfigOption = None,
     fail_on: FailOnOption = None,
 ) -> None:
     """Write a page (HTML) or a table (CSV) of a scan's result."""
     from netcam.inventory import open_inventory
+    from netcam.pipeline import snapshot
     from netcam.report import csv, html
-    from netcam.report.snapshot import Snapshot
 
     writers = {".html": html.render, ".csv": csv.render}
     if out.suffix not in writers:
@@ -229,12 +229,12 @@ def report(
     inventory = open_inventory(store)
     try:
         chosen = pick_scan(inventory, scan, site)
-        snapshot = Snapshot.of(inventory, chosen, generated_at=output.clock())  # type: ignore[arg-type]
+        taken = snapshot(inventory, chosen, generated_at=output.clock())
     finally:
         inventory.close()
-    write_whole(out, writers[out.suffix](snapshot))
+    write_whole(out, writers[out.suffix](taken))
     output.say(f"wrote {out}")
-    raise typer.Exit(output.fail_code(snapshot.findings, fail_on))
+    raise typer.Exit(output.fail_code(taken.findings, fail_on))
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -90,7 +90,7 @@ def _demo(
         def listen() -> None:
             try:
                 listened["table"] = live.watch(estate.interface, seconds=TRAFFIC_SECONDS, internal=networks)
-            except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+            except BaseException as error:  # handed to the main thread, which raises it
                 listened["error"] = error
 
         listener = threading.Thread(target=listen, name="netcam-listen", daemon=True)
@@ -135,10 +135,10 @@ def _demo(
         output.line({"type": "truth", "devices": len(described.truth()), "misses": misses})
     if report is not None:
         from netcam.cli.devices import write_whole
+        from netcam.pipeline import snapshot
         from netcam.report import html
-        from netcam.report.snapshot import Snapshot
 
-        write_whole(report, html.render(Snapshot.of(inventory, finished, generated_at=output.clock())))
+        write_whole(report, html.render(snapshot(inventory, finished, generated_at=output.clock())))
     inventory.close()
     if misses:
         return 1
