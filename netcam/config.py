@@ -141,7 +141,8 @@ def parse(text: str, where: str) -> Settings:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"line (\d+)", str(error))
-        raise ConfigError(f"{where}:{line[1]}" if line else where, f"is not TOML: {error}", "see https://toml.io") from None
+        number = int(line[1]) if line else max(1, len(text.splitlines()))  # without a line it is "at end of document"
+        raise ConfigError(f"{where}:{number}", f"is not TOML: {error}", "see https://toml.io") from None
     except RecursionError:
         raise ConfigError(where, "is nested too deep", "a settings file is three levels deep") from None
     reader = _Reader(where, _lines(text))
@@ -159,8 +160,9 @@ def parse(text: str, where: str) -> Settings:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
     plain = {key: value for key, value in data.items() if key not in ("sites", "rates")}
-    top = reader.struct(Settings, plain, ())
-    return msgspec.structs.replace(top, sites=read_sites, rates=rates, path=where)
+    top: Settings = reader.struct(Settings, plain, ())
+    whole: Settings = msgspec.structs.replace(top, sites=read_sites, rates=rates, path=where)
+    return whole
 
 
 def effective(settings: Settings) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def render(snapshot: Snapshot) -> str:
     import jinja2
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=False, undefined=jinja2.StrictUndefined
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=_whole
     )
     environment.filters["seen"] = lambda text: escape(str(text), MAX_CELL)
     environment.filters["prose"] = lambda text: escape(str(text), MAX_PROSE)
@@ -79,6 +79,11 @@ class _Markup(str):
 
     def __html__(self) -> str:
         return str(self)
+
+
+def _whole(value: Any) -> Any:
+    """Every text on the page without hidden characters, also where the template names no filter."""
+    return escape(value, MAX_PROSE) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def _anchor(site: str, device: str) -> str:
