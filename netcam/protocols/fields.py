@@ -29,7 +29,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "rtsp.public": "Public header: the methods offered",
         "rtsp.header.": "another response header by its lower-case name",
         "rtsp.sdp.": "line of the session description by its letter, or attribute by its name",
-        "tls.subject": "subject of the certificate, as it is written in the certificate from first to last",
+        "tls.subject": "subject of the certificate, most specific attribute first: SERIALNUMBER, CN, OU, O, L, ST, C",
         "tls.issuer": "issuer of the certificate, same form",
         "tls.san": "a name or address the certificate is for",
         "tls.ja4s": "JA4S fingerprint of the server's hello",
