@@ -1,0 +1,82 @@
+"""What netcam never requests: login attempts, configuration and credential leaks, exploit paths, calls that change a device.
+
+The gate asks `refuses` about every path and every payload before it leaves; the codecs have no encoder for any of these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from urllib.parse import unquote_to_bytes
+
+MAX_UNQUOTE = 3
+"""Rounds of percent decoding: servers decode once, some twice; a third catches those who hide a path from a filter."""
+
+_CHANGES = r"Set|Add|Remove|Create|Delete|Start|Stop|Restore|Upgrade|Load|Upload|Send|Modify|Replace|Go|Move|Absolute|Relative|Continuous|Execute|Trigger"
+
+NEVER_REQUESTED: Mapping[str, str] = MappingProxyType(
+    {
+        r"/current_config(/|\b)": "Dahua configuration and credential leak",
+        r"/RPC2(_Login)?\b": "Dahua remote procedure call: a login attempt",
+        r"global\.login\b": "Dahua login",
+        r"/web_caps/": "Dahua information disclosure filed as CVE-2019-9680",
+        r"/magicBox\.cgi": "Dahua call that needs a login",
+        r"/SDK/webLanguage": "Hikvision CVE-2021-36260",
+        r"[?&]auth=": "Hikvision CVE-2017-7921",
+        r"/Security/(userCheck|users|sessionLogin|GUIDFileData)": "Hikvision login check or account data",
+        r"/userCheck\b": "Hikvision login check",
+        r"/System/configurationFile": "Hikvision configuration export",
+        r"/main-cgi": "Uniview CGI of the configuration export advisories",
+        r"/LAPI/V1\.0/System/Security/Login": "Uniview login",
+        r"/doLogin\b": "TVT login with advisories",
+        r"/cgi-bin/nobody/": "AVTECH advisories",
+        r"/upgrade_handle\.php": "NUUO advisories",
+        r"/dvrcontrol\.cgi": "Vitek advisories",
+        r"/main/index\.asp\?ID=": "nsd advisories",
+        r"/device\.rsp\?": "TBK CVE-2018-9995",
+        r"/(onvif-http/)?snapshot|/snap(shot)?\.(jpg|jpeg|cgi)|/picture\b|/image/jpeg\.cgi|/mjpg?/|/video\.(cgi|mjpg)|/axis-cgi/(jpg|mjpg)/": "a picture",
+        r"/(logout|login_action|reboot|restart|reset|factory|upgrade|backup|restore|shutdown)(\.\w{2,6})?([/?]|$)": "changes the device or a session",
+        r"system\.ini|/etc/passwd|/proc/|\.\./|\.\.\\": "path traversal or stored secrets",
+        r"^Authorization\s*:|[\r\n]Authorization\s*:|[\r\n]Proxy-Authorization\s*:": "credentials",
+        r"wsse:Security|<(\w{1,20}:)?UsernameToken\b": "credentials in SOAP",
+        rf"<(?:\w{{1,20}}:)?(?:{_CHANGES})[A-Z]\w{{2,60}}[\s>/]|<(?:\w{{1,20}}:)?SystemReboot\b": "ONVIF operation that changes the device",
+        r"<(\w{1,20}:)?(GetUsers|GetSystemBackup|GetSystemLog|GetSystemSupportInformation|GetSnapshotUri|GetStreamUri)\b": "ONVIF secret or picture",
+        r"<Types>\s*(?!inquiry(_v32)?\s*<)\w": "SADP verb other than the inquiry",
+        r"DHDiscover\.(?!search\b)|DevInit\.|PasswdFind\.|\bSecurity\.\w+\"|deviceDiscovery\.": "Dahua method that changes or resets a device",
+        r"^(PUT|DELETE|PATCH|TRACE|CONNECT|PLAY|SETUP|RECORD|ANNOUNCE|PAUSE|TEARDOWN|SET_PARAMETER)\s": "verb that changes state or starts a stream",
+    }
+)
+"""Pattern -> why it is refused. Matched anywhere, upper and lower case alike, in a path or in a message, percent-decoded or not."""
+
+MESSAGES_NEVER_SENT: Mapping[bytes, str] = MappingProxyType(
+    {
+        b"\xa0\x00\x00": "Dahua DVRIP login",
+        b"\xa0\x01\x00": "Dahua DVRIP login",
+        b"\xa0\x05\x00": "Dahua DVRIP login",
+        b"\xff\x00\x00\x00": "Xiongmai NETIP login",
+        b"\xff\x01\x00\x00": "Xiongmai NETIP login",
+    }
+)
+"""First bytes of a message -> why it is refused."""
+
+_COMPILED = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in NEVER_REQUESTED.items())
+
+
+def refuses(path_or_message: str | bytes) -> str | None:
+    """Why this path or message must not be sent, or None. Percent-encoding does not hide a path."""
+    data = path_or_message.encode("utf-8", "surrogatepass") if isinstance(path_or_message, str) else path_or_message
+    for start, why in MESSAGES_NEVER_SENT.items():
+        if data.startswith(start):
+            return why
+    for _ in range(MAX_UNQUOTE + 1):
+        text = data.decode("latin-1").replace("\x00", "")
+        flat = re.sub(r"(?<!:)/{2,}", "/", text.replace("/./", "/"))
+        for pattern, why in _COMPILED:
+            if pattern.search(text) or pattern.search(flat):
+                return why
+        decoded = unquote_to_bytes(data)
+        if decoded == data:
+            return None
+        data = decoded
+    return "percent-encoded more than three times"
