@@ -38,6 +38,7 @@ _CURES = (
     ("unable to open", "the store cannot be opened", "check that the folder exists and may be written"),
     ("disk i/o error", "the disk fails to read or write", "check the disk, then restore the last backup if needed"),
     ("password authentication", "the database refuses the user or password", "check the address and PGPASSWORD"),
+    ("failed to resolve", "the host of the database is not known", "check its address"),
     ("connection", "the database does not answer", "check that it runs and that its address is right"),
 )
 
@@ -98,7 +99,7 @@ def create(target: str | Path) -> tuple[sa.Engine, str, Path | None]:
                     url.render_as_string(), f"{url.get_backend_name()} is not a store", "give a path or a postgresql:// address"
                 )
             return sa.create_engine(url), url.render_as_string(hide_password=True), None
-        except sa.exc.ArgumentError:
+        except (sa.exc.ArgumentError, ValueError):
             raise StoreError("inventory", "the database address does not parse", "write postgresql://user@host/name") from None
         except ImportError:
             raise StoreError("inventory", "PostgreSQL support is not installed", "pip install 'netcam[postgres]'") from None
@@ -161,9 +162,8 @@ def check(engine: sa.Engine, where: str) -> None:
     with guarded(where), engine.connect() as connection:
         told = connection.exec_driver_sql("PRAGMA quick_check(1)").scalar()
     if told != "ok":
-        raise StoreError(
-            where, f"the store is damaged: {str(told)[:200]}", "restore the last backup, or run `sqlite3 FILE .recover` on a copy"
-        )
+        found = " ".join(str(told).split())[:200]
+        raise StoreError(where, f"the store is damaged: {found}", "restore the last backup, or run `sqlite3 FILE .recover` on a copy")
 
 
 def _bring_up(engine: sa.Engine, found: str | None) -> None:
@@ -181,6 +181,12 @@ def _bring_up(engine: sa.Engine, found: str | None) -> None:
             upgrade(connection)
 
 
-def sqlite_version() -> str:
-    """The version of the SQLite library."""
-    return sqlite3.sqlite_version
+def copy(engine: sa.Engine, target: Path) -> None:
+    """Copy a SQLite store to a file that is not there yet, at one moment, while others read and write."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("VACUUM INTO ?", (str(target),))
+    except sqlite3.Error as error:
+        raise OperationalError("VACUUM INTO", None, error) from error
+    finally:
+        connection.close()

@@ -74,6 +74,16 @@ class SqlInventory:
         """Check every page of a SQLite store. Raises StoreError where one is damaged."""
         opening.check(self._engine, self.where)
 
+    def backup(self, target: Path) -> None:
+        """Copy a SQLite store, whole and at one moment, while others write. Raises StoreError."""
+        if self._engine.dialect.name != "sqlite":
+            raise StoreError(self.where, "is a PostgreSQL database", "back it up with pg_dump")
+        if target.exists():
+            raise StoreError(str(target), "is already there", "give another file")
+        with opening.guarded(self.where):
+            opening.copy(self._engine, target)
+        target.chmod(0o600)
+
     # observations and raw answers
 
     def record(self, observations: Iterable[Observation]) -> int:
