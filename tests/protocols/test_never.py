@@ -43,6 +43,8 @@ REFUSED = [
 ]
 
 ALLOWED = [
+    b"<a:ReplyTo><a:Address>urn:x</a:Address></a:ReplyTo>",
+    b"<s:Body><GetServices xmlns='x'><IncludeCapability>false</IncludeCapability></GetServices></s:Body>",
     "/",
     "/favicon.ico",
     "/doc/page/login.asp",
