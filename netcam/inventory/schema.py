@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, Text
 
 REVISIONS = ("0001",)
 """Schema revisions this program reads, oldest first; an older store is migrated, one that is not listed is newer."""
@@ -169,4 +169,4 @@ remark = Table(
     sqlite_with_rowid=False,
 )
 
-alembic_version = Table("alembic_version", metadata, Column("version_num", Text, primary_key=True))
+alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))

@@ -1,0 +1,136 @@
+"""Rates of the SQLite inventory: `python tests/bench/inventory.py [--scale 1,4,16]` writes one JSON line a scale.
+
+Scale 16 is a million observations of 100,000 devices; 1 and 4 show the slope.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from netcam.inventory.diff import diff
+from netcam.inventory.sql import SqlInventory
+from netcam.model import Claim, Coverage, CoverageState, Identity, Observation
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+DEVICES = 6_250
+OBSERVATIONS_EACH = 10
+MAKERS = ("hikvision", "dahua", "axis", "hanwha", "bosch", "uniview", "vivotek", "tiandy")
+FIELDS = ("http.server", "http.title", "http.realm", "onvif.scope.hardware", "onvif.scope.name", "rtsp.server", "tls.subject", "port.open")
+
+
+def address(n):
+    return f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}"
+
+
+def mac(n):
+    return f"44:19:b6:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
+
+
+def site(n):
+    return f"site-{n // 500:03d}"
+
+
+def seen(n, k):
+    field = FIELDS[k % len(FIELDS)]
+    return Observation(
+        field=field, value=f"{MAKERS[n % 8]} DS-2CD{n % 97}-{k} build {n % 31}", at=NOON + timedelta(microseconds=n * 16 + k), site=site(n),
+        sensor="s1", endpoint=f"{address(n)}:80", mac=mac(n), via="http", scan="scan-1",
+    )  # fmt: skip
+
+
+def identity(n):
+    maker = MAKERS[n % 8]
+    claims = tuple(
+        Claim(slot=slot, value=maker, weight=0.9 - k / 10, by=f"{maker}/rule-{k}", origin="web", because=(seen(n, k),))
+        for k, slot in enumerate(("maker", "brand", "model", "kind"))
+    )
+    slots = {"kind": "camera", "brand": maker, "maker": maker, "model": f"M{n % 97}", "firmware": f"5.{n % 31}"}
+    return Identity(
+        device=mac(n),
+        site=site(n), slots=slots, confidence=dict.fromkeys(slots, 0.93), because=claims, addresses=(address(n),),
+        macs=(mac(n),),
+        catalog="c" * 64,
+    )  # fmt: skip
+
+
+def timed(work):
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def record(store, devices):
+    """Rates of recording new observations, and a tenth of them again."""
+    everything = [seen(n, k) for n in range(devices) for k in range(OBSERVATIONS_EACH)]
+    spent, new = timed(lambda: store.record(everything))
+    assert new == len(everything)
+    told = {"observations_per_second": round(new / spent)}
+    spent, new = timed(lambda: store.record(everything[: len(everything) // 10]))
+    assert new == 0
+    return told | {"repeats_per_second": round(len(everything) // 10 / spent)}
+
+
+def run(scale, folder):
+    """Measure one scale; returns the numbers, seconds unless the name says otherwise."""
+    devices = DEVICES * scale
+    path = Path(folder) / f"bench-{scale}.sqlite"
+    store = SqlInventory(path)
+    told = {"scale": scale, "devices": devices, "observations": devices * OBSERVATIONS_EACH}
+    told |= record(store, devices)
+    first = [identity(n) for n in range(devices)]
+    spent, _ = timed(lambda: store.save_identities("scan-1", first, NOON))
+    told["identities_per_second"] = round(devices / spent)
+    second = [replace(i, slots={**i.slots, "firmware": "9"}) if n % 10 == 0 else i for n, i in enumerate(first) if n % 100]
+    spent, _ = timed(lambda: store.save_identities("scan-2", second, NOON + timedelta(days=7)))
+    told["identities_again_per_second"] = round(len(second) / spent)
+    lines = [Coverage(address=address(n), state=CoverageState.ANSWERED) for n in range(devices)]
+    spent, _ = timed(lambda: store.cover("scan-2", lines))
+    told["coverage_per_second"] = round(devices / spent)
+    lists = {
+        "list_site_maker": {"site": site(devices // 2), "slots": {"maker": "axis"}},
+        "list_maker_model": {"slots": {"maker": "axis", "model": "M5"}},
+        "list_kind_maker": {"camera": True, "slots": {"kind": "camera", "maker": "axis"}},
+        "list_maker_firmware": {"slots": {"maker": "hikvision", "firmware": "5.7"}},
+    }
+    for name, wanted in lists.items():
+        spans = [timed(lambda wanted=wanted: store.devices(**wanted)) for _ in range(15)]
+        told[f"{name}_ms_median"] = round(statistics.median(s for s, _ in spans) * 1000, 1)
+        told[f"{name}_rows"] = len(spans[0][1])
+    told["list_all_s"] = round(timed(store.devices)[0], 3)
+    told["as_of_s"] = round(timed(lambda: store.identities(NOON, evidence=False))[0], 3)
+
+    def compare():
+        before, after = store.identities(scan="scan-1", evidence=False), store.identities(scan="scan-2", evidence=False)
+        return diff(before, after, coverage_after=store.coverage("scan-2"))
+
+    spent, changes = timed(compare)
+    told["diff_with_reading_s"] = round(spent, 3)
+    spent, again = timed(lambda: diff(first, second, coverage_after=lines))
+    assert again == changes
+    told["diff_s"], told["changes"] = round(spent, 3), len(changes)
+    told["read_with_evidence_per_second"] = round(devices / timed(store.identities)[0])
+    store.close()
+    told["bytes_per_observation_with_all"] = round(path.stat().st_size / told["observations"])
+    path.unlink()
+    return told
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scale", default="1,4,16")
+    parser.add_argument("--folder", default=None, help="where the store is made; default: a temporary folder")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
+        for scale in given.scale.split(","):
+            sys.stdout.write(json.dumps(run(int(scale), folder)) + "\n")
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

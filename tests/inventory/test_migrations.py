@@ -1,0 +1,68 @@
+"""Every released schema migrates to the present one, which is the one a fresh store gets."""
+
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from netcam.inventory import engine, migrations
+from netcam.inventory.schema import REVISIONS, metadata
+from netcam.inventory.sql import SqlInventory
+from netcam.model import Observation
+
+
+def script():
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    return ScriptDirectory.from_config(config)
+
+
+def test_the_revisions_the_program_names_are_those_it_ships_in_order():
+    shipped = [revision.revision for revision in script().walk_revisions()]
+    assert tuple(reversed(shipped)) == REVISIONS
+
+
+def told(store):
+    """Tables, columns, keys and indexes as the database tells them."""
+    inspector = sa.inspect(store)
+    schema = {}
+    for table in sorted(inspector.get_table_names()):
+        columns = {(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)}
+        indexes = {(i["name"], tuple(i["column_names"]), bool(i["unique"])) for i in inspector.get_indexes(table)}
+        schema[table] = (columns, tuple(inspector.get_pk_constraint(table)["constrained_columns"]), indexes)
+    return schema
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def address(request, tmp_path):
+    """Where a store can be made."""
+    return tmp_path / "migrated.sqlite" if request.param == "sqlite" else request.getfixturevalue("postgres_database")
+
+
+def test_a_migrated_store_has_the_schema_of_a_fresh_one(address, tmp_path):
+    made, _, _ = engine.create(address)
+    with made.connect().execution_options(netcam_write=True) as connection, connection.begin():
+        migrations.upgrade(connection)
+    migrated = told(made)
+    if made.dialect.name == "sqlite":
+        fresh = SqlInventory(tmp_path / "fresh.sqlite")
+        assert told(fresh._engine) == migrated
+        with fresh._engine.connect() as a, made.connect() as b:
+            query = sa.text("SELECT name, sql LIKE '%WITHOUT ROWID%', sql LIKE '%AUTOINCREMENT%' FROM sqlite_master WHERE type = 'table'")
+            assert set(map(tuple, a.execute(query))) == set(map(tuple, b.execute(query)))
+        fresh.close()
+    assert set(migrated) == set(metadata.tables)
+    made.dispose()
+    store = SqlInventory(address)
+    assert store.record([Observation(field="f", value="v")]) == 1
+    store.close()
+
+
+def test_a_fresh_store_needs_no_migration_and_opens_again_unchanged(tmp_path):
+    SqlInventory(tmp_path / "a.sqlite").close()
+    before = (tmp_path / "a.sqlite").read_bytes()
+    SqlInventory(tmp_path / "a.sqlite").close()
+    assert (tmp_path / "a.sqlite").read_bytes() == before
