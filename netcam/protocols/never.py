@@ -13,7 +13,10 @@ from urllib.parse import unquote_to_bytes
 MAX_UNQUOTE = 3
 """Rounds of percent decoding: servers decode once, some twice; a third catches those who hide a path from a filter."""
 
-_CHANGES = r"Set|Add|Remove|Create|Delete|Start|Stop|Restore|Upgrade|Load|Upload|Send|Modify|Replace|Go|Move|Absolute|Relative|Continuous|Execute|Trigger"
+_CHANGES = (
+    r"(?-i:Set|Add|Remove|Create|Delete|Start|Stop|Restore|Upgrade|Load|Upload|Send|Modify|Replace|Goto|Move|Absolute|Relative"
+    r"|Continuous|Execute|Trigger)(?-i:[A-Z])\w{2,60}"
+)
 
 NEVER_REQUESTED: Mapping[str, str] = MappingProxyType(
     {
