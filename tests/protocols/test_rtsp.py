@@ -1,0 +1,42 @@
+"""RTSP before login."""
+
+import pytest
+from drive import run, values
+
+from netcam.errors import DecodeError
+from netcam.protocols import rtsp
+from netcam.protocols.commands import Target
+
+OPTIONS = b"RTSP/1.0 200 OK\r\nCSeq: 1\r\nPublic: OPTIONS, DESCRIBE, PLAY\r\nDate:  Thu, Jan 01 1970 00:00:00 GMT\r\n\r\n"
+DENIED = (  # composed in the shape of Hikvision cameras
+    b'RTSP/1.0 401 Unauthorized\r\nCSeq: 2\r\nWWW-Authenticate: Digest realm="IP Camera(C2183)", nonce="71", stale="FALSE"\r\n'
+    b'WWW-Authenticate: Basic realm="IP Camera(C2183)"\r\n\r\n'
+)
+
+
+def test_options_then_describe_and_a_401_ends_it() -> None:
+    facts, sent = run(rtsp.talk(Target("192.0.2.7", 554)), [OPTIONS, DENIED])
+    found = values(facts)
+    assert sent == (
+        b"OPTIONS rtsp://192.0.2.7:554/ RTSP/1.0\r\nCSeq: 1\r\n\r\n"
+        b"DESCRIBE rtsp://192.0.2.7:554/ RTSP/1.0\r\nCSeq: 2\r\nAccept: application/sdp\r\n\r\n"
+    )
+    assert found == {"rtsp.status": ["200", "401"], "rtsp.public": ["OPTIONS, DESCRIBE, PLAY"], "rtsp.realm": ["IP Camera(C2183)"]}
+
+
+def test_a_session_description_is_read() -> None:
+    sdp = b"v=0\r\no=- 1 1 IN IP4 192.0.2.7\r\ns=Media Presentation\r\na=tool:LIVE555 Streaming Media v2014.05.27\r\n"
+    sdp += b"a=Media_header:MEDIAINFO=494D4B48;\r\n"
+    answer = b"RTSP/1.0 200 OK\r\nCSeq: 2\r\nServer: Rtsp Server/3.0\r\nContent-Length: %d\r\n\r\n" % len(sdp) + sdp
+    facts, _ = run(rtsp.talk(Target("192.0.2.7", 554)), [OPTIONS, answer])
+    found = values(facts)
+    assert found["rtsp.server"] == ["Rtsp Server/3.0"]
+    assert found["rtsp.sdp.s"] == ["Media Presentation"]
+    assert found["rtsp.sdp.tool"] == ["LIVE555 Streaming Media v2014.05.27"]
+    assert found["rtsp.sdp.media_header"] == ["MEDIAINFO=494D4B48;"]
+
+
+@pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"\x00\x01"])
+def test_what_is_not_rtsp_is_a_decode_error(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        run(rtsp.talk(Target("192.0.2.7", 554)), [data])
