@@ -1,0 +1,297 @@
+"""Who is there: ARP through the link helper, questions to groups and to each device, TCP connects where there is no link layer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import json
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from typing import Any
+
+from netcam.collect.gate import Datagrams, Gate, OutOfScope
+from netcam.collect.interfaces import Interface, neighbours
+from netcam.collect.plan import Plan
+from netcam.collect.scope import Network, hosts
+from netcam.errors import DecodeError
+from netcam.model import Fact
+from netcam.protocols.commands import MAX_FACTS, Discovery, Question
+
+GAP = 0.4
+"""Seconds between two sends of one question: long enough that a burst of loss does not eat both."""
+MAX_FOUND = 1 << 17
+"""Devices of one run: one that answers for ten thousand others must not fill memory."""
+MAX_ANSWERS = 400
+"""Facts from datagrams kept per device; a real one yields under 100."""
+CONNECT_PORTS = (80, 443, 554, 8000, 37777, 34567, 22, 8080)
+"""Ports whose answer (open or refused) shows that a device is there, where ARP cannot: those cameras have open."""
+CONNECTS_AT_ONCE = 256
+
+Heard = tuple[str, str, Fact, bytes]
+"""via, endpoint, fact, raw answer."""
+
+
+@dataclass(slots=True)
+class Found:
+    """A device as discovery knows it."""
+
+    mac: str = ""
+    mac_via: str = "arp"
+    first_via: str = ""
+    open_port: str = ""
+    answers: list[Heard] = field(default_factory=list)
+    seen: set[tuple[str, str, str]] = field(default_factory=set)
+
+
+class Discoverer:
+    """Finds devices of a plan; fills `found`, `notes` and `unreached` as it goes."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        gate: Gate,
+        found: dict[str, Found],
+        notes: list[str],
+        unreached: dict[str, str],
+        tell: Callable[[str, int, int], None],
+    ) -> None:
+        self.plan, self.gate, self.found, self.notes, self.unreached, self.tell = plan, gate, found, notes, unreached, tell
+        self.nonce = str(uuid.uuid4())
+        self._sockets: dict[tuple[str, int], Datagrams] = {}
+        self._readers: dict[tuple[str, int], list[Discovery]] = {}
+        self._garbled = 0
+        self._by_arp: set[Network] = set()
+
+    async def run(self) -> None:
+        """Ask the link, the groups, and then each device that is there."""
+        links = [i for i in self.plan.interfaces if any(self.plan.on_link(n) is i for n in self.plan.networks)]
+        for link in links:
+            await self._open(link)
+        self.tell("looking for devices", 0, self.plan.size())
+        async with asyncio.TaskGroup() as group:
+            for network in self.plan.networks:
+                group.create_task(self._network(network))
+            for link in links:
+                group.create_task(self._groups(link))
+        await self._each()
+        table = neighbours()
+        for address, one in self.found.items():
+            if not one.mac and address in table:
+                one.mac, one.mac_via = table[address], "neighbour"
+        if self._garbled:
+            self.notes.append(f"{self._garbled} datagrams were no answer of the protocol that was asked")
+
+    async def close(self) -> None:
+        """Close the sockets that listen."""
+        for one in self._sockets.values():
+            one.close()
+        self._sockets.clear()
+
+    def silence(self, network: Network) -> str:
+        """Why an address of `network` counts as silent."""
+        return "no answer to ARP" if network in self._by_arp else "no answer to connects and questions"
+
+    def _meet(self, address: str, via: str) -> Found | None:
+        one = self.found.get(address)
+        if one is None:
+            if len(self.found) >= MAX_FOUND:
+                return None
+            one = self.found[address] = Found(first_via=via)
+        return one
+
+    async def _network(self, network: Network) -> None:
+        link = self.plan.on_link(network)
+        if link is not None and network.version == 4:
+            if await self._arp(link, network):
+                self._by_arp.add(network)
+                return
+            self.notes.append(
+                f"{network}: no privilege for ARP (CAP_NET_RAW); asked by TCP connect and the kernel's neighbour table instead"
+            )
+        elif network.version == 6:
+            if network.num_addresses > 65536:
+                return
+        else:
+            self.notes.append(f"{network}: not on a link of this machine; asked by TCP connect, so a device that drops them is not seen")
+        await self._connects(network)
+
+    async def _arp(self, link: Interface, network: Network) -> bool:
+        """Ask a network by ARP; False where the privilege is missing."""
+        runs = self.gate.arp_targets(network)
+        profile = self.plan.profile
+        source = link.source_for(network) or "0.0.0.0"  # noqa: S104 - an ARP probe, RFC 5227
+        rate, wait = self.gate.rates.frames_per_second, profile.arp_wait
+        helper = await self.gate.link(link.name, source, str(rate), str(profile.tries), str(wait))
+        assert helper.stdin is not None
+        assert helper.stdout is not None
+        try:
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                helper.stdin.write("".join(f"{first} {last}\n" for first, last in runs).encode())
+                await helper.stdin.drain()
+                helper.stdin.close()
+            async for line in helper.stdout:
+                told = json.loads(line)
+                if told.get("done"):
+                    self.gate.count("arp", told["sent"], told["sent"] * 60, "arp", str(network), 0, b"")
+                    if told["dropped"]:
+                        self.notes.append(f"{network}: the kernel dropped {told['dropped']} ARP answers; sweep again at a lower rate")
+                    if told["lost"]:
+                        self.notes.append(f"{network}: {told['lost']} ARP requests could not be sent")
+                    continue
+                one = self._meet(told["address"], "arp")
+                if one is not None:
+                    if one.mac and one.mac != told["mac"]:
+                        self._add(one, "arp", told["address"], Fact("mac", told["mac"]), b"")
+                    one.mac = one.mac or told["mac"]
+            code = await helper.wait()
+        finally:
+            if helper.returncode is None:
+                helper.kill()
+                await helper.wait()
+        if code == 4:
+            for address in hosts(network):
+                self.unreached[str(address)] = f"interface {link.name} went away"
+            return True
+        return code == 0
+
+    async def _connects(self, network: Network) -> None:
+        """Find devices by TCP connect: an open or refused port shows one, silence shows nothing."""
+        slots = asyncio.Semaphore(CONNECTS_AT_ONCE)
+        total, done = network.num_addresses, 0
+
+        async def one(address: str) -> None:
+            nonlocal done
+            async with slots:
+                await self._connect(address)
+            done += 1
+            if done % 64 == 0:
+                self.tell("looking for devices", done, total)
+
+        async with asyncio.TaskGroup() as group:
+            for address in hosts(network):
+                if self.gate.permits(address) and str(address) not in self.plan.request.done:
+                    group.create_task(one(str(address)))
+
+    async def _connect(self, address: str) -> None:
+        for port in CONNECT_PORTS:
+            try:
+                async with self.gate.connect(address, port, "connect", timeout=0.8):
+                    pass
+            except TimeoutError:
+                continue
+            except ConnectionRefusedError:
+                self._meet(address, "connect")
+                return
+            except OutOfScope:
+                continue
+            except OSError as error:
+                if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EPERM, errno.EACCES):
+                    if self.plan.on_link(next(n for n in self.plan.networks if ip_address(address) in n)) is None:
+                        self.unreached[address] = (
+                            "no route, or a router refuses" if error.errno != errno.EPERM else "a local rule forbids it"
+                        )
+                    return
+                continue
+            one = self._meet(address, "connect")
+            if one is not None:
+                one.open_port = str(port)
+            return
+
+    async def _open(self, link: Interface) -> None:
+        """Sockets for all questions on `link`; one per local port, shared by the protocols that want it."""
+        wanted: dict[int, tuple[set[str], list[Discovery]]] = {}
+        for one, question in self.plan.questions(self.nonce):
+            for port, join in ((question.bind_port, question.join), (question.listen_port, question.join)):
+                if port == 0:
+                    continue
+                groups, readers = wanted.setdefault(port, (set(), []))
+                groups.update(join)
+                if one not in readers:
+                    readers.append(one)
+        for port, (groups, readers) in wanted.items():
+            await self._socket(link, port, sorted(groups), readers)
+        for number, one in enumerate(self.plan.discoveries):
+            await self._socket(link, -1 - number, [], [one])
+
+    async def _socket(self, link: Interface, port: int, groups: list[str], readers: list[Discovery]) -> None:
+        def heard(data: bytes, addr: tuple[Any, ...]) -> None:
+            self._heard(readers, data, str(addr[0]), int(addr[1]))
+
+        try:
+            made = await self.gate.datagrams(link, heard, bind_port=max(port, 0), join=groups)
+        except OSError as error:
+            names = ", ".join(r.name for r in readers)
+            self.notes.append(f"{names}: UDP port {port} on {link.name} cannot be used ({error.strerror}); answers there are not heard")
+            return
+        self._sockets[(link.name, port)] = made
+
+    def _ask(self, link: Interface, one: Discovery, question: Question, host: str) -> None:
+        key = question.bind_port or -1 - self.plan.discoveries.index(one)
+        made = self._sockets.get((link.name, key))
+        if made is not None:
+            with contextlib.suppress(OSError, OutOfScope):
+                made.send(question.data, host, question.port, one.name)
+
+    async def _groups(self, link: Interface) -> None:
+        """Put every question to its group or broadcast, several times, and listen."""
+        asked = [(one, q) for one, q in self.plan.questions(self.nonce) if q.host != "{unicast}" and ":" not in q.host]
+        for round_ in range(self.plan.profile.tries):
+            if round_:
+                await asyncio.sleep(GAP)
+            for one, question in asked:
+                self._ask(link, one, question, question.host)
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(self.plan.profile.listen)
+
+    async def _each(self) -> None:
+        """Put the unicast questions to every device that is there."""
+        asked = [(one, q) for one, q in self.plan.questions(self.nonce) if q.host == "{unicast}"]
+        if not asked:
+            return
+        links: dict[str, Interface | None] = {}
+        for address in self.found:
+            if self.gate.permits(ip_address(address.partition("%")[0])) and ":" not in address:
+                network = next(n for n in self.plan.networks if ip_address(address) in n)
+                links[address] = self.plan.on_link(network) or (self.plan.interfaces[0] if self.plan.interfaces else None)
+
+        async def one_device(address: str, link: Interface) -> None:
+            for one, question in asked:
+                for round_ in range(self.plan.profile.tries):
+                    if round_ and any(via == one.name for via, *_ in self.found[address].answers):
+                        break
+                    await self.gate.turn(address)
+                    self._ask(link, one, question, address)
+
+        async with asyncio.TaskGroup() as group:
+            for address, link in links.items():
+                if link is not None and address not in self.plan.request.done:
+                    group.create_task(one_device(address, link))
+        await asyncio.sleep(min(1.5, self.plan.profile.listen))
+
+    def _heard(self, readers: list[Discovery], data: bytes, address: str, port: int) -> None:
+        """A datagram: the first codec that can read it does."""
+        for one in readers:
+            try:
+                facts = list(one.parse(data))[:MAX_FACTS]
+            except DecodeError:
+                continue
+            device = self._meet(address, one.name)
+            if device is None:
+                return
+            for fact in facts:
+                self._add(device, one.name, f"{address}:{port}", fact, data)
+            if not device.mac:
+                for fact in facts:
+                    if fact.field in one.mac_fields and len(digits := fact.value.lower().replace("-", "").replace(":", "")) == 12:
+                        device.mac, device.mac_via = ":".join(digits[n : n + 2] for n in range(0, 12, 2)), one.name
+            return
+        self._garbled += 1
+
+    def _add(self, one: Found, via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
+        key = (via, fact.field, fact.value)
+        if key not in one.seen and len(one.answers) < MAX_ANSWERS:
+            one.seen.add(key)
+            one.answers.append((via, endpoint, fact, raw))

@@ -1,0 +1,176 @@
+"""Runs protocol conversations over the gate: feeds them bytes, bounds time and size, turns what the network did into statuses."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+import warnings
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from netcam.collect.gate import Gate, OutOfScope, Stream
+from netcam.errors import DecodeError
+from netcam.model import Fact
+from netcam.protocols.commands import MAX_FACTS, Exchange, Receive, Send, StartTLS, Target, TLSInfo
+
+MAX_CONVERSATION = 256 * 1024
+"""Bytes read in one conversation: a login page with its scripts inline is under 100 kB; a flood ends here."""
+MAX_RAW = 64 * 1024
+"""Bytes of an answer that are kept as evidence."""
+
+
+class ProbeStatus(StrEnum):
+    """What became of a probe. Travels with the result; never raised."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"
+    TIMEOUT = "timeout"
+    GARBLED = "garbled"
+    FAILED = "failed"
+    OUT_OF_SCOPE = "out-of-scope"
+
+
+@dataclass(slots=True)
+class Outcome:
+    """Facts, the raw answer, and how it ended; `open` says that the TCP port took the connection."""
+
+    status: ProbeStatus
+    facts: list[Fact] = field(default_factory=list)
+    raw: bytes = b""
+    open: bool = False
+    tls: TLSInfo | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds: to connect, for one read, and for the whole conversation (a drip of a byte a minute ends there)."""
+
+    connect: float = 1.5
+    read: float = 4.0
+    total: float = 10.0
+
+
+def banner_context() -> ssl.SSLContext:
+    """A TLS context for reading banners of old devices: any version and key, nothing verified, so nothing read is trusted.
+
+    OpenSSL's security level 0 and legacy renegotiation, because cameras of 2012 speak TLS 1.0 with SHA-1 and RSA 1024.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+    context.set_ciphers("ALL:@SECLEVEL=0")
+    context.options |= 0x4  # SSL_OP_LEGACY_SERVER_CONNECT (openssl/ssl.h); a name for it comes with Python 3.12
+    return context
+
+
+async def converse(
+    gate: Gate, address: str, port: int, exchange: Exchange, *, protocol: str, tls: bool, limits: Limits, context: ssl.SSLContext
+) -> Outcome:
+    """Hold one conversation with address:port. Never raises for what the network does."""
+    result = Outcome(ProbeStatus.FAILED)
+    try:
+        async with gate.connect(address, port, protocol, timeout=limits.connect) as stream:
+            result.open = True
+            async with asyncio.timeout(limits.total):
+                if tls:
+                    result.tls = await start_tls(stream, context, None)
+                await run(stream, exchange, result, limits, context)
+    except OutOfScope as error:
+        result.status, result.reason = ProbeStatus.OUT_OF_SCOPE, str(error)
+    except TimeoutError:
+        result.status = ProbeStatus.TIMEOUT
+    except ConnectionRefusedError:
+        result.status = ProbeStatus.REFUSED
+    except DecodeError as error:
+        result.status, result.reason = ProbeStatus.GARBLED, str(error)[:200]
+    except (ssl.SSLError, OSError) as error:
+        result.status, result.reason = ProbeStatus.FAILED, type(error).__name__
+    finally:
+        exchange.close()
+    if len(result.facts) > MAX_FACTS:
+        result.facts = result.facts[:MAX_FACTS]
+    return result
+
+
+async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | None) -> TLSInfo:
+    """Begin TLS and read what the handshake shows."""
+    made = await stream.start_tls(context, server_name)
+    leaf = made.getpeercert(binary_form=True)
+    cipher = made.cipher()
+    return TLSInfo(made.version() or "", cipher[0] if cipher else "", (leaf,) if leaf else ())
+
+
+async def run(stream: Stream, exchange: Exchange, result: Outcome, limits: Limits, context: ssl.SSLContext) -> None:
+    """Feed `exchange` until it returns its facts. Raises DecodeError, TimeoutError, OSError."""
+    budget = MAX_CONVERSATION
+    raw = bytearray()
+    try:
+        command = next(exchange)
+        while True:
+            answer: bytes | TLSInfo = b""
+            if isinstance(command, Send):
+                await stream.send(command.data)
+            elif isinstance(command, Receive):
+                answer = await receive(stream, command, min(command.limit, budget), limits.read)
+                budget -= len(answer)
+                if len(raw) < MAX_RAW:
+                    raw += answer[: MAX_RAW - len(raw)]
+            elif isinstance(command, StartTLS):
+                answer = result.tls = await start_tls(stream, context, command.server_name)
+            command = exchange.send(answer)
+    except StopIteration as done:
+        result.facts = list(done.value or ())
+        result.status = ProbeStatus.ANSWERED if result.facts else ProbeStatus.GARBLED
+    finally:
+        result.raw = without_pictures(bytes(raw))
+
+
+async def receive(stream: Stream, wanted: Receive, limit: int, seconds: float) -> bytes:
+    """Read as `wanted` says, at most `limit` bytes and `seconds`; less where the peer ends or is too slow."""
+    data = bytearray()
+    end = time.monotonic() + seconds
+    while len(data) < limit:
+        if wanted.until is not None and wanted.until in data:
+            break
+        size = limit - len(data)
+        if wanted.exactly is not None:
+            size = min(size, wanted.exactly - len(data))
+            if size <= 0:
+                break
+        elif wanted.until is not None:
+            size = min(size, 4096)
+        left = end - time.monotonic()
+        if left <= 0:
+            break
+        try:
+            async with asyncio.timeout(left):
+                chunk = await stream.reader.read(size)
+        except TimeoutError:
+            break
+        except (ConnectionError, ssl.SSLError):
+            break
+        if not chunk:
+            break
+        data += chunk
+        if wanted.until is None and wanted.exactly is None:
+            break
+    return bytes(data)
+
+
+def without_pictures(raw: bytes) -> bytes:
+    """The raw answer with the body of a picture cut off: netcam keeps no picture from a device, not even an icon."""
+    head, separator, _ = raw.partition(b"\r\n\r\n")
+    if separator and b"\ncontent-type: image/" in head.lower():
+        return head + separator
+    return raw
+
+
+def target(address: str, port: int, nonce: str) -> Target:
+    """Whom a codec writes into its messages: an IPv6 address in brackets, without its zone (RFC 6874)."""
+    host = address.partition("%")[0]
+    return Target(host=f"[{host}]" if ":" in host else host, port=port, nonce=nonce)

@@ -1,0 +1,163 @@
+"""The link helper: a process that asks by ARP and does nothing else. `python -m netcam.collect.link INTERFACE SOURCE RATE TRIES WAIT`.
+
+It reads runs of addresses (`FIRST LAST` as integers, a line each) on standard input until the end, asks each address
+TRIES times at RATE frames a second, and prints a JSON line per answer and one at the end. It needs CAP_NET_RAW to open one
+packet socket and gives up every privilege right after. It alone imports scapy (GPL-2.0-only), which builds the frame.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import select
+import socket
+import struct
+import sys
+import time
+
+ETH_P_ARP = 0x0806
+SO_ATTACH_FILTER = 26  # asm-generic/socket.h
+SOL_PACKET, PACKET_STATISTICS = 263, 6  # linux/if_packet.h
+TARGET_AT = 14 + 24
+"""Offset of the target protocol address in an Ethernet ARP request (RFC 826)."""
+RECEIVE_BUFFER = 8 << 20
+"""Bytes: a /16 that answers at once is 65,536 frames of 60 bytes and the kernel's overhead."""
+
+# ethertype ARP, opcode request or reply: tcpdump -dd "arp[6:2] <= 2" by hand (linux/filter.h)
+FILTER = (
+    (0x28, 0, 0, 12),
+    (0x15, 0, 3, ETH_P_ARP),
+    (0x28, 0, 0, 20),
+    (0x25, 1, 0, 2),
+    (0x06, 0, 0, 128),
+    (0x06, 0, 0, 0),
+)
+PR_SET_NO_NEW_PRIVS = 38  # linux/prctl.h
+LINUX_CAPABILITY_VERSION_3 = 0x20080522  # linux/capability.h
+
+
+def drop_privileges() -> None:
+    """Give up every capability for good (capset(2)); the open socket stays usable."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    header, data = struct.pack("<Ii", LINUX_CAPABILITY_VERSION_3, 0), bytes(24)
+    if libc.capset(header, data) != 0:
+        raise OSError(ctypes.get_errno(), "capabilities could not be dropped")
+
+
+def open_socket(interface: str) -> socket.socket:
+    """A packet socket that hears ARP on `interface`. Raises PermissionError without CAP_NET_RAW."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    program = b"".join(struct.pack("HBBI", *step) for step in FILTER)
+    buffer = ctypes.create_string_buffer(program)
+    made.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(FILTER), ctypes.addressof(buffer)))
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    made.bind((interface, ETH_P_ARP))
+    made.setblocking(False)
+    return made
+
+
+def frame(mac: str, source: str) -> bytearray:
+    """The ARP request of this interface, with an empty target (RFC 826; RFC 5227 for a source of 0.0.0.0)."""
+    from scapy.layers.l2 import ARP, Ether
+
+    built = Ether(src=mac, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, hwsrc=mac, psrc=source, hwdst="00:00:00:00:00:00", pdst="0.0.0.0")  # noqa: S104
+    return bytearray(bytes(built).ljust(60, b"\0"))
+
+
+def answer(data: bytes) -> tuple[str, str, int] | None:
+    """Address, MAC and opcode of who speaks in an ARP frame, or None for anything else."""
+    if len(data) < 42 or data[12:14] != b"\x08\x06" or data[14:20] != b"\x00\x01\x08\x00\x06\x04":
+        return None
+    sender = data[28:32]
+    if sender in (b"\0\0\0\0", b"\xff\xff\xff\xff"):
+        return None
+    return socket.inet_ntoa(sender), data[22:28].hex(":"), data[21]
+
+
+def main(argv: list[str]) -> int:
+    """Run; exit 3 without the privilege, 4 where the interface is gone."""
+    interface, source, rate, tries, wait = argv[0], argv[1], float(argv[2]), int(argv[3]), float(argv[4])
+    try:
+        link = open_socket(interface)
+    except PermissionError:
+        return 3
+    except OSError:
+        return 4
+    mac = link.getsockname()[4].hex(":")
+    request = frame(mac, source)
+    drop_privileges()
+    runs = [(int(first), int(last)) for first, last in (line.split() for line in sys.stdin if line.strip())]
+    heard: dict[str, set[str]] = {}
+    packed = struct.Struct(">I")
+    sent = lost = 0
+
+    def hear() -> None:
+        while True:
+            try:
+                data = link.recv(256)
+            except BlockingIOError:
+                return
+            except OSError:
+                return
+            found = answer(data)
+            if found is None or found[1] == mac or (found[2] == 2 and data[6:12] == bytes(request[6:12])):
+                continue
+            address, who, op = found
+            if who not in heard.setdefault(address, set()) and len(heard) < 1 << 20:
+                heard[address].add(who)
+                sys.stdout.write(json.dumps({"address": address, "mac": who, "op": op}) + "\n")
+
+    begin = time.monotonic()
+    for round_ in range(tries):
+        if round_:
+            pause = time.monotonic() + wait / tries
+            while (left := pause - time.monotonic()) > 0:
+                select.select([link], [], [], left)
+                hear()
+            sys.stdout.flush()
+            begin, sent_now = time.monotonic(), 0
+        else:
+            sent_now = 0
+        for first, last in runs:
+            for number in range(first, last + 1):
+                if round_ and socket.inet_ntoa(packed.pack(number)) in heard:
+                    continue
+                request[TARGET_AT : TARGET_AT + 4] = packed.pack(number)
+                while True:
+                    try:
+                        link.send(request)
+                        break
+                    except (BlockingIOError, InterruptedError):
+                        select.select([link], [link], [], 0.05)
+                        hear()
+                    except OSError:
+                        lost += 1
+                        break
+                sent += 1
+                sent_now += 1
+                if sent_now % 16 == 0:
+                    ahead = begin + sent_now / rate - time.monotonic()
+                    if ahead > 0.002:
+                        sys.stdout.flush()
+                        select.select([link], [], [], ahead)
+                        remaining = begin + sent_now / rate - time.monotonic()
+                        hear()
+                        if remaining > 0:
+                            time.sleep(remaining)
+                    hear()
+    end = time.monotonic() + wait
+    while (left := end - time.monotonic()) > 0:
+        select.select([link], [], [], left)
+        hear()
+    _, drops = struct.unpack("II", link.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+    sys.stdout.write(json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops}) + "\n")
+    sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(130)

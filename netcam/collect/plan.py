@@ -1,0 +1,130 @@
+"""What a run will ask of whom, before a packet leaves: for the operator (`--dry-run`) and for the sweep itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+from pathlib import Path
+from typing import Any
+
+from netcam.collect.gate import Rates
+from netcam.collect.interfaces import Interface
+from netcam.collect.scope import Network, Scope
+from netcam.protocols.commands import Conversation, Discovery, Question
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepRequest:
+    """What the operator asked for."""
+
+    site: str
+    sensor: str
+    scan: str
+    targets: tuple[str, ...]
+    scope: Scope | None
+    profile: str
+    interfaces: tuple[str, ...]
+    done: frozenset[str]
+    """Addresses that an interrupted run has finished."""
+    state_dir: Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """How much is asked, how often, and how fast."""
+
+    rates: Rates
+    tries: int
+    """How often a question is put that may be lost on the way (ARP, multicast, unicast UDP)."""
+    listen: float
+    """Seconds to wait for answers after the last question."""
+    arp_wait: float
+
+
+PROFILES = {
+    "polite": Profile(rates=Rates(), tries=2, listen=2.5, arp_wait=1.0),
+    "standard": Profile(
+        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000),
+        tries=3, listen=3.0, arp_wait=1.2,
+    ),
+    "deep": Profile(
+        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000),
+        tries=4, listen=4.0, arp_wait=1.5,
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """A request with everything resolved. Nothing has been sent."""
+
+    request: SweepRequest
+    profile: Profile
+    networks: tuple[Network, ...]
+    interfaces: tuple[Interface, ...]
+    discoveries: tuple[Discovery, ...]
+    conversations: tuple[Conversation, ...]
+    paths: tuple[str, ...]
+    """Static pages asked for beside `/`, once HTTP has answered."""
+
+    def on_link(self, network: Network) -> Interface | None:
+        """The interface on whose link the whole network stands, or None where it is routed."""
+        for one in self.interfaces:
+            if any(n.version == network.version and network.subnet_of(n) for n in one.networks):  # type: ignore[arg-type]
+                return one
+        return None
+
+    def questions(self, nonce: str) -> list[tuple[Discovery, Question]]:
+        """Every datagram of every discovery protocol."""
+        return [(one, question) for one in self.discoveries for question in one.questions(nonce)]
+
+    def size(self) -> int:
+        """Addresses to cover."""
+        return sum(n.num_addresses - (2 if isinstance(n, IPv4Network) and n.num_addresses > 2 else 0) for n in self.networks)
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """The dry run: one record per probe, then the budget."""
+        tries, links = self.profile.tries, [i for i in self.interfaces if any(self.on_link(n) is i for n in self.networks)]
+        each = once = 0
+        for network in self.networks:
+            on = self.on_link(network)
+            if on is not None and network.version == 4:
+                packets = network.num_addresses * tries
+                once += packets
+                yield {"type": "probe", "protocol": "arp", "to": f"{network} on {on.name}", "sends": "ARP request, who has this address (RFC 826)", "packets": packets}  # fmt: skip
+            else:
+                yield {"type": "probe", "protocol": "tcp", "to": str(network), "sends": "TCP connect to the usual ports of cameras; no link layer here", "packets": network.num_addresses * 12}  # fmt: skip
+        for one, question in self.questions("00000000-0000-4000-8000-000000000000"):
+            if question.host == "{unicast}":
+                each += tries
+                where = f"each device that answers, UDP {question.port}"
+            else:
+                once += tries * len(links)
+                where = f"{question.host}, UDP {question.port}"
+            yield {"type": "probe", "protocol": one.name, "to": where, "sends": one.sends, "packets": tries}
+        for talk in self.conversations:
+            ports = ", ".join(map(str, talk.ports + talk.tls_ports))
+            each += 10 * len(talk.ports + talk.tls_ports)
+            yield {"type": "probe", "protocol": talk.name, "to": f"each device that answers, TCP {ports}", "sends": talk.sends, "packets": f"up to {10 * len(talk.ports + talk.tls_ports)}"}  # fmt: skip
+        each += 10 * len(self.paths)
+        yield {"type": "probe", "protocol": "http", "to": "each device that answers HTTP", "sends": "GET " + ", ".join(self.paths), "packets": f"up to {10 * len(self.paths)}"}  # fmt: skip
+        rates = self.profile.rates if self.request.scope is None else self.profile.rates.limited(self.request.scope.rates)
+        yield {
+            "type": "budget",
+            "site": self.request.site,
+            "profile": self.request.profile,
+            "addresses": self.size(),
+            "packets_for_the_network": once,
+            "packets_per_device_at_most": each,
+            "conversations_per_second": rates.conversations_per_second,
+            "conversations_per_second_and_device": rates.conversations_per_device,
+            "frames_per_second": rates.frames_per_second,
+            "sent": 0,
+        }
+
+
+def described(networks: Sequence[Network]) -> str:
+    """Networks in words, the first few."""
+    some = ", ".join(str(n) for n in networks[:4])
+    return some + (f" and {len(networks) - 4} more" if len(networks) > 4 else "")

@@ -1,0 +1,166 @@
+"""What one device is asked over TCP before login: every conversation of the plan, one at a time, and pages it points to itself."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from netcam.collect import driver, pages
+from netcam.collect.discover import Found, Heard
+from netcam.collect.driver import Limits, Outcome, ProbeStatus
+from netcam.collect.gate import Gate
+from netcam.collect.plan import Plan
+from netcam.model import Fact
+from netcam.protocols import http, ssdp, tls
+from netcam.protocols.commands import Conversation, Exchange, Target
+
+SLOW_AFTER = 2
+"""Connects that ran out of time after which a device gets less of it: a host firewall drops them all."""
+HURRIED = Limits(connect=0.5, read=3.0, total=8.0)
+USUAL = Limits()
+RETRY_CONNECT = 2
+"""Connects to one port before it counts as filtered: one lost SYN must not hide a camera."""
+MAX_LOCATIONS = 3
+"""Addresses of its own description that a device may send us to; a real one names one."""
+MAX_LED = 2
+"""Pages of the same port that an answer may lead us to; a circle of redirects ends here."""
+MAX_PAGES_OF_WEB = 2
+"""Web ports on which the static pages are asked for: one in clear and one under TLS tell what there is."""
+
+
+class Prober:
+    """Asks devices, one conversation at a time with each."""
+
+    def __init__(self, plan: Plan, gate: Gate) -> None:
+        self.plan, self.gate = plan, gate
+        self.context = driver.banner_context()
+
+    async def device(self, address: str, seen: Found) -> list[Heard]:
+        """Everything a device says to the plan's conversations."""
+        async with self.gate.device(address):
+            return await _Device(self, address, seen).ask()
+
+
+class _Device:
+    """The conversations with one device."""
+
+    def __init__(self, prober: Prober, address: str, seen: Found) -> None:
+        self.plan, self.gate, self.context = prober.plan, prober.gate, prober.context
+        self.address, self.seen = address, seen
+        self.host = f"[{address}]" if ":" in address else address
+        self.heard: list[Heard] = []
+        self.told: set[tuple[str, str, Fact]] = set()
+        self.closed: set[int] = set()
+        self.open: set[int] = set()
+        self.late = 0
+
+    async def ask(self) -> list[Heard]:
+        """All conversations, in the order of the registry, then the pages that answers point to."""
+        web: list[tuple[int, bool]] = []
+        for one in sorted(self.plan.conversations, key=lambda c: c.name != "http"):
+            for port, with_tls in [(p, False) for p in one.ports] + [(p, True) for p in one.tls_ports]:
+                if port in self.closed:
+                    continue
+                outcome = await self._talk(one, port, with_tls)
+                if one.name == "http" and outcome.status is ProbeStatus.ANSWERED:
+                    web.append((port, with_tls))
+        for port, with_tls in web[:MAX_PAGES_OF_WEB]:
+            await self._pages(port, with_tls)
+        await self._descriptions()
+        return self.heard
+
+    async def _talk(self, one: Conversation, port: int, with_tls: bool) -> Outcome:
+        def made() -> Exchange:
+            return one.talk(driver.target(self.address, port, str(uuid.uuid4())))
+
+        return await self._exchange(one.name, port, made, with_tls)
+
+    async def _exchange(
+        self, name: str, port: int, made: Callable[[], Exchange], with_tls: bool, keep: Callable[[list[Fact]], list[Fact]] = list
+    ) -> Outcome:
+        outcome = Outcome(ProbeStatus.FAILED)
+        for attempt in range(RETRY_CONNECT):
+            limits = HURRIED if self.late >= SLOW_AFTER and port not in self.open else USUAL
+            outcome = await driver.converse(
+                self.gate, self.address, port, made(), protocol=name, tls=with_tls, limits=limits, context=self.context
+            )
+            if outcome.status is ProbeStatus.TIMEOUT and not outcome.open and self.late < SLOW_AFTER and attempt + 1 < RETRY_CONNECT:
+                continue
+            break
+        endpoint = f"{self.host}:{port}"
+        if outcome.open:
+            if port not in self.open:
+                self.open.add(port)
+                self._hear("port", endpoint, Fact("port.open", str(port)), b"")
+        else:
+            self.closed.add(port)
+            self.late += outcome.status is ProbeStatus.TIMEOUT
+        if outcome.tls is not None:
+            raw = outcome.tls.certificates[0] if outcome.tls.certificates else b""
+            for fact in tls.facts(outcome.tls):
+                self._hear("tls", endpoint, fact, raw)
+        for fact in keep(outcome.facts):
+            self._hear(name, endpoint, fact, outcome.raw)
+        return outcome
+
+    def _hear(self, via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
+        if (via, endpoint, fact) not in self.told:
+            self.told.add((via, endpoint, fact))
+            self.heard.append((via, endpoint, fact, raw))
+
+    def _values(self, field: str, endpoint: str | None = None) -> list[str]:
+        found = [f.value for _, e, f, _ in (*self.seen.answers, *self.heard) if f.field == field and endpoint in (None, e)]
+        return list(dict.fromkeys(found))
+
+    async def _pages(self, port: int, with_tls: bool) -> None:
+        """The static pages that any browser loads before login, and where the first page sends the browser on this device."""
+        endpoint = f"{self.host}:{port}"
+        answered = [f for _, e, f, _ in self.heard if e == endpoint]
+        target = driver.target(self.address, port, str(uuid.uuid4()))
+        scheme = "https" if with_tls else "http"
+        led = [http.follow(location, target, scheme=scheme) for location in self._values("http.location", endpoint)[:1]]
+        led += [http.follow(to, target, scheme=scheme) for f in answered if f.field == "http.body" and (to := http.page_redirect(f.value))]
+        first = [path for path in dict.fromkeys(led) if path][:MAX_LED]
+        for path in first:
+            if not await self._page(port, with_tls, target, path, whole=True):
+                return
+        for path in pages.wanted([f for _, e, f, _ in self.heard if e == endpoint]):
+            if path not in first and not await self._page(port, with_tls, target, path, whole=False):
+                return
+
+    async def _page(self, port: int, with_tls: bool, target: Target, path: str, *, whole: bool) -> bool:
+        """Ask one page; False where the port has stopped answering."""
+
+        def made() -> Exchange:
+            return http.get(target, path)
+
+        def keep(facts: list[Fact]) -> list[Fact]:
+            return facts if whole else pages.kept(facts, path)
+
+        outcome = await self._exchange("http", port, made, with_tls, keep)
+        return outcome.status not in (ProbeStatus.TIMEOUT, ProbeStatus.OUT_OF_SCOPE, ProbeStatus.REFUSED)
+
+    async def _descriptions(self) -> None:
+        """The UPnP description that the device itself points to: only on the device's own address."""
+        for location in self._values("ssdp.location")[:MAX_LOCATIONS]:
+            parts = urlsplit(location) if len(location) < 512 else None
+            if parts is None or parts.scheme != "http" or not parts.hostname:
+                continue
+            try:
+                same = ip_address(parts.hostname) == ip_address(self.address.partition("%")[0])
+                port = parts.port or 80
+            except ValueError:
+                continue
+            path = http.follow(location, driver.target(self.address, port, ""))
+            if not same or path is None:
+                continue
+            target = driver.target(self.address, port, "")
+
+            def made(path: str = path, target: Target = target) -> Exchange:
+                return ssdp.describe(target, path)
+
+            await self._exchange("upnp", port, made, False)
+            await asyncio.sleep(0)

@@ -1,0 +1,247 @@
+"""A sweep from plan to record: who is there (ARP, groups, connects), what each device says, and what became of every address."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from typing import Any
+
+from netcam.collect import interfaces as attached_interfaces
+from netcam.collect.discover import Discoverer, Found
+from netcam.collect.gate import Gate, StopSwitch
+from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
+from netcam.collect.probe import Prober
+from netcam.collect.scope import decide, hosts
+from netcam.errors import ConfigError, shown
+from netcam.model import Coverage, CoverageState, Fact, Observation, ScanRecord
+from netcam.protocols import http, registry
+
+__all__ = ["Plan", "Progress", "SweepRequest", "prepare", "sweep"]
+
+DEVICES_AT_ONCE = 96
+"""Devices talked to at the same time; the gate's cap on half-open conversations is the harder bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where the run stands; `eta` in seconds where it can be told."""
+
+    phase: str
+    done: int
+    total: int
+    found: int
+    eta: float | None = None
+
+
+def prepare(request: SweepRequest) -> Plan:
+    """Resolve targets, scope, interfaces and codecs; sends nothing. Raises ScopeError and ConfigError."""
+    if request.profile not in PROFILES:
+        raise ConfigError("profile", f"no profile {shown(request.profile)}", "use " + ", ".join(PROFILES))
+    links = attached_interfaces.attached(request.interfaces)
+    networks = decide(request.targets, request.scope, [n for one in links for n in one.networks])
+    return Plan(
+        request=request,
+        profile=PROFILES[request.profile],
+        networks=networks,
+        interfaces=tuple(links),
+        discoveries=tuple(d for d in registry.discoveries().values() if request.profile in d.profiles),
+        conversations=tuple(c for c in registry.conversations().values() if request.profile in c.profiles),
+        paths=tuple(http.PATHS),
+    )
+
+
+async def sweep(
+    plan: Plan,
+    *,
+    record: Callable[[Sequence[Observation]], None],
+    cover: Callable[[Coverage], None],
+    keep: Callable[[bytes], str],
+    progress: Callable[[Progress], None],
+    stop: StopSwitch,
+) -> ScanRecord:
+    """Run the plan; ends early, with what it has, when `stop` is set.
+
+    `record` is given each device as it is finished, `cover` each address of the scope, `keep` each raw answer.
+    """
+    run = _Run(plan, record, cover, keep, progress, stop)
+    with one_run_per_site(plan.request):
+        try:
+            finished = await until_stopped(run.work(), stop)
+        finally:
+            run.gate.close()
+    return run.result(complete=finished)
+
+
+async def until_stopped(work: Coroutine[Any, Any, None], stop: StopSwitch) -> bool:
+    """Await `work` unless `stop` comes first; returns whether it was finished."""
+    async with asyncio.TaskGroup() as group:
+        main = group.create_task(work)
+        watcher = group.create_task(stop.wait())
+        await asyncio.wait({main, watcher}, return_when=asyncio.FIRST_COMPLETED)
+        watcher.cancel()
+        if not main.done():
+            main.cancel()
+            return False
+    return not stop.is_set()
+
+
+@contextlib.contextmanager
+def one_run_per_site(request: SweepRequest) -> Iterator[None]:
+    """Hold the site's lock. Raises ConfigError where another run holds it."""
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in request.site)[:64]
+    path = request.state_dir / f"{name}.lock"
+    try:
+        request.state_dir.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise ConfigError(str(path), error.strerror or "cannot be written", "set NETCAM_HOME to a folder that can be written") from None
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ConfigError(f"site {request.site}", "another run is sweeping this site", "wait until it has ended") from None
+        yield
+    finally:
+        os.close(descriptor)
+
+
+class _Run:
+    """One run in progress."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        record: Callable[[Sequence[Observation]], None],
+        cover: Callable[[Coverage], None],
+        keep: Callable[[bytes], str],
+        progress: Callable[[Progress], None],
+        stop: StopSwitch,
+    ) -> None:
+        self.plan, self.record, self.cover, self.keep, self.progress, self.stop = plan, record, cover, keep, progress, stop
+        request = plan.request
+        groups = {q.host for _, q in plan.questions("x") if q.host != "{unicast}"}
+        self.gate = Gate(
+            networks=plan.networks,
+            scope=request.scope,
+            rates=plan.profile.rates,
+            stop=stop,
+            groups=sorted(groups),
+            audit=request.state_dir / "audit" / f"{request.scan}.jsonl",
+        )
+        self.started = self._now()
+        self.began = time.monotonic()
+        self.totals: dict[str, int] = {state.value: 0 for state in CoverageState}
+        self.notes: list[str] = []
+        self.covered: set[str] = set(request.done)
+        self.found: dict[str, Found] = {}
+        self.unreached: dict[str, str] = {}
+        self.discoverer = Discoverer(plan, self.gate, self.found, self.notes, self.unreached, self._tell)
+
+    @staticmethod
+    def _now() -> datetime:
+        return datetime.now(UTC)  # noqa: TID251 - the edge where observations get their time
+
+    def _tell(self, phase: str, done: int, total: int) -> None:
+        elapsed = time.monotonic() - self.began
+        eta = elapsed / done * (total - done) if done >= 3 else None
+        self.progress(Progress(phase, done, total, len(self.found), eta))
+
+    async def work(self) -> None:
+        """The phases of a run."""
+        await self.discoverer.run()
+        here = {a: f for a, f in self.found.items() if self.gate.permits(ip_address(a.partition("%")[0]))}
+        todo = [a for a in here if a not in self.plan.request.done]
+        prober = Prober(self.plan, self.gate)
+        slots = asyncio.Semaphore(DEVICES_AT_ONCE)
+        done = 0
+        self.began = time.monotonic()
+        self._tell("asking devices", 0, len(todo))
+
+        async def one(address: str) -> None:
+            nonlocal done
+            async with slots:
+                facts = await prober.device(address, here[address])
+                self._finish(address, here[address], facts)
+            done += 1
+            self._tell("asking devices", done, len(todo))
+
+        async with asyncio.TaskGroup() as group:
+            for address in todo:
+                group.create_task(one(address))
+        await self.discoverer.close()
+        for address, seen in self.found.items():
+            if address not in here:
+                self._finish(address, seen, [], off_subnet=True)
+
+    def _finish(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]], *, off_subnet: bool = False) -> None:
+        """Record a device and cover its address."""
+        if self.stop.is_set():
+            return
+        request, at = self.plan.request, self._now()
+        digests: dict[bytes, str] = {}
+        observations = []
+
+        def add(via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
+            if raw and raw not in digests:
+                digests[raw] = self.keep(raw)
+            observations.append(
+                Observation(
+                    field=fact.field, value=fact.value, at=at, site=request.site, sensor=request.sensor, endpoint=endpoint,
+                    mac=seen.mac, via=via, scan=request.scan, raw=digests.get(raw, ""),
+                )
+            )  # fmt: skip
+
+        if seen.mac:
+            add(seen.mac_via, address, Fact("mac", seen.mac), b"")
+        for via, endpoint, fact, raw in (*seen.answers, *answers):
+            add(via, endpoint, fact, raw)
+        if not observations:
+            add(seen.first_via, address, Fact("port.open" if seen.open_port else "host.alive", seen.open_port or seen.first_via), b"")
+        self.record(observations)
+        reason = f"answers from outside the networks swept; heard by {seen.first_via}" if off_subnet else f"by {seen.first_via}"
+        self._cover(Coverage(address=address, state=CoverageState.OFF_SUBNET if off_subnet else CoverageState.ANSWERED, reason=reason))
+
+    def _cover(self, one: Coverage) -> None:
+        self.covered.add(one.address)
+        self.totals[one.state.value] += 1
+        self.cover(one)
+
+    def _rest(self, complete: bool) -> None:
+        """Say what became of every address that no device answered for."""
+        for network in self.plan.networks:
+            for number, address in enumerate(hosts(network)):
+                if number >= 1 << 20:
+                    self.notes.append(f"{network}: too large to ask every address; only what answered or announced itself was found")
+                    break
+                text = str(address)
+                if text in self.covered:
+                    continue
+                if not self.gate.permits(address):
+                    self._cover(Coverage(address=text, state=CoverageState.EXCLUDED, reason="excluded by the scope file"))
+                elif text in self.unreached:
+                    self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason=self.unreached[text]))
+                elif not complete:
+                    self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason="the run was interrupted before its turn"))
+                else:
+                    self._cover(Coverage(address=text, state=CoverageState.SILENT, reason=self.discoverer.silence(network)))
+
+    def result(self, *, complete: bool) -> ScanRecord:
+        """Cover what is left and sum up."""
+        self._rest(complete)
+        request = self.plan.request
+        if self.totals[CoverageState.NOT_REACHED.value] and complete:
+            self.notes.append("some addresses could not be reached: this is not the same as no device being there")
+        if not self.found:
+            self.notes.append(f"nothing answered in {described(self.plan.networks)}: check cable, VLAN and privileges before believing it")
+        return ScanRecord(
+            id=request.scan, site=request.site, sensor=request.sensor, targets=tuple(str(n) for n in self.plan.networks),
+            profile=request.profile, scope_id=request.scope.id if request.scope else "", started=self.started, finished=self._now(),
+            status="complete" if complete else "interrupted", totals=self.totals | self.gate.totals(), notes=tuple(self.notes),
+        )  # fmt: skip
