@@ -57,7 +57,7 @@ def policy_show(policy_id: Annotated[str, typer.Argument(metavar="ID")], content
 def policy_check(content: ContentOption = None) -> None:
     """Run every policy's cases, resolve its citations, report review dates."""
     from netcam.catalog.home import content_root
-    from netcam.catalog.policy_check import check
+    from netcam.assess.policy_check import check
 
     told(check(content_root(content), output.clock().date()), "policies")
 
