@@ -72,7 +72,7 @@ def parse(data: bytes) -> Iterable[Fact]:
     if not facts.done():
         raise DecodeError("a WS-Discovery answer that says nothing")
     for namespace in document.namespaces:
-        if not _STANDARD.match(namespace):
+        if not is_standard(namespace):
             facts.add("onvif.namespace", namespace)
     return facts.done()
 
@@ -86,6 +86,11 @@ def _match(facts: decoding.Facts, match: markup.Element) -> None:
         add_scope(facts, scope)
     for url in match.value("XAddrs").split()[:MAX_XADDRS]:
         facts.add("onvif.xaddr", url)
+
+
+def is_standard(namespace: str) -> bool:
+    """Whether a namespace is of SOAP, addressing, discovery or XML Schema themselves, which every stack declares."""
+    return _STANDARD.match(namespace) is not None
 
 
 def add_scope(facts: decoding.Facts, scope: str) -> None:
