@@ -46,7 +46,7 @@ def encode(event: Event) -> bytes:
 
 def _keys(event: Event) -> dict[str, str]:
     keys = {
-        "rt": str(epoch_ms(event.at)), "externalId": event.id, "deviceExternalId": event.sensor, "dvchost": event.sensor,
+        "rt": str(epoch_ms(event.at)), "externalId": event.id[:40], "deviceExternalId": event.sensor, "dvchost": event.sensor,
         "cat": event.kind.value, "act": event.state.value if event.state else "", "msg": event.message,
         "cs4Label": "Site", "cs4": event.site,
     }  # fmt: skip

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -64,7 +65,7 @@ class Event:
     """Slot that changed."""
     old: str | None = None
     new: str | None = None
-    detail: Mapping[str, str] = field(default_factory=dict)
+    detail: Mapping[str, str] = dataclasses.field(default_factory=dict)
     sequence: int = 0
     """Number of the event at its sensor, so that a gap is seen; no part of the id."""
     version: str = ""

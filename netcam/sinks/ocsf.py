@@ -1,0 +1,216 @@
+"""Events in the Open Cybersecurity Schema Framework 1.8; what it has no attribute for stands under `unmapped.netcam`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from netcam import wire
+from netcam.model import Finding, Identity, Verdict
+from netcam.sinks.ecs import is_address
+from netcam.sinks.event import Event, EventKind, FindingState, bounded, epoch_ms, scan_of, when
+from netcam.sinks.format import Format
+
+OCSF_VERSION = "1.8.0"
+_IOT = {"type_id": 7, "type": "IOT"}
+"""The nearest device type there is: the schema knows no camera."""
+
+_CLASSES = {
+    2002: ("Vulnerability Finding", 2, "Findings"),
+    2003: ("Compliance Finding", 2, "Findings"),
+    2004: ("Detection Finding", 2, "Findings"),
+    5001: ("Device Inventory Info", 5, "Discovery"),
+    5019: ("Device Config State Change", 5, "Discovery"),
+    6002: ("Application Lifecycle", 6, "Application Activity"),
+    6007: ("Scan Activity", 6, "Application Activity"),
+}
+_CLASS_OF = {
+    EventKind.SCAN_STARTED: 6007,
+    EventKind.SCAN_FINISHED: 6007,
+    EventKind.DEVICE_DISCOVERED: 5001,
+    EventKind.DEVICE_RETURNED: 5001,
+    EventKind.DEVICE_CHANGED: 5019,
+    EventKind.DEVICE_MISSING: 5019,
+    EventKind.POLICY_FINDING: 2003,
+    EventKind.COVERAGE_FINDING: 2003,
+    EventKind.FIRMWARE_FINDING: 2002,
+    EventKind.EGRESS_FINDING: 2004,
+    EventKind.CONTENT_UPDATED: 6002,
+    EventKind.SENSOR_HEALTH: 6002,
+    EventKind.OPERATOR_ACTION: 6002,
+}
+_SEVERITY = ((1, "Informational"), (1, "Informational"), (2, "Low"), (3, "Medium"), (4, "High"))
+_SCAN_END = {"complete": (2, "Completed"), "interrupted": (3, "Cancelled"), "failed": (6, "Error")}
+_LIFE = {FindingState.OPENED: (1, "Create"), FindingState.UPDATED: (2, "Update"), FindingState.CLOSED: (3, "Close")}
+_STANDING = {FindingState.OPENED: (1, "New"), FindingState.UPDATED: (2, "In Progress"), FindingState.CLOSED: (4, "Resolved")}
+# a verdict that could not be reached, and one that only informs, warn: only `not matched` passes
+_COMPLIANCE = {Verdict.RESTRICTED: (3, "Fail"), Verdict.NOT_MATCHED: (1, "Pass")}
+
+
+def record(event: Event) -> dict[str, Any]:
+    """The OCSF event."""
+    class_uid = _CLASS_OF[event.kind]
+    class_name, category_uid, category_name = _CLASSES[class_uid]
+    activity_id, activity = _activity(event)
+    severity_id, severity = _SEVERITY[event.severity]
+    product = {"name": "netcam", "vendor_name": "netcam"} | ({"version": event.version} if event.version else {})
+    metadata: dict[str, Any] = {"version": OCSF_VERSION, "product": product, "uid": event.id, "log_name": "netcam"}
+    metadata["original_time"] = when(event.at)
+    if event.sequence:
+        metadata["sequence"] = event.sequence
+    if scan := scan_of(event):
+        metadata["correlation_uid"] = scan
+    if labels := [f"{name}:{text}" for name, text in (("site", event.site), ("sensor", event.sensor)) if text]:
+        metadata["labels"] = labels
+    told: dict[str, Any] = {
+        "class_uid": class_uid, "class_name": class_name, "category_uid": category_uid, "category_name": category_name,
+        "activity_id": activity_id, "activity_name": activity, "type_uid": class_uid * 100 + activity_id,
+        "type_name": f"{class_name}: {activity}", "severity_id": severity_id, "severity": severity, "time": epoch_ms(event.at),
+        "timezone_offset": 0, "message": event.message, "metadata": metadata,
+    }  # fmt: skip
+    unmapped: dict[str, Any] = {"kind": event.kind.value}
+    if class_uid == 6007:
+        _scan(told, unmapped, event)
+    elif class_uid == 6002:
+        told["app"] = {"name": "netcam"} | ({"version": event.version} if event.version else {})
+        told |= {"status_id": 2, "status": "Failure"} if event.detail.get("status") == "failed" else {"status_id": 1, "status": "Success"}
+        unmapped["detail"] = dict(event.detail)
+    if event.device:
+        told["device"] = device(event.device)
+        told["observables"] = observables(event.device)
+        unmapped["identity"] = wire.identity_record(event.device)
+    if class_uid == 5019:
+        state = f"{event.field} changed" if event.kind is EventKind.DEVICE_CHANGED else "Missing"
+        told |= {"state_id": 99, "state": state}
+        if event.field:
+            unmapped["change"] = {"field": event.field, "previous": event.old, "current": event.new}
+    if event.finding:
+        _finding(told, unmapped, event, event.finding)
+    told["unmapped"] = {"netcam": unmapped}
+    cut: dict[str, Any] = bounded(told)
+    return cut
+
+
+def _activity(event: Event) -> tuple[int, str]:
+    if event.kind is EventKind.SCAN_STARTED:
+        return 1, "Started"
+    if event.kind is EventKind.SCAN_FINISHED:
+        return _SCAN_END.get(event.scan.status if event.scan else "", (99, "Other"))
+    if event.finding:
+        return _LIFE.get(event.state or FindingState.OPENED, (99, "Other"))
+    if event.kind is EventKind.CONTENT_UPDATED:
+        return 8, "Update"
+    if event.kind in (EventKind.SENSOR_HEALTH, EventKind.OPERATOR_ACTION):
+        return 99, "Other"
+    return (1, "Log") if event.kind in (EventKind.DEVICE_CHANGED, EventKind.DEVICE_MISSING) else (2, "Collect")
+
+
+def _scan(told: dict[str, Any], unmapped: dict[str, Any], event: Event) -> None:
+    run = event.scan
+    told["scan"] = {
+        "uid": run.id if run else event.scan_id,
+        "name": f"netcam sweep of {event.site}",
+        "type_id": 99,
+        "type": "Network sweep",
+    }
+    if run is None:
+        return
+    if run.started:
+        told["start_time"] = epoch_ms(run.started)
+    if run.finished:
+        told["end_time"] = epoch_ms(run.finished)
+        if run.started:
+            told["duration"] = told["end_time"] - told["start_time"]
+    told |= {"status_id": 1, "status": "Success"} if run.status in ("running", "complete") else {"status_id": 2, "status": "Failure"}
+    if event.kind is EventKind.SCAN_FINISHED:
+        told["num_network_items"] = run.totals.get("answered", 0)
+        told["num_skipped_items"] = run.totals.get("excluded", 0) + run.totals.get("not reached", 0)
+    unmapped["scan"] = wire.scan_record(run)
+
+
+def device(identity: Identity) -> dict[str, Any]:
+    """The device object of an identity: vendor_name is who made it, the badge stands under unmapped."""
+    told: dict[str, Any] = {**_IOT, "uid": identity.device, "name": identity.addresses[0] if identity.addresses else identity.device}
+    addresses = [address.partition("%")[0] for address in identity.addresses if is_address(address.partition("%")[0])]
+    if addresses:
+        told["ip"] = addresses[0]
+    if identity.macs:
+        told["mac"] = identity.macs[0].upper()
+    for slot, key in (("maker", "vendor_name"), ("model", "model")):
+        if text := identity.get(slot):
+            told[key] = text
+    if firmware := identity.get("firmware"):
+        told["os"] = {"name": "firmware", "type_id": 99, "type": "Firmware", "version": firmware}
+    if serial := identity.get("serial"):
+        told["hw_info"] = {"serial_number": serial}
+    if identity.site:
+        told["region"] = identity.site
+    return told
+
+
+def observables(identity: Identity) -> list[dict[str, Any]]:
+    """The addresses and MACs that a search starts from."""
+    found = [
+        ("device.ip", "IP Address", 2, address.partition("%")[0]) for address in identity.addresses if is_address(address.partition("%")[0])
+    ]
+    found += [("device.mac", "MAC Address", 3, mac.upper()) for mac in identity.macs]
+    return [{"name": name, "type": kind, "type_id": number, "value": value} for name, kind, number, value in found]
+
+
+def _finding(told: dict[str, Any], unmapped: dict[str, Any], event: Event, finding: Finding) -> None:
+    state = event.state or FindingState.OPENED
+    told["status_id"], told["status"] = _STANDING[state]
+    score = round(finding.confidence * 100)
+    told |= {"confidence_score": score}
+    told["confidence_id"], told["confidence"] = (3, "High") if score >= 80 else (2, "Medium") if score >= 50 else (1, "Low")
+    now = epoch_ms(event.at)
+    told["finding_info"] = {
+        "uid": finding.key, "title": finding.title, "desc": finding.text or finding.title, "types": [finding.kind], "last_seen_time": now,
+        "analytic": {"type_id": 1, "type": "Rule", "uid": finding.rule, "name": finding.rule},
+    }  # fmt: skip
+    told.setdefault("device", {**_IOT, "uid": finding.device, "name": finding.device})
+    told["resources"] = [{"uid": finding.device, "name": told["device"]["name"], "type": "IP camera"}]
+    class_uid = told["class_uid"]
+    if class_uid == 2003:
+        status_id, status = _COMPLIANCE.get(finding.verdict, (2, "Warning")) if finding.verdict else (2, "Warning")
+        told["compliance"] = {
+            "status_id": status_id, "status": status, "status_detail": finding.verdict.value if finding.verdict else finding.severity,
+            "control": finding.title, "standards": [citation.title for citation in finding.citations] or [finding.rule],
+            "requirements": [finding.rule],
+        }  # fmt: skip
+    elif class_uid == 2002:
+        about: dict[str, Any] = {"title": finding.title, "desc": finding.text or finding.title}
+        if finding.subject.startswith("CVE-"):
+            about["cve"] = {"uid": finding.subject}
+        else:
+            about["advisory"] = {"uid": finding.subject or finding.rule}
+        if finding.citations and finding.citations[0].url:
+            about["references"] = [citation.url for citation in finding.citations if citation.url]
+        told["vulnerabilities"] = [about]
+    else:
+        told["is_alert"] = event.severity >= 2 and state is not FindingState.CLOSED
+        evidence: dict[str, Any] = {"name": finding.rule, "data": {"evidence": list(finding.evidence), "subject": finding.subject}}
+        if finding.subject:
+            there = {"ip": finding.subject} if is_address(finding.subject) else {"hostname": finding.subject}
+            evidence |= {"dst_endpoint": there, "connection_info": {"direction_id": 2, "direction": "Outbound"}}
+        told["evidences"] = [evidence]
+        for name, text in zip(("start_time", "end_time"), finding.window or (), strict=False):
+            if (at := _instant(text)) is not None:
+                told[name] = epoch_ms(at)
+    unmapped["finding"] = wire.finding_record(finding)
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else None
+
+
+def encode(event: Event) -> bytes:
+    """One line."""
+    return wire.dumps(record(event)).encode()
+
+
+FORMAT = Format(name="ocsf", media_type="application/x-ndjson", encode=encode)
