@@ -182,5 +182,5 @@ def decide(targets: Sequence[str], scope: Scope | None, attached: Sequence[Netwo
 
 def hosts(network: Network) -> Iterable[Address]:
     """The addresses of a network that a device may have: without network and broadcast address where it has these."""
-    usual: Iterable[Address] = network.hosts() if network.num_addresses > 2 else network  # type: ignore[assignment]
+    usual: Iterable[Address] = network.hosts() if network.num_addresses > 2 else network
     return usual

@@ -126,7 +126,7 @@ class _Run:
     ) -> None:
         self.plan, self.record, self.cover, self.keep, self.progress, self.stop = plan, record, cover, keep, progress, stop
         request = plan.request
-        groups = {q.host for _, q in plan.questions("x") if q.host != "{unicast}"}
+        groups = {q.host for _, q in plan.questions("00000000-0000-4000-8000-000000000000") if q.host != "{unicast}"}
         self.gate = Gate(
             networks=plan.networks,
             scope=request.scope,

@@ -56,7 +56,12 @@ PATHS: Mapping[str, str] = MappingProxyType(
 """Static or login pages that a browser loads before login -> when to ask. Every one is a bare GET; nothing else may be asked."""
 
 
-def _request(target: Target, path: str) -> bytes:
+def request(target: Target, path: str) -> bytes:
+    """The bytes of a GET. Raises ValueError for a path that must not be asked."""
+    if why := never.refuses(path):
+        raise ValueError(f"{path!r} is never requested: {why}")
+    if not re.fullmatch(r"/[!-~]{0,511}", path):
+        raise ValueError(f"{path!r} is not an absolute path in ASCII")
     host = target.host if target.port in (80, 443) else f"{target.host}:{target.port}"
     return (
         f"GET {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: Mozilla/5.0 (compatible; netcam)\r\nAccept: */*\r\n"
@@ -66,11 +71,7 @@ def _request(target: Target, path: str) -> bytes:
 
 def get(target: Target, path: str) -> Exchange:
     """GET one path, read its facts. Raises ValueError for a path that must not be asked, DecodeError for no HTTP answer."""
-    if why := never.refuses(path):
-        raise ValueError(f"{path!r} is never requested: {why}")
-    if not re.fullmatch(r"/[!-~]{0,511}", path):
-        raise ValueError(f"{path!r} is not an absolute path in ASCII")
-    yield Send(_request(target, path))
+    yield Send(request(target, path))
     data = yield from message.receive()
     return parse_response(data, path)
 

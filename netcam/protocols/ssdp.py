@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 
 from netcam.errors import DecodeError
 from netcam.model import Fact
-from netcam.protocols import decoding, markup, message
-from netcam.protocols.commands import Discovery, Question
+from netcam.protocols import decoding, http, markup, message
+from netcam.protocols.commands import Discovery, Exchange, Question, Send, Target
 
 GROUP = "239.255.255.250"
 GROUP_V6 = "ff02::c"
@@ -86,6 +86,13 @@ def parse_description(data: bytes) -> list[Fact]:
     if not found:
         raise DecodeError("no UPnP device description")
     return found
+
+
+def describe(target: Target, path: str) -> Exchange:
+    """GET a description and read it (UPnP Device Architecture 1.1, section 2.11)."""
+    yield Send(http.request(target, path))
+    data = yield from message.receive()
+    return parse_description(message.parse(data).body)
 
 
 DESCRIPTION_FIELDS = frozenset(_DESCRIPTION.values())
