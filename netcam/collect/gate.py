@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from netcam.collect.interfaces import Interface
 from netcam.collect.scope import PORTS_NEVER, Address, Network, Scope, inside
@@ -171,8 +171,8 @@ class Datagrams(asyncio.DatagramProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio."""
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self.transport = transport
+        # the selector loop's class does not inherit from DatagramTransport before Python 3.12, though it is one
+        self.transport = cast(asyncio.DatagramTransport, transport)
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
         """See asyncio."""
