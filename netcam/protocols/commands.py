@@ -122,3 +122,5 @@ class Discovery:
     """Fields in which the device names its own address (`sadp.IPv4Address`), for those on the wrong range."""
     mac_fields: tuple[str, ...] = field(default=())
     """Fields in which the device names its own MAC."""
+    redact: Callable[[bytes], bytes] = bytes
+    """An answer without what must never be stored (recovery codes, remote-access ids), for whoever keeps the raw bytes."""
