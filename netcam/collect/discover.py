@@ -281,8 +281,9 @@ class Discoverer:
             device = self._meet(address, one.name)
             if device is None:
                 return
+            kept = one.redact(data)
             for fact in facts:
-                self._add(device, one.name, f"{address}:{port}", fact, data)
+                self._add(device, one.name, f"{address}:{port}", fact, kept)
             if not device.mac:
                 for fact in facts:
                     if fact.field in one.mac_fields and len(digits := fact.value.lower().replace("-", "").replace(":", "")) == 12:

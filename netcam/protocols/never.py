@@ -56,23 +56,34 @@ NEVER_REQUESTED: Mapping[str, str] = MappingProxyType(
 
 MESSAGES_NEVER_SENT: Mapping[bytes, str] = MappingProxyType(
     {
-        b"\xa0\x00\x00": "Dahua DVRIP login",
-        b"\xa0\x01\x00": "Dahua DVRIP login",
-        b"\xa0\x05\x00": "Dahua DVRIP login",
-        b"\xff\x00\x00\x00": "Xiongmai NETIP login",
-        b"\xff\x01\x00\x00": "Xiongmai NETIP login",
+        rb"\xa0[\x00\x01\x05]\x00": "Dahua DVRIP login",
+        rb"\xf6\x00\x00": "Dahua DVRIP command",
+        # the one message allowed is the empty search
+        rb"\xff[\x00\x01]\x00\x00(?!\x00{10}\xfa\x05\x00{4}\Z)": "Xiongmai message other than the search: a login or a change",
+        rb"MHED.{4}(?!\x01\x00\x00\x00)": "TVT command other than the search",
+        rb"MO_I(?!\x00\x00)": "Foscam opcode other than the search",
+        rb"\x00\x01.{22}\x20\x11\x1e\x11\x23\x1f\x1e\x19\x13(?<!\x00\x0d.{27})": "Easy IP Setup opcode other than the search",
+        rb"\x21[\x01\x02]\x01.{7}[^\x03]": "SADP frame other than the inquiry",
+        rb"\x21\x31(?!\x00\x20\xff{28}\Z)": "miIO command",
+        rb"\xf1(?![\x30\x32]\x00\x00\Z)[\x00-\xff]\x00": "PPPP message other than the search: it starts a session",
+        rb"\x42[\x00-\xff]\x00(?!\x02\x00\x00)": "GVCP command other than the discovery: it may write a register",
+        rb"\x02(?!ENQ:)[A-Za-z]{2,12}:?.{0,40}\xff\x03": "Sony verb other than the inquiry",
+        rb"DH\x01(?!\x01)": "VStarcam message",
+        rb"\x00\x00\x55\xaa": "Tuya command",
+        rb"\xf0\xde\xbc\x0a": "Baichuan login",
     }
 )
-"""First bytes of a message -> why it is refused."""
+"""How a binary message begins -> why it is refused."""
 
+_STARTS = tuple((re.compile(pattern, re.DOTALL), why) for pattern, why in MESSAGES_NEVER_SENT.items())
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in NEVER_REQUESTED.items())
 
 
 def refuses(path_or_message: str | bytes) -> str | None:
     """Why this path or message must not be sent, or None. Percent-encoding does not hide a path."""
     data = path_or_message.encode("utf-8", "surrogatepass") if isinstance(path_or_message, str) else path_or_message
-    for start, why in MESSAGES_NEVER_SENT.items():
-        if data.startswith(start):
+    for start, why in _STARTS:
+        if start.match(data):
             return why
     for _ in range(MAX_UNQUOTE + 1):
         text = data.decode("latin-1").replace("\x00", "")

@@ -20,6 +20,7 @@ _TYPES = ("inquiry", "inquiry_v32")
 _ANSWERS = ("inquiry", "inquiry_v32", "hello")
 _NOT_KEPT = frozenset({"Uuid", "Types", "Salt", "SafeCode"})
 """Echo of the question, and what serves account recovery: never stored."""
+_SECRET = re.compile(rb"<(Salt|SafeCode)>[^<]{0,4096}", re.IGNORECASE)
 _TAG = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
 
 
@@ -59,6 +60,11 @@ def parse(data: bytes) -> Iterable[Fact]:
     return found
 
 
+def redact(data: bytes) -> bytes:
+    """An answer without the elements that serve account recovery."""
+    return _SECRET.sub(rb"<\1>", data)
+
+
 DISCOVERY = Discovery(
     name="sadp",
     questions=questions,
@@ -68,4 +74,5 @@ DISCOVERY = Discovery(
     source="published captures and clients of the Search Active Device Protocol; there is no open specification",
     address_fields=("sadp.IPv4Address", "sadp.IPv6Address"),
     mac_fields=("sadp.MAC", "sadp.WifiMAC"),
+    redact=redact,
 )

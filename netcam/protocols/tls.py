@@ -66,7 +66,7 @@ def parse(der: bytes) -> list[Fact]:
         warnings.simplefilter("ignore")
         try:
             certificate = x509.load_der_x509_certificate(der)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, x509.InvalidVersion) as error:
             raise DecodeError(f"no certificate: {str(error)[:100]}") from None
         # each part is decoded on first use, and one broken part must not hide the others
         _part(found, "tls.subject", lambda: [_name(certificate.subject)])
