@@ -52,12 +52,12 @@ def read(
 
     where = str(path)
     try:
-        file = _open(path)
+        raw = path.open("rb")
     except OSError as error:
         raise ContentError(where, error.strerror or "cannot be read", "give a capture file (pcap or pcapng)") from None
     walk, namer = walker.Walk(), Namer()
     notes: list[str] = []
-    with file:
+    with raw, _decompressed(raw) as file:
         source = _Reader(file, notes)
         magic = source.take(4)
         if magic in _MAGIC:
@@ -72,8 +72,7 @@ def read(
     return made
 
 
-def _open(path: Path) -> IO[bytes]:
-    raw = path.open("rb")
+def _decompressed(raw: IO[bytes]) -> IO[bytes]:
     head = raw.read(4)
     raw.seek(0)
     if head[:2] == b"\x1f\x8b":
