@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from netcam.errors import DecodeError
 from netcam.model import Fact
-from netcam.protocols import decoding
+from netcam.protocols import ber, decoding
 from netcam.protocols.commands import TLSInfo
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ _SHORT = {
     "0.9.2342.19200300.100.1.25": "DC",
 }
 """Attribute type -> name (RFC 4519). The order is the one in which a name is written, most specific first."""
+_VERSION_TAG, _BMP_STRING = 0xA0, 0x1E
 _RANK = {oid: rank for rank, oid in enumerate(_SHORT)}
 
 
@@ -67,7 +68,7 @@ def parse(der: bytes) -> list[Fact]:
         try:
             certificate = x509.load_der_x509_certificate(der)
         except (ValueError, TypeError, x509.InvalidVersion) as error:
-            raise DecodeError(f"no certificate: {str(error)[:100]}") from None
+            return _names_only(der, str(error)[:100])
         # each part is decoded on first use, and one broken part must not hide the others
         _part(found, "tls.subject", lambda: [_name(certificate.subject)])
         _part(found, "tls.issuer", lambda: [_name(certificate.issuer)])
@@ -90,17 +91,50 @@ def _part(found: decoding.Facts, field: str, read: Callable[[], list[str]]) -> N
         return
 
 
+def _names_only(der: bytes, why: str) -> list[Fact]:
+    """Serial number, issuer and subject of a certificate that the library refuses, by walking its outer structure (RFC 5280, 4.1)."""
+    try:
+        _, certificate, _ = ber.read(der)
+        _, body, _ = ber.read(certificate)
+        fields = [part for part in ber.parts(body) if part[0] != _VERSION_TAG][:5]
+        if [tag for tag, _ in fields] != [ber.INTEGER, *[ber.SEQUENCE] * 4]:
+            raise DecodeError(why)
+        found = decoding.Facts()
+        found.add("tls.subject", _written(_attributes(fields[4][1])))
+        found.add("tls.issuer", _written(_attributes(fields[2][1])))
+        found.add("tls.serial", fields[0][1][:64].hex().lstrip("0") or "0")
+    except DecodeError:
+        raise DecodeError(f"no certificate: {why}") from None
+    found.add("tls.raw", f"certificate read in part: {why}")
+    return found.done()
+
+
+def _attributes(name: bytes) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    for _, group in ber.parts(name):
+        for _, attribute in ber.parts(group):
+            pair = list(ber.parts(attribute))
+            if len(pair) == 2 and pair[0][0] == ber.OID:
+                charset = "utf-16-be" if pair[1][0] == _BMP_STRING else ""
+                value = pair[1][1].decode(charset, "replace") if charset else decoding.decoded(pair[1][1])
+                found.append((ber.dotted(pair[0][1]), value))
+    return found
+
+
 def _name(name: x509.Name) -> str:
+    return _written([(attribute.oid.dotted_string, _value(attribute.value)) for attribute in name])
+
+
+def _written(attributes: list[tuple[str, str]]) -> str:
     """A distinguished name most specific first; attributes of one kind in the order of RFC 4514 (last encoded first)."""
-    attributes = list(reversed(list(name)))[:MAX_NAMES]
-    attributes.sort(key=lambda attribute: _RANK.get(attribute.oid.dotted_string, len(_RANK)))
-    return ",".join(
-        f"{_SHORT.get(attribute.oid.dotted_string, attribute.oid.dotted_string)}={_value(attribute.value)}" for attribute in attributes
-    )
+    ordered = attributes[:MAX_NAMES]
+    ordered.reverse()
+    ordered.sort(key=lambda attribute: _RANK.get(attribute[0], len(_RANK)))
+    return ",".join(f"{_SHORT.get(kind, kind)}={decoding.line(value, 512)}" for kind, value in ordered)
 
 
 def _value(value: str | bytes) -> str:
-    return decoding.line(value, 512) if isinstance(value, str) else decoding.line(decoding.decoded(value), 512)
+    return value if isinstance(value, str) else decoding.decoded(value)
 
 
 def _time(at: datetime) -> str:

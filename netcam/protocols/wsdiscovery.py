@@ -33,9 +33,9 @@ _STANDARD = re.compile(r"https?://(www\.w3\.org|schemas\.xmlsoap\.org|docs\.oasi
 _SCOPE = re.compile(r"onvif://[^/\s]{1,100}/+([^/\s]{1,64})/?(\S*)", re.IGNORECASE)
 
 
-def probe(message_id: str, namespace: str, name: str) -> bytes:
-    """A Probe for one type (two types in one Probe would mean both at once); without line ends, as unicast wants it."""
-    types = f'<d:Types xmlns:d="{_DISCOVERY}" xmlns:dp0="{namespace}">dp0:{name}</d:Types>'
+def probe(message_id: str, namespace: str = "", name: str = "") -> bytes:
+    """A Probe for one type (two types in one would mean both at once) or for any; without line ends, as unicast wants it."""
+    types = f'<d:Types xmlns:d="{_DISCOVERY}" xmlns:dp0="{namespace}">dp0:{name}</d:Types>' if name else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{_SOAP}" xmlns:a="{_ADDRESSING}"><s:Header>'
         f'<a:Action s:mustUnderstand="1">{_DISCOVERY}/Probe</a:Action><a:MessageID>{message_id}</a:MessageID>'
@@ -46,7 +46,7 @@ def probe(message_id: str, namespace: str, name: str) -> bytes:
 
 
 def questions(nonce: str) -> Iterator[Question]:
-    """Probes for both types to the groups and to `{unicast}`; each with a UUID of its own made from `nonce`.
+    """Probes for both types to the groups and to `{unicast}`, and for any type to the IPv4 group; each with a UUID made from `nonce`.
 
     Some devices answer `uuid:` only, some `urn:uuid:` only: the two types alternate.
     """
@@ -55,6 +55,9 @@ def questions(nonce: str) -> Iterator[Question]:
             digest = hashlib.sha256(f"{nonce} {host} {name}".encode()).digest()
             style = ("uuid:", "urn:uuid:")[number]
             yield Question(probe(f"{style}{uuid.UUID(bytes=digest[:16], version=4)}", namespace, name), host, PORT)
+    # devices that match no type by the book answer this one only
+    digest = hashlib.sha256(f"{nonce} any".encode()).digest()
+    yield Question(probe(f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=4)}"), GROUP, PORT)
 
 
 def parse(data: bytes) -> Iterable[Fact]:
@@ -108,7 +111,7 @@ DISCOVERY = Discovery(
     questions=questions,
     parse=parse,
     fields=frozenset({"onvif.uuid", "onvif.types", "onvif.scope.", "onvif.xaddr", "onvif.namespace"}),
-    sends="Probe for NetworkVideoTransmitter and for Device, to the group and to single addresses",
+    sends="Probe for NetworkVideoTransmitter and for Device, to the groups and to single addresses; a Probe for any type to the group",
     source="WS-Discovery April 2005 sections 5 and 6; ONVIF Core Specification section 7",
     mac_fields=("onvif.scope.mac", "onvif.scope.macaddress"),
 )

@@ -6,10 +6,10 @@ from netcam.model import Fact
 from netcam.protocols.commands import Exchange, Receive, Send, TLSInfo
 
 
-def run(exchange: Exchange, answers: list[bytes]) -> tuple[list[Fact], bytes]:
+def run(exchange: Exchange, answers: list[bytes], greeting: bytes = b"") -> tuple[list[Fact], bytes]:
     """Facts and sent bytes; each Send makes the next answer readable; after the last the peer has ended the stream."""
     waiting = list(answers)
-    buffer, sent = b"", b""
+    buffer, sent = greeting, b""
     result: bytes | TLSInfo | None = None
     for _ in range(1000):
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable
+from types import ModuleType
 
 import pytest
 from drive import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_dhip import BODY, _framed
+from test_heard import ANSWERS as HEARD
 from test_http import LOGIN
 from test_makers import ANSWERS as MAKERS
 from test_mdns import _answer as mdns_answer
@@ -23,7 +25,7 @@ from test_wsdiscovery import HIKVISION
 
 from netcam.errors import DecodeError
 from netcam.model import Fact
-from netcam.protocols import fields, never, ssdp, tls
+from netcam.protocols import axis, cdp, dhcp, fields, greeting, lldp, never, sadp_link, snmp, ssdp, tls, tls_hello
 from netcam.protocols.commands import MAX_BODY, MAX_FACTS, MAX_VALUE, Target
 from netcam.protocols.registry import conversations, discoveries
 
@@ -35,7 +37,22 @@ NONCE = "7a1e0f52-6a2e-4a51-9d0b-1f1f5a3a9c11"
 BROADCAST_ONLY = {"bosch", "dahua5050", "foscam", "hanwha", "panasonic", "reolink", "sony", "vivotek"}
 """Protocols of which no source says that a device answers a question put to it alone."""
 
-SEEDS = [SADP, HIKVISION, AXIS, SWANN, _framed(BODY), mdns_answer(), LOGIN, OPTIONS, RTSP_DENIED, TIME, INFORMATION, DENIED, *MAKERS]
+SEEDS = [
+    SADP,
+    HIKVISION,
+    AXIS,
+    SWANN,
+    _framed(BODY),
+    mdns_answer(),
+    LOGIN,
+    OPTIONS,
+    RTSP_DENIED,
+    TIME,
+    INFORMATION,
+    DENIED,
+    *MAKERS,
+    *HEARD,
+]
 """Real shapes, so that a change of one byte reaches deep into a parser."""
 
 UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -100,6 +117,16 @@ def test_any_description_gives_declared_facts_or_a_decode_error(data: bytes) -> 
         _check(ssdp.parse_description(data), ssdp.DESCRIPTION_FIELDS)
 
 
+@pytest.mark.parametrize("codec", [lldp, cdp, dhcp, sadp_link, snmp, greeting, axis, tls_hello], ids=lambda codec: str(codec.__name__))
+@given(data=hostile())
+@settings(max_examples=150, deadline=None)
+def test_any_frame_gives_declared_facts_or_a_decode_error(codec: ModuleType, data: bytes) -> None:
+    declared = codec.CONVERSATION.fields if hasattr(codec, "CONVERSATION") else codec.FIELDS
+    assert all(fields.known(field + "x" if field.endswith(".") else field) for field in declared)
+    with contextlib.suppress(DecodeError):
+        _check(codec.parse(data), declared)
+
+
 @pytest.mark.parametrize("name", sorted(DISCOVERIES))
 def test_no_question_is_on_the_never_list_and_none_is_read_as_an_answer(name: str) -> None:
     asked = list(DISCOVERIES[name].questions(NONCE))
@@ -117,7 +144,7 @@ def test_whatever_a_device_answers_nothing_of_the_never_list_is_sent(name: str, 
     sent: list[bytes] = []
     with contextlib.suppress(DecodeError):
         run(_spied(CONVERSATIONS[name].talk, sent), answers)
-    assert sent
+    assert sent or name == "greeting"
     assert all(never.refuses(data) is None and b"uthorization" not in data for data in sent)
 
 

@@ -15,19 +15,20 @@ from netcam.errors import DecodeError
 from netcam.protocols import tls
 from netcam.protocols.commands import TLSInfo
 
+KEY = ec.generate_private_key(ec.SECP256R1())
+
 
 def _certificate(*, reverse: bool = False) -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
     attributes = [
         x509.NameAttribute(NameOID.COUNTRY_NAME, "CN"),
         x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Zhejiang Dahua Technology Co.,Ltd."),
         x509.NameAttribute(NameOID.COMMON_NAME, "Dahua Device NVR CA"),
     ]
     name = x509.Name(attributes[::-1] if reverse else attributes)
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 0x1F2E)
+    builder = x509.CertificateBuilder(name, name, KEY.public_key(), 0x1F2E)
     builder = builder.not_valid_before(datetime(2020, 1, 1, tzinfo=UTC)).not_valid_after(datetime(2040, 1, 1, tzinfo=UTC))
     builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("nvr.local")]), critical=False)
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+    return builder.sign(KEY, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
 
 
 DER = _certificate()
