@@ -107,7 +107,7 @@ def policy_check_model(brand: str, model: str = "", content: ContentOption = Non
 @catalog.command("check")
 def catalog_check(content: ContentOption = None) -> None:
     """Check all fingerprints: every example behaves, no maker claims another's, nothing fires on what is no camera."""
-    from netcam.catalog.check import check
+    from netcam.identify.check import check
     from netcam.catalog.home import content_root
 
     told(check(content_root(content)), "fingerprints")

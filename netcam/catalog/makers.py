@@ -1,0 +1,216 @@
+"""Maker files (fingerprints/makers/): who a maker is, what it sells under which brands, and how its devices are recognised."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from netcam.catalog.text import Document, nearest, read, typed
+from netcam.errors import ContentError, shown
+from netcam.model import KINDS, SLOTS
+from netcam.protocols.fields import FIELDS, known
+
+MAX_MATCHED = 16_384
+"""Characters of a value that patterns see: login pages name themselves in their first kilobytes."""
+MAX_PATTERN = 400
+"""Characters of a pattern; longer ones are lists that belong into several fingerprints."""
+STATUSES = ("stable", "draft", "retired")
+DRAFT_FACTOR = 0.8
+"""A draft fingerprint rests on documentation or on composed examples: it weighs less than one seen on a device."""
+MAC_WEIGHT = 0.4
+"""A MAC prefix names whose network chip it is: alone it stays under 0.5 and never makes a kind."""
+
+
+class Also(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A further field that must (or must not) match on the same device."""
+
+    field: str
+    match: str
+
+
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value as it was seen, what must be said of it, and where it was seen."""
+
+    see: str
+    source: str
+    says: dict[str, str] = {}
+    also: dict[str, str] = {}
+    """Further fields of the same device, where the fingerprint wants them."""
+
+
+class Miss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A value that looks alike and must not match."""
+
+    see: str
+    source: str = ""
+    also: dict[str, str] = {}
+
+
+class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One way to recognise something: exactly one of match, equals, prefix, contains (all but match: case does not matter)."""
+
+    id: str
+    field: str
+    says: dict[str, str]
+    weight: float
+    examples: list[Example]
+    near_misses: list[Miss] = []
+    match: str = ""
+    equals: str = ""
+    prefix: str = ""
+    contains: str = ""
+    all_of: list[Also] = []
+    unless: list[Also] = []
+    origin: str = ""
+    status: str = "stable"
+    note: str = ""
+
+    @property
+    def strength(self) -> float:
+        """The weight that a claim of it carries."""
+        return self.weight * (DRAFT_FACTOR if self.status == "draft" else 1.0)
+
+    @property
+    def group(self) -> str:
+        """Claims of one group come from one origin and do not strengthen each other."""
+        return self.origin or self.field.partition(".")[0]
+
+
+class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A name on the badge."""
+
+    name: str
+    own: bool = False
+    """The maker's own name for its products."""
+    scope: str = ""
+    source: str = ""
+    strength: str = ""
+    period: str = ""
+
+
+class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One maker."""
+
+    maker: str
+    legal: list[str] = []
+    country: str = ""
+    owner: str = ""
+    makes_cameras: bool = True
+    brands: list[Brand] = []
+    mac_registrants: list[str] = []
+    """Beginnings of the company name in the IEEE registry."""
+    mac_sources: str = ""
+    version_scheme: str = ""
+    fingerprints: list[Fingerprint] = []
+
+
+@dataclass(frozen=True)
+class Makers:
+    """All maker files."""
+
+    makers: dict[str, MakerFile]
+    fingerprints: tuple[Fingerprint, ...]
+    digest: str
+    places: dict[str, str]
+    """Fingerprint id -> file:line."""
+
+    @cached_property
+    def by_id(self) -> dict[str, tuple[MakerFile, Fingerprint]]:
+        """Fingerprint id -> its maker and itself."""
+        return {f.id: (m, f) for m in self.makers.values() for f in m.fingerprints}
+
+    def own_brand(self, maker: str) -> str | None:
+        """The brand that a maker puts on its own products, or None."""
+        file = self.makers.get(maker)
+        return next((b.name for b in file.brands if b.own), None) if file else None
+
+    def brand(self, maker: str, name: str) -> Brand | None:
+        """What the maker's file says of a brand."""
+        file = self.makers.get(maker)
+        return next((b for b in file.brands if b.name == name), None) if file else None
+
+    def stats(self) -> list[tuple[str, int, int, int, int]]:
+        """Rows of maker, brands, stable, draft, examples."""
+        rows = []
+        for name, file in sorted(self.makers.items(), key=lambda item: item[0].lower()):
+            stable = sum(f.status == "stable" for f in file.fingerprints)
+            draft = sum(f.status == "draft" for f in file.fingerprints)
+            rows.append((name, len(file.brands), stable, draft, sum(len(f.examples) for f in file.fingerprints)))
+        return rows
+
+
+def load(root: Path) -> Makers:
+    """Read all maker files. Raises ContentError with file, line and cure."""
+    makers: dict[str, MakerFile] = {}
+    places: dict[str, str] = {}
+    digest = hashlib.sha256()
+    for path in sorted((root / "makers").glob("*.yaml")):
+        document = read(path, name=f"makers/{path.name}")
+        file = typed(document, MakerFile)
+        digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        if file.maker in makers:
+            raise ContentError(document.at("maker"), f"maker {shown(file.maker)} has a file already", "one file per maker")
+        for n, fingerprint in enumerate(file.fingerprints):
+            _check(fingerprint, document, ("fingerprints", n), path.stem)
+            if fingerprint.id in places:
+                raise ContentError(
+                    document.at("fingerprints", n, "id"),
+                    f"id {shown(fingerprint.id)} stands at {places[fingerprint.id]} too",
+                    "ids are unique",
+                )
+            places[fingerprint.id] = document.at("fingerprints", n)
+        makers[file.maker] = file
+    everything = tuple(f for m in makers.values() for f in m.fingerprints)
+    return Makers(makers, everything, digest.hexdigest(), places)
+
+
+def _check(one: Fingerprint, document: Document, path: tuple[Any, ...], stem: str) -> None:
+    at = document.at
+    if not one.id.startswith(f"{stem}/"):
+        raise ContentError(at(*path, "id"), f"id {shown(one.id)} does not begin with the file's name", f"write {stem}/...")
+    for field, where in ((one.field, (*path, "field")), *((a.field, (*path, "all_of", n, "field")) for n, a in enumerate(one.all_of))):
+        if not known(field):
+            raise ContentError(at(*where), f"no protocol produces field {shown(field)}", nearest(field, FIELDS))
+    if sum(bool(x) for x in (one.match, one.equals, one.prefix, one.contains)) != 1:
+        raise ContentError(
+            at(*path), "give exactly one of match, equals, prefix, contains", "match is a regular expression, the others are text"
+        )
+    if one.status not in STATUSES:
+        raise ContentError(at(*path, "status"), f"no status {shown(one.status)}", nearest(one.status, STATUSES))
+    if not 0 < one.weight <= 1:
+        raise ContentError(
+            at(*path, "weight"), f"weight {one.weight} is not within 0..1", "0.9 for what one maker alone says, 0.4 for a hint"
+        )
+    if not one.examples and one.status != "retired":
+        raise ContentError(at(*path), "has no example", "add one with its source")
+    groups: set[str] = set()
+    for pattern, where in (
+        (one.match, (*path, "match")),
+        *((a.match, (*path, "all_of", n)) for n, a in enumerate((*one.all_of, *one.unless))),
+    ):
+        if len(pattern) > MAX_PATTERN:
+            raise ContentError(at(*where), f"pattern longer than {MAX_PATTERN} characters", "split it")
+        try:
+            groups |= set(re.compile(pattern).groupindex)
+        except re.error as error:
+            raise ContentError(at(*where), f"pattern does not compile: {error}", "test it with python -m re") from None
+    if not one.says:
+        raise ContentError(at(*path, "says"), "says nothing", "say a slot, such as maker: Name")
+    for slot, value in one.says.items():
+        if slot not in SLOTS:
+            raise ContentError(at(*path, "says", slot), f"no slot {shown(slot)}", nearest(slot, SLOTS))
+        for name in re.findall(r"\{(\w+)\}", value):
+            if name not in groups:
+                raise ContentError(
+                    at(*path, "says", slot),
+                    f"no capture {shown(name)} in the pattern",
+                    nearest(name, groups) if groups else "name a group (?P<name>...)",
+                )
+        if slot == "kind" and value not in KINDS:
+            raise ContentError(at(*path, "says", slot), f"no kind {shown(value)}", nearest(value, KINDS))

@@ -1,0 +1,135 @@
+"""The checks that every maker file must pass: its examples behave, it claims nobody else's, and nothing fires on what is no camera."""
+
+from __future__ import annotations
+
+import re
+import re._parser as parser  # type: ignore[import-not-found]
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from netcam import wire
+from netcam.catalog import makers as maker_files
+from netcam.catalog.makers import Fingerprint, Makers
+from netcam.errors import ContentError
+from netcam.identify import group, resolve
+from netcam.identify.matcher import Matcher
+from netcam.model import CAMERA_KINDS, Claim, Observation
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something wrong with the content, and where."""
+
+    where: str
+    problem: str
+    cure: str
+    is_error: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.problem}\n  help: {self.cure}"
+
+
+def check(root: Path) -> list[Problem]:
+    """All problems of the maker files and of the negative examples under `root`."""
+    try:
+        makers = maker_files.load(root)
+    except ContentError as error:
+        return [Problem(error.where, error.problem, error.cure)]
+    if not makers.makers:
+        return [Problem(str(root / "makers"), "holds no maker file", "give the folder that holds makers/")]
+    matcher = Matcher(makers, engine="re")
+    return [*_patterns(makers), *_examples(makers, matcher), *_negatives(root, matcher)]
+
+
+def _patterns(makers: Makers) -> Iterator[Problem]:
+    for one in makers.fingerprints:
+        for pattern in (one.match, *(a.match for a in (*one.all_of, *one.unless))):
+            if pattern and (why := hazard(pattern)):
+                yield Problem(makers.places[one.id], f"{one.id}: pattern {pattern!r} {why}", "bound the repeats: {1,64} instead of + or *")
+
+
+def hazard(pattern: str) -> str:
+    """Why a pattern may take exponential time (a repeat without bound inside another one), or empty."""
+
+    def inside(tree: Any, depth: int) -> bool:
+        for op, argument in tree:
+            name = str(op)
+            if name in ("MAX_REPEAT", "MIN_REPEAT"):
+                _, high, body = argument
+                unbounded = high is parser.MAXREPEAT or high == parser.MAXREPEAT
+                if unbounded and depth:
+                    return True
+                if inside(body, depth + (1 if unbounded else 0)):
+                    return True
+            elif (name == "SUBPATTERN" and inside(argument[3], depth)) or (
+                name == "BRANCH" and any(inside(branch, depth) for branch in argument[1])
+            ):
+                return True
+        return False
+
+    return "repeats a repeat without bound" if inside(parser.parse(pattern, re.IGNORECASE), 0) else ""
+
+
+def said(matcher: Matcher, field: str, value: str, also: dict[str, str]) -> list[Claim]:
+    """Claims about a device that shows just this."""
+    full = field + "example" if field.endswith(".") else field
+    seen = [Observation(field=full, value=value)]
+    seen += [Observation(field=f + "example" if f.endswith(".") else f, value=v) for f, v in also.items()]
+    return matcher.claims(seen)
+
+
+def _examples(makers: Makers, matcher: Matcher) -> Iterator[Problem]:
+    for name, file in makers.makers.items():
+        for one in file.fingerprints:
+            yield from _fingerprint(name, one, makers, matcher)
+
+
+def _fingerprint(maker: str, one: Fingerprint, makers: Makers, matcher: Matcher) -> Iterator[Problem]:
+    where = makers.places[one.id]
+    for example in one.examples:
+        claims = said(matcher, one.field, example.see, example.also)
+        mine = {c.slot: c.value for c in claims if c.by == one.id}
+        if not mine:
+            yield Problem(where, f"{one.id} does not match its example {example.see[:120]!r}", "mend the pattern or the example")
+            continue
+        for slot, value in example.says.items():
+            if mine.get(slot) != value:
+                yield Problem(
+                    where,
+                    f"{one.id}: on {example.see[:80]!r} says {slot} = {mine.get(slot)!r}, not {value!r}",
+                    "mend the pattern or the example",
+                )
+        if not example.source.strip():
+            yield Problem(where, f"{one.id}: an example has no source", "say where it was seen")
+        others = {
+            c.value: c.by
+            for c in claims
+            if c.slot == "maker" and c.by != one.id and c.value != one.says.get("maker", maker) and c.by != "mac-prefix"
+        }
+        for other, by in others.items():
+            yield Problem(
+                where,
+                f"{one.id}: its example {example.see[:80]!r} is claimed for {other} by {by}",
+                "narrow one of the two, or add `unless`",
+            )
+    for miss in one.near_misses:
+        if any(c.by == one.id for c in said(matcher, one.field, miss.see, miss.also)):
+            yield Problem(where, f"{one.id} matches its near miss {miss.see[:120]!r}", "narrow the pattern")
+
+
+def _negatives(root: Path, matcher: Matcher) -> Iterator[Problem]:
+    for path in sorted((root / "negative").glob("*.jsonl")):
+        with path.open("rb") as file:
+            things = list(wire.observations(file))
+        for thing in things:
+            if isinstance(thing, wire.Problem):
+                yield Problem(f"{path.name}:{thing.line}", thing.problem, "mend the line")
+        for device, seen in group(t for t in things if isinstance(t, Observation)).items():
+            identity = resolve(device, seen, matcher.claims(seen), matcher.makers)
+            if identity.get("kind") in CAMERA_KINDS:
+                by = next(c.by for c in identity.because if c.slot == "kind")
+                yield Problem(
+                    f"{path.name}: {device}", f"is no camera, and {by} calls it a {identity.get('kind')}", "narrow that fingerprint"
+                )

@@ -1,0 +1,76 @@
+"""Why an identity says what it says: every claim with the observation it rests on, and the chain from badge to owner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from netcam.catalog.makers import Fingerprint, Makers
+from netcam.model import SLOTS, Identity
+
+
+def lines(identity: Identity, makers: Makers) -> Iterator[str]:
+    """Plain lines; the caller escapes them."""
+    yield f"device {identity.device}  {', '.join(identity.addresses)}  {', '.join(identity.macs)}"
+    camera = {True: "yes", False: "no", None: "unknown"}[identity.is_camera]
+    yield f"camera or recorder: {camera}"
+    if identity.mac_registrant:
+        yield f"MAC prefix registered to: {identity.mac_registrant} (whose network chip it is; it proves no maker)"
+    for slot in SLOTS:
+        value = identity.get(slot)
+        if value is None:
+            yield f"{slot:10} unknown" if slot in ("kind", "brand", "maker", "model", "firmware") else ""
+            continue
+        yield f"{slot:10} {value}  ({identity.confidence[slot]:.2f})"
+        mine = [c for c in identity.because if c.slot == slot]
+        if not mine:
+            yield f"           no badge was seen; {value} is what {identity.get('maker')} puts on its own products"
+        for claim in mine:
+            seen = claim.because[0]
+            yield f"           {claim.weight:.2f} {claim.by}: {seen.field} = {seen.value[:160]} (at {seen.endpoint or '?'} by {seen.via or '?'})"
+        for claim in identity.disputed:
+            if claim.slot == slot:
+                yield f"           against: {claim.value}, {claim.weight:.2f} {claim.by}: {claim.because[0].field} = {claim.because[0].value[:120]}"
+    yield from chain(identity, makers)
+
+
+def chain(identity: Identity, makers: Makers) -> Iterator[str]:
+    """Badge -> tell -> maker -> owner, with the source and strength of each link."""
+    brand, maker = identity.get("brand"), identity.get("maker")
+    if maker is None:
+        yield "chain: no maker is proven"
+        return
+    file = makers.makers.get(maker)
+    tells = sorted({c.by for c in identity.because if c.slot == "maker"})
+    yield f"chain: badge {brand or 'unknown'} -> tells {', '.join(tells)} -> maker {maker} -> owner {(file.owner if file else '') or 'not recorded'}"
+    entry = makers.brand(maker, brand) if brand else None
+    if entry is not None and not entry.own:
+        yield f"  {brand} is listed as a brand on products of {maker}: {entry.scope or 'scope not recorded'} ({entry.strength or '?'}; {entry.source or '?'})"
+    elif brand and brand != maker and entry is None:
+        yield f"  no file lists {brand} as a brand on products of {maker}: the tells on this device alone say so"
+
+
+def fingerprint_lines(one: Fingerprint, makers: Makers) -> Iterator[str]:
+    """A fingerprint with its examples and their sources."""
+    yield f"{one.id} ({one.status}, weight {one.strength:.2f}) at {makers.places[one.id]}"
+    test = next(f"{name} {value!r}" for name in ("match", "equals", "prefix", "contains") if (value := getattr(one, name)))
+    yield f"  where {one.field} {test}"
+    yield from (f"  and {a.field} match {a.match!r}" for a in one.all_of)
+    yield from (f"  unless {a.field} match {a.match!r}" for a in one.unless)
+    yield "  says " + ", ".join(f"{slot} = {value}" for slot, value in one.says.items())
+    yield from (f"  seen: {e.see[:200]!r} ({e.source})" for e in one.examples)
+    yield from (f"  not: {m.see[:200]!r}" for m in one.near_misses)
+
+
+def why_not(identity: Identity, maker: str, makers: Makers) -> Iterator[str]:
+    """Which signals of a maker a device does not show. Raises ConfigError for a maker that no file knows."""
+    from netcam.catalog.text import nearest
+    from netcam.errors import ConfigError, shown
+
+    file = next((m for name, m in makers.makers.items() if name.lower() == maker.lower()), None)
+    if file is None:
+        raise ConfigError("--why-not", f"no file for maker {shown(maker)}", nearest(maker, makers.makers))
+    have = {c.by for c in (*identity.because, *identity.disputed)}
+    yield f"{identity.device}: maker {identity.get('maker') or 'unknown'}; signals of {file.maker}:"
+    for one in file.fingerprints:
+        if "maker" in one.says and one.status != "retired":
+            yield f"  {'seen   ' if one.id in have else 'missing'} {one.id}: {one.field}"

@@ -1,0 +1,87 @@
+"""Claims to an identity: independent signals strengthen each other, contradictions weaken, and the losing claims stay visible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from netcam.catalog.makers import Makers
+from netcam.identify.registrant import registrant
+from netcam.model import SLOTS, Claim, Identity, Observation
+from netcam.protocols.fields import known
+
+CEILING = 0.99
+"""Nothing read from a network is certain: any answer can be forged."""
+ASSUMED_BRAND = 0.6
+"""How far the maker's own name is taken for the badge where no badge was seen: most of what a maker sells carries its name."""
+MAC_ALONE = 0.5
+"""A maker known by its MAC prefix alone never exceeds this."""
+
+
+def strength(claims: Iterable[Claim]) -> float:
+    """Confidence of claims that say the same: the best of each origin, combined as independent (noisy or)."""
+    best: dict[str, float] = {}
+    for one in claims:
+        best[one.origin] = max(best.get(one.origin, 0.0), one.weight)
+    doubt = 1.0
+    for weight in best.values():
+        doubt *= 1 - weight
+    return 1 - doubt
+
+
+def resolve(device: str, observations: Sequence[Observation], claims: Sequence[Claim], makers: Makers) -> Identity:
+    """The identity that `claims` amount to. The order of observations and claims does not matter."""
+    slots: dict[str, str] = {}
+    confidence: dict[str, float] = {}
+    agree: list[Claim] = []
+    disputed: list[Claim] = []
+    everything = sorted(claims, key=lambda c: (-c.weight, c.by, c.slot, c.value))
+    for slot in SLOTS:
+        mine = [c for c in everything if c.slot == slot]
+        if not mine:
+            continue
+        values: dict[str, list[Claim]] = {}
+        for one in mine:
+            values.setdefault(one.value, []).append(one)
+        scored = sorted(((strength(v), value) for value, v in values.items()), key=lambda item: (-item[0], item[1]))
+        top, value = scored[0]
+        against = scored[1][0] if len(scored) > 1 else 0.0
+        # a MAC of another company is common on cameras (modules, rebrands) and contradicts nobody
+        if slot == "maker" and len(scored) > 1 and all(c.origin == "mac" for c in values[scored[1][1]]):
+            against = 0.0
+        sure = min(CEILING, top * (1 - 0.5 * against))
+        if slot == "maker" and all(c.origin == "mac" for c in values[value]):
+            sure = min(sure, MAC_ALONE)
+        slots[slot], confidence[slot] = value, round(sure, 4)
+        agree += values[value]
+        disputed += [c for c in mine if c.value != value]
+    maker = slots.get("maker")
+    if maker and "brand" not in slots and any(c.slot == "maker" and c.value == maker and c.origin != "mac" for c in agree):
+        own = makers.own_brand(maker)
+        if own is not None:
+            slots["brand"], confidence["brand"] = own, round(confidence["maker"] * ASSUMED_BRAND, 4)
+    macs = tuple(
+        sorted({o.mac for o in observations if o.mac} | {o.value for o in observations if o.field == "mac" and len(o.value) == 17})
+    )
+    return Identity(
+        device=device,
+        slots=slots,
+        confidence=confidence,
+        because=tuple(agree),
+        disputed=tuple(disputed),
+        addresses=tuple(sorted({o.address for o in observations if o.address}, key=_order)),
+        macs=macs,
+        site=min((o.site for o in observations if o.site), default=""),
+        mac_registrant=next((r for mac in macs if (r := registrant(mac))), ""),
+        unknown_fields=tuple(sorted({o.field for o in observations if not known(o.field)})),
+        catalog=makers.digest,
+    )
+
+
+def _order(address: str) -> tuple[int, bytes, str]:
+    from ipaddress import ip_address
+
+    try:
+        ip = ip_address(address.partition("%")[0])
+    except ValueError:
+        return 9, b"", address
+    return ip.version, ip.packed, address
