@@ -130,7 +130,7 @@ def told(problems: Iterable[Any], what: str) -> None:
     """Print the problems; exit 2 where one is an error."""
     errors = 0
     for problem in problems:
-        put([str(problem)])
+        put(str(problem).splitlines())
         errors += problem.is_error
     if errors:
         output.say(f"{what}: {errors} errors")

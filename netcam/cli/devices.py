@@ -131,7 +131,7 @@ def show(
         return
     console = output.console()
     console.print(output.devices_table(f"Device {one.device}", [one], mine))
-    show_findings(mine)
+    show_findings(mine, [one])
     rows = [[o.at.isoformat(timespec="seconds") if o.at else "", o.via, o.endpoint, o.field, o.value] for o in seen]
     console.print(output.table("Observed", ("at", "via", "endpoint", "field", "value"), rows))
 

@@ -44,7 +44,7 @@ def analyse(
         table = capture.read(file, internal=internal)
         found = egress(table, identities, loaded, site=site, declared=settings.declared(site), internal=internal)
         everything += found
-        show_flows(str(file), table, found, format_, flows)
+        show_flows(str(file), table, found, identities, format_, flows)
     raise typer.Exit(output.fail_code(everything, fail_on))
 
 
@@ -71,7 +71,7 @@ def watch(
     loaded = Content(content)
     table = live.watch(interface, seconds=seconds, internal=internal)
     found = egress(table, identities, loaded, site=site, declared=settings.declared(site), internal=internal)
-    show_flows(interface, table, found, format_, flows)
+    show_flows(interface, table, found, identities, format_, flows)
     raise typer.Exit(output.fail_code(found, fail_on))
 
 
@@ -86,7 +86,9 @@ def known_devices(store: str | None, site: str) -> Sequence[Identity]:
         inventory.close()
 
 
-def show_flows(where: str, table: FlowTable, found: Sequence[Finding], format_: output.Format, flows: bool) -> None:
+def show_flows(
+    where: str, table: FlowTable, found: Sequence[Finding], identities: Sequence[Identity], format_: output.Format, flows: bool
+) -> None:
     """Findings, the counters of the reading, and on demand every flow."""
     from netcam import wire
 
@@ -102,7 +104,7 @@ def show_flows(where: str, table: FlowTable, found: Sequence[Finding], format_: 
         columns = ("start", "source", "destination", "protocol", "name", "bytes_out", "bytes_in", "packets")
         rows = [[str(r.get(c, "")) for c in columns] for r in records]
         console.print(output.table(f"Flows in {where}", columns, rows))
-    show_findings(found, heading=f"Egress findings in {where}")
+    show_findings(found, identities, heading=f"Egress findings in {where}")
     console.print(output.escaped(f"{where}: {len(table)} flows; " + ", ".join(f"{k} {v}" for k, v in table.counters.items()), limit=2000))
     for note in table.notes:
         console.print(output.escaped(f"note: {note}", limit=2000))

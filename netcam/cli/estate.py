@@ -83,18 +83,22 @@ def _demo(
     loaded = Content(content, cache=cache_folder())
     _ = loaded.matcher, loaded.policies, loaded.families, loaded.destinations
     inventory = open_inventory(str(store or folder / "demo.sqlite"))
-    with Estate(described, traffic=True, pcap=pcap) as estate:
+    with Estate(described, traffic=False, pcap=pcap) as estate:
         networks = [estate.network]
         listened: dict[str, Any] = {}
+        ready = threading.Event()
 
         def listen() -> None:
             try:
-                listened["table"] = live.watch(estate.interface, seconds=TRAFFIC_SECONDS, internal=networks)
+                listened["table"] = live.watch(estate.interface, seconds=TRAFFIC_SECONDS, internal=networks, ready=ready)
             except BaseException as error:  # handed to the main thread, which raises it
                 listened["error"] = error
+                ready.set()
 
         listener = threading.Thread(target=listen, name="netcam-listen", daemon=True)
         listener.start()
+        ready.wait()  # a name that was asked for before anybody listened would be missing
+        estate.talk()
         request = SweepRequest(
             site=site.id,
             sensor="demo",
@@ -123,7 +127,7 @@ def _demo(
         misses += [f"port touched that must never be: {one}" for one in touched]
     if output.wants_table(format_):
         show_result(finished, judged, seen, format_)
-        show_findings(calls, heading="Where they call")
+        show_findings(calls, judged.identities, heading="Where they call")
         print_truth(described.truth(), misses)
     else:
         from netcam import wire
@@ -155,7 +159,11 @@ def compare(truth: Sequence[dict[str, Any]], identities: Sequence[Identity]) -> 
         if one is None:
             misses.append(f"{address}: not found")
             continue
-        if wanted["is_camera"] and one.is_camera is not True and wanted.get("kind"):
+        if not wanted["tells"]:
+            if one.get("kind") or (one.get("maker") and one.confidence["maker"] > 0.5):
+                misses.append(f"{address}: tells nothing, and netcam is sure of {one.get('maker')} {one.get('kind') or ''}")
+            continue
+        if wanted["is_camera"] and one.is_camera is not True:
             misses.append(f"{address}: a {wanted['kind']} was not recognised as one")
         if not wanted["is_camera"] and one.is_camera:
             misses.append(f"{address}: {wanted.get('kind')} was called a {one.get('kind')}")

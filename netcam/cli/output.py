@@ -74,7 +74,7 @@ def console() -> Console:
     return Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 200)
 
 
-def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, limit: int = 200) -> Table:
     """A table of plain text cells; no markup of a device's text is ever read."""
     from rich import box
     from rich.table import Table
@@ -84,7 +84,7 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> 
     for column in columns:
         made.add_column(column, overflow="fold")
     for row in rows:
-        made.add_row(*(Text(escaped(cell)) for cell in row))
+        made.add_row(*(Text(escaped(cell, limit=limit)) for cell in row))
     return made
 
 

@@ -171,7 +171,7 @@ def show_result(finished: ScanRecord, judged: Judged, seen: dict[str, dict[str, 
         return
     console = output.console()
     console.print(output.devices_table(f"Devices at site {finished.site}", judged.identities, judged.findings))
-    show_findings(judged.findings)
+    show_findings(judged.findings, judged.identities)
     totals = ", ".join(f"{v} {k}" for k, v in finished.totals.items() if not k.startswith("sent."))
     sent = ", ".join(f"{v} {k.removeprefix('sent.')}" for k, v in finished.totals.items() if k.startswith("sent."))
     console.print(output.escaped(f"scan {finished.id} {finished.status}: {totals}", limit=2000))
@@ -180,16 +180,24 @@ def show_result(finished: ScanRecord, judged: Judged, seen: dict[str, dict[str, 
         console.print(output.escaped(f"note: {note}", limit=2000))
 
 
-def show_findings(findings: Sequence[Any], *, heading: str = "Findings") -> None:
-    """Findings as a table, strongest first; what is only information stays in the report and the JSON."""
+def show_findings(findings: Sequence[Any], identities: Sequence[Identity] = (), *, heading: str = "Findings") -> None:
+    """Findings as a table, strongest first, devices of one policy and reach together; information stays in the report and the JSON."""
     console = output.console()
+    named = {i.device: i.addresses[0] if i.addresses else i.device for i in identities}
+    order = {i.device: n for n, i in enumerate(sorted(identities, key=output.address_order))}
     strong = [f for f in findings if f.rank >= 2]
-    rows = [
-        [str(f.verdict or f.severity), f.device, f.rule, f.title, f.reach]
-        for f in sorted(strong, key=lambda f: (-f.rank, f.rule, f.device))
-    ]
+    policies: dict[tuple[Any, ...], list[Any]] = {}
+    for f in sorted(strong, key=lambda f: (-f.rank, f.rule, order.get(f.device, 0), f.device)):
+        key = (f.verdict, f.rule, f.title, f.reach) if f.kind == "policy" else (f.key,)
+        policies.setdefault(key, []).append(f)
+    rows = []
+    for group in policies.values():
+        first = group[0]
+        sources = "; ".join(c.title for c in first.citations[:2])
+        devices = ", ".join(named.get(f.device, f.device) for f in group)
+        rows.append([str(first.verdict or first.severity), first.rule, first.title, devices, first.reach or first.text, sources])
     if rows:
-        console.print(output.table(heading, ("level", "device", "rule", "finding", "reach"), rows))
+        console.print(output.table(heading, ("level", "rule", "finding", "devices", "reach", "source"), rows, limit=1200))
     rest = len(findings) - len(strong)
     if rest:
         console.print(f"{rest} findings of level information: netcam report, or --format jsonl")

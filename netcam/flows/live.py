@@ -25,9 +25,14 @@ PACKET_MR_PROMISC, TPACKET_V3, ETH_P_ALL = 1, 2, 3
 
 
 def watch(
-    interface: str, *, seconds: float | None, internal: Sequence[IPv4Network | IPv6Network] = (), stop: threading.Event | None = None
+    interface: str,
+    *,
+    seconds: float | None,
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    stop: threading.Event | None = None,
+    ready: threading.Event | None = None,
 ) -> FlowTable:
-    """Listen for `seconds` (None: until `stop` or Ctrl-C) and return the flows.
+    """Listen for `seconds` (None: until `stop` or Ctrl-C) and return the flows; `ready` is set when listening has begun.
 
     Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW.
     """
@@ -50,16 +55,20 @@ def watch(
             link.setsockopt(
                 SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", socket.if_nametoindex(interface), PACKET_MR_PROMISC, 0, b"")
             )
-            return _read(link, ring, seconds, stop)
+            return _read(link, ring, seconds, stop, ready)
 
 
-def _read(link: socket.socket, ring: mmap.mmap, seconds: float | None, stop: threading.Event | None) -> FlowTable:
+def _read(
+    link: socket.socket, ring: mmap.mmap, seconds: float | None, stop: threading.Event | None, ready: threading.Event | None
+) -> FlowTable:
     import numpy as np
 
     from netcam.flows import build, walker
     from netcam.flows.names import Namer
 
     walk, namer = walker.Walk(), Namer()
+    if ready is not None:
+        ready.set()
     data = np.frombuffer(ring, np.uint8)
     end = time.monotonic() + seconds if seconds is not None else None
     block, waiter = 0, select.poll()

@@ -194,6 +194,12 @@ def soap(device: Device, onvif: Onvif, address: str, body: bytes) -> tuple[int, 
             "<tds:GetServicesResponse><tds:Service><tds:Namespace>http://www.onvif.org/ver10/device/wsdl</tds:Namespace>"
             f"<tds:XAddr>{here}</tds:XAddr><tds:Version><tt:Major>2</tt:Major><tt:Minor>60</tt:Minor></tds:Version></tds:Service></tds:GetServicesResponse>"
         )
+    elif b"GetScopes" in body and onvif.information:
+        # a device that gives its information away asks for no login anywhere
+        told = "".join(
+            f"<tds:Scopes><tt:ScopeDef>Fixed</tt:ScopeDef><tt:ScopeItem>{_scope(s)}</tt:ScopeItem></tds:Scopes>" for s in onvif.scopes
+        )
+        inner = f"<tds:GetScopesResponse>{told}</tds:GetScopesResponse>"
     elif b"GetDeviceInformation" in body and onvif.information:
         told = "".join(f"<tds:{key}>{escape(value)}</tds:{key}>" for key, value in onvif.information.items())
         inner = f"<tds:GetDeviceInformationResponse>{told}</tds:GetDeviceInformationResponse>"

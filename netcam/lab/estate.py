@@ -91,8 +91,12 @@ class Estate:
             self._expect(child, "ready")
             threading.Thread(target=self._listen, args=(child,), daemon=True).start()
         if self.traffic:
-            for child in self._children:
-                self._say(child, "traffic")
+            self.talk()
+
+    def talk(self) -> None:
+        """Let the devices begin to send on their own."""
+        for child in self._children:
+            self._say(child, "traffic")
 
     def _world(self, part: str) -> subprocess.Popen[str]:
         child = subprocess.Popen(
