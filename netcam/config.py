@@ -12,8 +12,7 @@ from typing import Any, NoReturn, get_args, get_origin
 
 import msgspec
 
-from netcam.catalog.text import nearest
-from netcam.errors import ConfigError, shown
+from netcam.errors import ConfigError, nearest, shown
 from netcam.model import Site
 
 MAX_FILE = 4 * 1024 * 1024

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 MAX_SHOWN_VALUE = 200
 """Characters of a wrong value that a message shows: enough to recognise it, too few to flood a terminal."""
 
@@ -10,6 +13,15 @@ def shown(value: object) -> str:
     """Return `value` by repr, cut at MAX_SHOWN_VALUE characters; repr escapes control characters."""
     text = ascii(value) if isinstance(value, str) else repr(value)
     return text if len(text) <= MAX_SHOWN_VALUE else f"{text[:MAX_SHOWN_VALUE]}...({len(text)} characters)"
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """A cure that proposes the nearest valid word, or lists the valid ones where none is near."""
+    known = sorted(words)
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"did you mean '{close[0]}'?"
+    return "valid: " + ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
 
 
 class NetcamError(Exception):

@@ -5,9 +5,7 @@ YAML 1.1 loaders ruin this data (`5.10` becomes 5.1, `44:19:06` a number, `no` F
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +14,7 @@ import msgspec
 import yaml
 
 from netcam.errors import ContentError, shown
+from netcam.errors import nearest as nearest
 
 T = TypeVar("T")
 
@@ -96,15 +95,6 @@ def _plain(node: yaml.Node, document: Document, path: tuple[str | int, ...], dep
         mapping[key] = _plain(value_node, document, (*path, key), depth + 1)
         document.lines[(*path, key)] = key_line
     return mapping
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """A cure that proposes the nearest valid word, or lists the valid ones where none is near."""
-    known = sorted(words)
-    close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"did you mean '{close[0]}'?"
-    return "valid: " + ", ".join(known[:20]) + (" ..." if len(known) > 20 else "")
 
 
 _PATH = re.compile(r"\.([^.\[\]]+)|\[(\d+|\.\.\.)\]")

@@ -11,8 +11,7 @@ import time
 from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Network
 
-from netcam.catalog.text import nearest
-from netcam.errors import ConfigError, PrivilegeError, shown
+from netcam.errors import ConfigError, PrivilegeError, nearest, shown
 from netcam.flows.capture import needs_numba
 from netcam.flows.table import FlowTable
 
