@@ -42,6 +42,15 @@ _DESCRIPTION = {
 }
 
 
+_RESULT = {
+    "devName": "upnp.friendly_name",
+    "productModel": "upnp.model_name",
+    "productSeries": "upnp.model_description",
+    "softwareVer": "upnp.firmware",
+}
+"""Elements of the multicastSearchResult that TVT devices put into their answer instead of pointing to a description."""
+
+
 def search(target: str, host: str = GROUP) -> bytes:
     """An M-SEARCH for one target; MX bounds by how many seconds a device may delay its answer."""
     lines = ("M-SEARCH * HTTP/1.1", f"HOST: {host}:{PORT}", 'MAN: "ssdp:discover"', "MX: 2", f"ST: {target}", "", "")
@@ -67,10 +76,28 @@ def parse(data: bytes) -> Iterable[Fact]:
             facts.add(f"ssdp.{name}", value)
         elif name in ("st", "nt"):
             facts.add("ssdp.st", value)
+    start = data.find(b"<multicastSearchResult", 0, message.MAX_HEAD)
+    if start >= 0:
+        facts.extend(_search_result(data[start:]))
     found = facts.done()
     if not found:
         raise DecodeError("an SSDP answer that says nothing")
     return found
+
+
+def _search_result(data: bytes) -> list[Fact]:
+    """Facts of a multicastSearchResult; one that cannot be read has none, since the header fields stand by themselves."""
+    facts = decoding.Facts()
+    try:
+        document = markup.read(data)
+    except DecodeError:
+        return []
+    for name, field in _RESULT.items():
+        facts.add(field, decoding.line(document.root.value(name), 512))
+    mac = decoding.line(document.root.value("macAddr"), 32).lower().replace("-", ":")
+    if re.fullmatch(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", mac):
+        facts.add("mac", mac)
+    return facts.done()
 
 
 def parse_description(data: bytes) -> list[Fact]:
@@ -102,7 +129,8 @@ DISCOVERY = Discovery(
     name="ssdp",
     questions=questions,
     parse=parse,
-    fields=frozenset({"ssdp.server", "ssdp.st", "ssdp.usn", "ssdp.location"}),
+    fields=frozenset({"ssdp.server", "ssdp.st", "ssdp.usn", "ssdp.location", "mac", *_RESULT.values()}),
     sends="M-SEARCH for root devices and the device types of cameras, to the groups and to single addresses",
     source="UPnP Device Architecture 1.1 sections 1.2 and 1.3",
+    mac_fields=("mac",),
 )

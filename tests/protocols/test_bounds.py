@@ -76,7 +76,7 @@ def test_no_shape_is_slow_to_read(shape: str) -> None:
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", sorted(DISCOVERIES))
 @given(data=hostile())
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 def test_long_random_datagrams(name: str, data: bytes) -> None:
     with contextlib.suppress(DecodeError):
         _check(DISCOVERIES[name].parse(data), DISCOVERIES[name].fields)
@@ -85,7 +85,7 @@ def test_long_random_datagrams(name: str, data: bytes) -> None:
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", sorted(CONVERSATIONS))
 @given(data=hostile())
-@settings(max_examples=20_000, deadline=None)
+@settings(max_examples=5_000, deadline=None)
 def test_long_random_streams(name: str, data: bytes) -> None:
     from drive import run
 

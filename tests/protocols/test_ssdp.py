@@ -52,3 +52,18 @@ def test_a_description_is_read() -> None:
     }
     with pytest.raises(DecodeError):
         ssdp.parse_description(b"<html><body>404</body></html>")
+
+
+def test_a_tvt_search_result_inside_the_answer_is_read() -> None:
+    # element names as documented for TVT, the misspelt one included; values in the shape of their firmware
+    data = (
+        b"HTTP/1.1 200 OK\r\nST: urn:schemas-upnp-org:service:EmbeddedNetDeviceControl:1\r\n\r\n<multicastSearchResult><tcpIp>"
+        b"<ipAddr>192.0.2.40</ipAddr><macAddr>00-18-AE-01-02-03</macAddr></tcpIp><productInfo><devName>Lobby</devName>"
+        b"<productModel>TD-9421S1</productModel><softwareVer>4.2.1.0(13001)</softwareVer><softwareBulildDate>20180712</softwareBulildDate>"
+        b"</productInfo></multicastSearchResult>"
+    )
+    found = values(list(ssdp.parse(data)))
+    assert found["upnp.model_name"] == ["TD-9421S1"]
+    assert found["upnp.firmware"] == ["4.2.1.0(13001)"]
+    assert found["mac"] == ["00:18:ae:01:02:03"]
+    assert values(list(ssdp.parse(data.replace(b"<multicastSearchResult>", b"<multicastSearchResult><!DOCTYPE a>"))))["ssdp.st"]
