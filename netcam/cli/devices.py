@@ -10,7 +10,7 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.scan import ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
-from netcam.errors import ConfigError, ContentError, shown
+from netcam.errors import ConfigError, ContentError, StoreError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -177,7 +177,12 @@ def pick_scan(inventory: Inventory, wanted: str, site: str | None) -> ScanRecord
         if len(runs) < 2:
             raise ConfigError("previous", "the inventory has fewer than two scans", "run `netcam scan` again, then compare")
         return runs[-2]
-    return inventory.scan(wanted, site=site)
+    try:
+        return inventory.scan(wanted, site=site)
+    except StoreError as error:
+        if error.where.startswith("scan "):  # the reference is wrong, not the store
+            raise ConfigError(error.where, error.problem, error.cure) from None
+        raise
 
 
 def diff(

@@ -64,7 +64,7 @@ def test_the_nearest_valid_word_is_proposed(tmp_path: Path) -> None:
 
 
 def test_a_truncated_capture_is_read_as_far_as_it_goes_and_said_so(tmp_path: Path) -> None:
-    frame = bytes.fromhex("020000000001020000000002080045000020000100004011000")[:12] + b"\x08\x00" + bytes(46)
+    frame = bytes(12) + b"\x08\x00" + bytes(46)
     whole = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + struct.pack("<IIII", 1, 0, 60, 60) + frame
     (tmp_path / "cut.pcap").write_bytes(whole + struct.pack("<IIII", 2, 0, 1500, 1500) + b"\x00" * 10)
     run = netcam("egress", "analyse", "cut.pcap", "--format", "jsonl", home=tmp_path)
