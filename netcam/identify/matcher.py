@@ -26,6 +26,10 @@ def pattern(one: Fingerprint) -> re.Pattern[str]:
     return re.compile(re.escape(one.contains), FLAGS)
 
 
+def _order(seen: Observation) -> tuple[str, str, str, str, str]:
+    return seen.field, seen.value, seen.endpoint, seen.via, seen.at.isoformat() if seen.at else ""
+
+
 class Matcher:
     """All fingerprints, ready to match."""
 
@@ -51,6 +55,8 @@ class Matcher:
     def claims(self, observations: Sequence[Observation]) -> list[Claim]:
         """What the fingerprints say of one device's observations, in order of fingerprint and value."""
         found: dict[tuple[str, str, str], Claim] = {}
+        # one order, so that what came first on the wire changes nothing in the answer
+        observations = sorted(observations, key=_order)
         for seen in observations:
             value = seen.value[:MAX_MATCHED]
             tests = self._by_field.get(seen.field, ())

@@ -1,0 +1,205 @@
+"""Which of two firmware versions came first, by the maker's way of counting; None where the two cannot be put in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+MAX_VERSION = 200
+"""Characters of a version; the longest real one has under 80."""
+
+Key = tuple[int, ...]
+Order = Callable[[str, str], "int | None"]
+
+
+def compare(scheme: str, one: str, other: str) -> int | None:
+    """-1, 0 or 1; None for an unknown scheme, another shape, or versions of two product lines that count apart."""
+    order = SCHEMES.get(scheme)
+    left, right = one.strip()[:MAX_VERSION], other.strip()[:MAX_VERSION]
+    if order is None or not left or not right:
+        return None
+    return order(left, right)
+
+
+def _order(left: Key, right: Key) -> int:
+    """Order of two numbers in dots; missing places count as zero."""
+    width = max(len(left), len(right))
+    a, b = left + (0,) * (width - len(left)), right + (0,) * (width - len(right))
+    return (a > b) - (a < b)
+
+
+def _numbers(text: str) -> Key:
+    return tuple(int(digits) for digits in re.findall(r"\d{1,18}", text))
+
+
+def _dotted(pattern: str) -> Order:
+    """Versions of numbers in dots: `pattern` takes the numbers as `v` and, where the maker gives one, a build as `b`.
+
+    Groups named `line` must be equal: builds of two lines count apart. A build decides between equal numbers; where only one of
+    the two tells its build, equal numbers do not decide.
+    """
+    shape = re.compile(pattern, re.IGNORECASE)
+
+    def order(one: str, other: str) -> int | None:
+        left, right = shape.fullmatch(one), shape.fullmatch(other)
+        if left is None or right is None:
+            return None
+        a, b = left.groupdict(), right.groupdict()
+        if (a.get("line") or "").casefold() != (b.get("line") or "").casefold():
+            return None
+        first = _order(_numbers(a["v"]), _numbers(b["v"]))
+        if first:
+            return first
+        builds = a.get("b"), b.get("b")
+        if builds[0] is None and builds[1] is None:
+            return 0
+        if builds[0] is None or builds[1] is None:
+            return None
+        return _order(_numbers(builds[0]), _numbers(builds[1]))
+
+    return order
+
+
+_HIKVISION = re.compile(r"V?(?P<v>\d{1,2}\.\d{1,3}\.\d{1,4})(?:[ ,_]{0,3}build[ _]{0,3}(?P<b>\d{6}))?", re.IGNORECASE)
+
+
+def _hikvision(one: str, other: str) -> int | None:
+    """Number, then build day (yymmdd). Lines count apart, so a higher number with an older build does not decide."""
+    left, right = _HIKVISION.fullmatch(one), _HIKVISION.fullmatch(other)
+    if left is None or right is None:
+        return None
+    number = _order(_numbers(left["v"]), _numbers(right["v"]))
+    if left["b"] is None or right["b"] is None:
+        return number or (0 if left["b"] == right["b"] else None)
+    build = (left["b"] > right["b"]) - (left["b"] < right["b"])
+    if number and build and number != build:
+        return None
+    return number or build
+
+
+_HIKVISION_BUILD = re.compile(r"(?:V?\d{1,2}\.\d{1,3}\.\d{1,4}[ ,_]{0,3})?build[ _]{0,3}(?P<b>\d{6})|(?P<bare>\d{6})", re.IGNORECASE)
+
+
+def _hikvision_build(one: str, other: str) -> int | None:
+    """Only the build day: how advisories that span all lines of the maker count."""
+    left, right = _HIKVISION_BUILD.fullmatch(one), _HIKVISION_BUILD.fullmatch(other)
+    if left is None or right is None:
+        return None
+    a, b = left["b"] or left["bare"], right["b"] or right["bare"]
+    return (a > b) - (a < b)
+
+
+_DAHUA = re.compile(
+    r"V?(?P<a>\d{1,2}\.\d{3})\.(?P<line>[0-9A-Z]{4,10})\.(?P<n>\d{1,4})(?:\.(?P<kind>[A-Z]{1,2}))?"
+    r"(?:,? ?Build ?(?:Date)?:? ?(?P<b>\d{4}-?\d{2}-?\d{2}))?",
+    re.IGNORECASE,
+)
+
+
+def _dahua(one: str, other: str) -> int | None:
+    """Build day where both tell it; else number, and the patch within one customer line (`0000000`, `00AC000`)."""
+    left, right = _DAHUA.fullmatch(one), _DAHUA.fullmatch(other)
+    if left is None or right is None:
+        return None
+    number = _order(_numbers(left["a"]), _numbers(right["a"]))
+    if left["b"] and right["b"]:
+        a, b = left["b"].replace("-", ""), right["b"].replace("-", "")
+        build = (a > b) - (a < b)
+        if number and build and number != build:
+            return None
+        return build or number
+    if left["line"].upper() != right["line"].upper():
+        # another customer's numbering: its first two numbers still are the platform's, the patch is not
+        return number or None
+    return number or _order(_numbers(left["n"]), _numbers(right["n"]))
+
+
+_UNIVIEW = re.compile(
+    r"(?P<line>[A-Z]{2,6}[_-][A-Z]{0,2}\d{4})-B(?P<b>\d{4})P(?P<p>\d{2})(?:D(?P<d>\d{4}))?(?:C\d{2})?\w{0,8}", re.IGNORECASE
+)
+_UNIVIEW_NEW = re.compile(r"(?P<line>[A-Z]{3,6}-B\d{4})\.(?P<v>\d{1,3}(?:\.\d{1,3}){1,2})\.C(?P<c>\d{5})\.(?P<d>\d{6})", re.IGNORECASE)
+
+
+def _uniview(one: str, other: str) -> int | None:
+    """Baseline, then patch, within one platform (`IPC_D1201`); the newer form by number, customer build and day."""
+    left, right = _UNIVIEW.fullmatch(one), _UNIVIEW.fullmatch(other)
+    if left is not None and right is not None:
+        if left["line"].upper() != right["line"].upper():
+            return None
+        return _order((int(left["b"]), int(left["p"])), (int(right["b"]), int(right["p"])))
+    left, right = _UNIVIEW_NEW.fullmatch(one), _UNIVIEW_NEW.fullmatch(other)
+    if left is None or right is None or left["line"].upper() != right["line"].upper():
+        return None
+    return _order((*_numbers(left["v"]), int(left["d"])), (*_numbers(right["v"]), int(right["d"])))
+
+
+_XIONGMAI = re.compile(
+    r"(?P<v>V\d\.\d{2}\.R\d{2})\.(?P<line>[0-9A-F]{8})\.(?P<b>\d{5})(?:\.[0-9A-Za-z]{6})?(?:\.{1,2}\w?\.?ONVIF [\d.]{1,8})?.{0,20}",
+    re.IGNORECASE,
+)
+
+
+def _xiongmai(one: str, other: str) -> int | None:
+    """Number and build within one board (`000807D8`); what follows is a commit, which says nothing of order."""
+    left, right = _XIONGMAI.fullmatch(one), _XIONGMAI.fullmatch(other)
+    if left is None or right is None:
+        return None
+    number = _order(_numbers(left["v"]), _numbers(right["v"]))
+    if number:
+        return number
+    if left["line"].upper() != right["line"].upper():
+        return None
+    build = _order(_numbers(left["b"]), _numbers(right["b"]))
+    return build or (0 if one.casefold() == other.casefold() else None)
+
+
+_VIVOTEK = re.compile(r"(?:(?P<line>[A-Z]{2}\d{4}[A-Z0-9-]{0,8})-)?VVTK-(?P<v>\d{4})(?P<l>[a-z]?)\d?", re.IGNORECASE)
+
+
+def _vivotek(one: str, other: str) -> int | None:
+    """Four digits and a letter, within one model where both name it."""
+    left, right = _VIVOTEK.fullmatch(one), _VIVOTEK.fullmatch(other)
+    if left is None or right is None:
+        return None
+    if left["line"] and right["line"] and left["line"].upper() != right["line"].upper():
+        return None
+    return _order((int(left["v"]), ord(left["l"].lower() or "`")), (int(right["v"]), ord(right["l"].lower() or "`")))
+
+
+_NUMBERS = r"\d{1,6}(?:\.\d{1,8}){1,5}"
+
+SCHEMES: Mapping[str, Order] = MappingProxyType(
+    {
+        "hikvision": _hikvision,
+        "hikvision-build": _hikvision_build,
+        "dahua": _dahua,
+        "uniview": _uniview,
+        "xiongmai": _xiongmai,
+        "vivotek": _vivotek,
+        # APP_V3.3.0.20200606: the last place is the day
+        "tiandy": _dotted(rf"(?P<line>(?:[A-Z]{{2,6}}_)?)V?(?P<v>{_NUMBERS})"),
+        # 10.12.240, 9.80.3.5, 5.51.7.4_1: tracks are separate numbers of one count
+        "axis": _dotted(rf"(?P<v>{_NUMBERS}(?:_\d)?)"),
+        # 1.41.16_20230303_R600; older 2.22_190312
+        "hanwha": _dotted(rf"v?(?P<v>{_NUMBERS})(?:_(?P<b>\d{{6,8}})(?:_R\d{{1,4}})?)?"),
+        # 7.80.0128, and as the camera writes it 07.80.0128
+        "bosch": _dotted(rf"v?(?P<v>{_NUMBERS})"),
+        # v3.0.0.136_20121102
+        "reolink": _dotted(rf"v?(?P<v>{_NUMBERS})(?:_(?P<b>\d{{6,10}}))?"),
+        # 1.1.16 Build 211209 Rel.37726n(4555)
+        "tp-link": _dotted(rf"v?(?P<v>{_NUMBERS})(?: Build (?P<b>\d{{6}}))?(?: Rel\.\w{{1,10}}(?:\(\w{{1,10}}\))?)?"),
+        # MX-V5.2.0.65; MX6 and M7 systems count apart by their first number
+        "mobotix": _dotted(rf"(?:MX-)?V?(?P<v>{_NUMBERS})"),
+        "sony": _dotted(rf"v?(?P<v>{_NUMBERS})"),
+        "i-pro": _dotted(rf"v?(?P<v>{_NUMBERS})(?:E\d)?"),
+        # v3.12 2017-06-12
+        "geovision": _dotted(rf"v?(?P<v>{_NUMBERS})(?: (?P<b>\d{{4}}-\d{{2}}-\d{{2}}))?"),
+        # 5.1.3.0(19A9): the bracket names a commit, which says nothing of order
+        "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\))?"),
+        # 2.6.0.150(15529)
+        "avigilon": _dotted(rf"(?P<v>{_NUMBERS})(?:\(\d{{1,8}}\))?"),
+        "numbers": _dotted(rf"v?(?P<v>{_NUMBERS})"),
+    }
+)
+"""Scheme -> how its versions are put in order. `numbers` is for makers whose versions are plain numbers in dots."""

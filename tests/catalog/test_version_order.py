@@ -1,0 +1,81 @@
+"""Firmware versions of each maker in their order, and the pairs that nobody can put in order."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netcam.catalog.versions import SCHEMES, compare
+
+ORDERED = [
+    ("hikvision", "V5.4.5 build 170401", "V5.5.82 build 190220"),
+    ("hikvision", "V5.5.82 build 190220", "V5.5.800 build 210628"),
+    ("hikvision", "V5.5.800 build 210625", "V5.5.800 build 210628"),
+    ("hikvision", "V4.30.210", "V4.61.025"),
+    ("hikvision-build", "V5.6.2 build 190701", "build 210625"),
+    ("dahua", "2.460.0001.5.R", "2.800.0000000.16.R"),
+    ("dahua", "2.800.0000000.8.R", "2.800.0000000.16.R"),
+    ("dahua", "2.800.0000000.16.R, Build Date: 2020-08-11", "2.800.0000000.16.R, Build Date: 2021-01-05"),
+    ("uniview", "IPC_D1201-B0006P12D1903", "IPC_D1201-B0006P23D2006"),
+    ("uniview", "DIPC-B1232.9.3.C00010.250908", "DIPC-B1232.9.3.C00010.251208"),
+    ("tiandy", "APP_V3.3.0.20200606", "APP_V3.3.0.20210101"),
+    ("xiongmai", "V5.00.R02.000807D8.10010.346624.S.ONVIF 16.12", "V5.00.R02.000807D8.10024.aa6624.S.ONVIF 16.12"),
+    ("axis", "9.80.3.5", "10.12.240"),
+    ("axis", "5.51.7.4", "5.51.7.4_1"),
+    ("hanwha", "1.41.02_20210105_R440", "1.41.16_20230303_R600"),
+    ("bosch", "07.80.0128", "7.86.0013"),
+    ("vivotek", "FD8169A-VVTK-0121c", "FD8169A-VVTK-0121d"),
+    ("reolink", "v3.0.0.136_20121102", "v3.1.0.764_22121003"),
+    ("tp-link", "1.1.16 Build 211209 Rel.37726n(4555)", "1.3.9 Build 230719 Rel.69060n(4555)"),
+    ("mobotix", "MX-V4.7.2.18", "MX-V5.2.0.65"),
+    ("sony", "1.86.00", "1.86.01"),
+    ("geovision", "v3.12 2017-06-01", "v3.12 2018-01-01"),
+    ("avigilon", "2.6.0.130", "2.6.0.150(15529)"),
+]
+CANNOT = [
+    ("hikvision", "V5.5.82 build 210701", "V5.5.800 build 190628"),  # number says older, build says newer
+    ("hikvision", "V5.5.82 build 190220", "V5.5.82"),
+    ("hikvision", "V5.5.82 build 190220", "2.800.0000000.16.R"),
+    ("dahua", "2.622.00AC000.0.R", "2.622.0000000.16.R"),  # another customer's patch count
+    ("uniview", "IPC_D1201-B0006P12D1903", "IPC_D1202-B0010P05D2006"),
+    ("xiongmai", "V5.00.R02.000807D8.10010.346624.S.ONVIF 16.12", "V5.00.R02.00030747.10010.349f17.S.ONVIF 16.12"),
+    ("vivotek", "FD8169A-VVTK-0121d", "FD9187-HT-VVTK-0121d"),
+    ("reolink", "v3.0.0.136_20121102", "v3.0.0.136"),
+    ("no such scheme", "1.0", "2.0"),
+    ("axis", "", "10.0"),
+]
+
+
+@pytest.mark.parametrize(("scheme", "older", "newer"), ORDERED)
+def test_the_older_version_comes_first_and_each_equals_itself(scheme: str, older: str, newer: str) -> None:
+    assert compare(scheme, older, newer) == -1
+    assert compare(scheme, newer, older) == 1
+    assert compare(scheme, older, older) == 0
+
+
+@pytest.mark.parametrize(("scheme", "one", "other"), CANNOT)
+def test_versions_that_count_apart_are_not_put_in_order(scheme: str, one: str, other: str) -> None:
+    assert compare(scheme, one, other) is None
+    assert compare(scheme, other, one) is None
+
+
+@given(scheme=st.sampled_from(sorted(SCHEMES)), one=st.text(max_size=60), other=st.text(max_size=60))
+def test_any_text_is_compared_or_refused_and_the_order_turns_round(scheme: str, one: str, other: str) -> None:
+    forth, back = compare(scheme, one, other), compare(scheme, other, one)
+    assert forth in (-1, 0, 1, None)
+    assert back == (None if forth is None else -forth)
+
+
+@given(
+    scheme=st.sampled_from(["axis", "bosch", "tiandy", "numbers"]),
+    a=st.lists(st.integers(0, 999), min_size=2, max_size=4),
+    b=st.lists(st.integers(0, 999), min_size=2, max_size=4),
+)
+def test_numbers_in_dots_are_compared_as_numbers(scheme: str, a: list[int], b: list[int]) -> None:
+    def text(numbers: list[int]) -> str:
+        return ".".join(map(str, numbers))
+
+    width = max(len(a), len(b))
+    left, right = a + [0] * (width - len(a)), b + [0] * (width - len(b))
+    assert compare(scheme, text(a), text(b)) == (left > right) - (left < right)
