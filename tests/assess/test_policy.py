@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 
 import pytest
-from tests.assess.conftest import ROOT, TODAY, Device
 
 from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import SEVERITY, assess, verdicts
@@ -14,6 +13,7 @@ from netcam.assess.summary import summary
 from netcam.catalog.families import Families
 from netcam.catalog.policies import Policies
 from netcam.model import Finding, Identity, Site, Verdict
+from tests.assess.conftest import ROOT, TODAY, Device
 
 FORCE = Site(id="hq", site_class="force-estate", jurisdiction="gb-eng")
 SENSITIVE = Site(id="hq", site_class="sensitive-government", jurisdiction="gb-eng")
@@ -25,7 +25,7 @@ def test_the_shipped_policies_have_no_error() -> None:
     assert [str(p) for p in check(ROOT, TODAY) if p.is_error] == []
 
 
-@pytest.mark.parametrize("site, verdict", [(FORCE, "advisory"), (SENSITIVE, "restricted"), (UNSET, "advisory")])
+@pytest.mark.parametrize(("site", "verdict"), [(FORCE, "advisory"), (SENSITIVE, "restricted"), (UNSET, "advisory")])
 @pytest.mark.parametrize("maker", ["Hikvision", "Dahua"])
 def test_the_same_camera_is_judged_by_the_class_of_its_site(
     policies: Policies, families: Families, device: Device, maker: str, site: Site, verdict: str
