@@ -12,7 +12,7 @@ from enum import StrEnum
 from netcam.collect.gate import Gate, OutOfScope, Stream
 from netcam.errors import DecodeError
 from netcam.model import Fact
-from netcam.protocols.commands import MAX_FACTS, Exchange, Receive, Send, StartTLS, Target, TLSInfo
+from netcam.protocols.commands import MAX_FACTS, Exchange, Receive, Reopen, Send, StartTLS, Target, TLSInfo
 
 MAX_CONVERSATION = 256 * 1024
 """Bytes read in one conversation: a login page with its scripts inline is under 100 kB; a flood ends here."""
@@ -122,6 +122,15 @@ async def run(stream: Stream, exchange: Exchange, result: Outcome, limits: Limit
                     raw += answer[: MAX_RAW - len(raw)]
             elif isinstance(command, StartTLS):
                 answer = result.tls = await start_tls(stream, context, command.server_name)
+            elif isinstance(command, Reopen):
+                try:
+                    await stream.reopen(limits.connect)
+                    if result.tls is not None:
+                        await start_tls(stream, context, None)
+                except (OutOfScope, ssl.SSLError, OSError, TimeoutError) as error:
+                    # what was told before stays told
+                    command = exchange.throw(ConnectionError(type(error).__name__))
+                    continue
             command = exchange.send(answer)
     except StopIteration as done:
         result.facts = list(done.value or ())

@@ -156,6 +156,17 @@ class Stream:
         assert isinstance(made, ssl.SSLObject)  # start_tls has returned, so the transport has one
         return made
 
+    async def reopen(self, timeout: float) -> None:  # noqa: ASYNC109
+        """Drop the connection and open another to the same port, at the same pace. Raises OutOfScope, OSError, TimeoutError."""
+        self.close()
+        self._gate.check(self._address, self._port)
+        await self._gate._device(self._address).pace.turn()
+        await self._gate._site.turn()
+        self._gate.check(self._address, self._port)
+        self._gate.count(self._protocol, 3, 180, "tcp", self._address, self._port, b"")
+        async with asyncio.timeout(timeout):
+            self.reader, self.writer = await asyncio.open_connection(self._address, self._port, limit=1 << 16)
+
     def close(self) -> None:
         """Drop the connection without waiting for the peer."""
         with contextlib.suppress(OSError, RuntimeError):

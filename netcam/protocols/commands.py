@@ -47,6 +47,14 @@ class StartTLS:
 
 
 @dataclass(frozen=True, slots=True)
+class Reopen:
+    """End the connection and open another to the same port, under TLS again if it was: the peer ends it after each answer.
+
+    The driver answers with no bytes; where no connection can be had it raises ConnectionError in the talk.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class TLSInfo:
     """What the driver saw of a TLS handshake; `certificates` are DER, leaf first."""
 
@@ -55,7 +63,7 @@ class TLSInfo:
     certificates: tuple[bytes, ...] = ()
 
 
-Command = Send | Receive | StartTLS
+Command = Send | Receive | StartTLS | Reopen
 Exchange = Generator[Command, "bytes | TLSInfo", "list[Fact]"]
 """A conversation in progress: yields commands, is sent what came of them, returns facts. Raises DecodeError."""
 

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols import decoding, markup, message, never, wsdiscovery
-from netcam.protocols.commands import Command, Conversation, Exchange, Send, Target, TLSInfo
+from netcam.protocols.commands import Command, Conversation, Exchange, Reopen, Send, Target, TLSInfo
 
 PATH = "/onvif/device_service"
 MAX_ANSWER = markup.MAX_BYTES
@@ -54,14 +54,20 @@ def request(target: Target, operation: str, path: str = PATH) -> bytes:
 
 
 def talk(target: Target) -> Exchange:
-    """Ask OPERATIONS in order on one connection; stop at a refusal, a fault other than "not supported", or the peer's end."""
+    """Ask OPERATIONS in order, on one connection where the peer keeps it; stop at a refusal or a fault other than "not supported"."""
     return (yield from ask(target, PATH))
 
 
 def ask(target: Target, path: str) -> Exchange:
     """Like `talk`, at the path that the device announced. Raises DecodeError where the first answer is not HTTP."""
     facts = decoding.Facts()
+    ended = False
     for number, operation in enumerate(OPERATIONS):
+        if ended:
+            try:
+                yield Reopen()
+            except ConnectionError:
+                break
         yield Send(request(target, operation, path))
         data = yield from _answer()
         if not data:
@@ -78,8 +84,11 @@ def ask(target: Target, path: str) -> Exchange:
             facts.extend(parse(answer.body))
         except DecodeError:
             break
-        if answer.status not in (200, 400, 500) or not _goes_on(answer.body) or "close" in answer.get("connection").lower():
+        if answer.status not in (200, 400, 500) or not _goes_on(answer.body):
             break
+        # without a length only the end of the connection ends an answer (RFC 9112 section 6.3)
+        bounded = message.content_length(answer) is not None or bool(answer.get("transfer-encoding"))
+        ended = not bounded or "close" in answer.get("connection").lower() or data.startswith(b"HTTP/1.0")
     return facts.done()
 
 

@@ -5,7 +5,7 @@ from drive import run, values
 
 from netcam.errors import DecodeError
 from netcam.protocols import never, onvif
-from netcam.protocols.commands import Target
+from netcam.protocols.commands import Receive, Reopen, Target
 
 TARGET = Target("192.0.2.7", 80)
 
@@ -76,3 +76,41 @@ def test_no_question_is_on_the_never_list_or_carries_credentials() -> None:
 def test_its_own_question_is_no_answer() -> None:
     with pytest.raises(DecodeError):
         onvif.parse(onvif.request(TARGET, "GetScopes").partition(b"\r\n\r\n")[2])
+
+
+def test_a_device_that_ends_the_connection_after_each_answer_is_asked_on_new_ones() -> None:
+    answers = [
+        answer.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1) for answer in (TIME, UNKNOWN, CAPABILITIES, SCOPES, INFORMATION)
+    ]
+    exchange = onvif.talk(TARGET)
+    reopened, waiting, buffer = 0, list(answers), b""
+    command = next(exchange)
+    while True:
+        try:
+            got = b""
+            if isinstance(command, Reopen):
+                reopened += 1
+            elif isinstance(command, Receive):
+                end = buffer.find(command.until) + len(command.until) if command.until else command.exactly
+                got, buffer = buffer[:end], buffer[end:]
+            else:
+                buffer += waiting.pop(0)
+            command = exchange.send(got)
+        except StopIteration as stop:
+            found = values(stop.value)
+            break
+    assert reopened == 4
+    assert found["onvif.model"] == ["LNB8973B"]
+
+
+def test_what_was_told_before_a_connection_failed_stays_told() -> None:
+    exchange = onvif.talk(TARGET)
+    answer = CAPABILITIES.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1)
+    head, _, body = answer.partition(b"\r\n\r\n")
+    next(exchange)
+    exchange.send(b"")
+    exchange.send(head + b"\r\n\r\n")
+    assert isinstance(exchange.send(body), Reopen)
+    with pytest.raises(StopIteration) as ended:
+        exchange.throw(ConnectionError("refused"))
+    assert values(ended.value.value)["onvif.xaddr"] == ["http://192.0.2.7/onvif/Media"]
