@@ -56,8 +56,8 @@ def policy_show(policy_id: Annotated[str, typer.Argument(metavar="ID")], content
 @policy.command("check")
 def policy_check(content: ContentOption = None) -> None:
     """Run every policy's cases, resolve its citations, report review dates."""
-    from netcam.catalog.home import content_root
     from netcam.assess.policy_check import check
+    from netcam.catalog.home import content_root
 
     told(check(content_root(content), output.clock().date()), "policies")
 
@@ -107,8 +107,8 @@ def policy_check_model(brand: str, model: str = "", content: ContentOption = Non
 @catalog.command("check")
 def catalog_check(content: ContentOption = None) -> None:
     """Check all fingerprints: every example behaves, no maker claims another's, nothing fires on what is no camera."""
-    from netcam.identify.check import check
     from netcam.catalog.home import content_root
+    from netcam.identify.check import check
 
     told(check(content_root(content)), "fingerprints")
 
