@@ -25,7 +25,7 @@ LEFT_OUT: Mapping[str, str] = MappingProxyType(
         "ACTi search (UDP 6005)": "the bytes of the question are not public",
         "NiceVision, 360Vision, iBaby, whsl_ipc": "one source each, offsets uncertain or no sample",
         "GeoVision, Mobotix binary, Grandstream, Milesight, Huawei SDC, ZTE, Hytera": "no public layout",
-        "HNAP": "on most firmware the one open question shares its path with calls that change the device",
+        "HNAP": "no answer with a source to test against; mDNS and HTTP tell the same of these devices",
         "SADP operations 1 and 5, tail of answers after 208 bytes": "use or order not confirmed",
     }
 )
