@@ -29,6 +29,12 @@ MAX_ANSWERS = 400
 CONNECT_PORTS = (80, 443, 554, 8000, 37777, 34567, 22, 8080)
 """Ports whose answer (open or refused) shows that a device is there, where ARP cannot: those cameras have open."""
 CONNECTS_AT_ONCE = 256
+LAST_WORDS = 0.4
+"""Seconds the link helper gets to say what it had sent: the stop switch must work within one."""
+BLIND = ("wsdiscovery", "sadp", "dhip")
+"""Protocols whose question is put to every silent address of a routed network: one datagram each finds most cameras."""
+MAX_BLIND = 1 << 16
+"""Addresses asked so; more would take hours at a polite rate."""
 
 Heard = tuple[str, str, Fact, bytes]
 """via, endpoint, fact, raw answer."""
@@ -64,17 +70,30 @@ class Discoverer:
         self._readers: dict[tuple[str, int], list[Discovery]] = {}
         self._garbled = 0
         self._by_arp: set[Network] = set()
+        self._own = {str(one.ip) for link in plan.interfaces for one in link.addresses}
 
     async def run(self) -> None:
         """Ask the link, the groups, and then each device that is there."""
         links = [i for i in self.plan.interfaces if any(self.plan.on_link(n) is i for n in self.plan.networks)]
         for link in links:
             await self._open(link)
+        if any(self.plan.on_link(n) is None and n.version == 4 for n in self.plan.networks):
+            await self._open(None)
+        wide = [i for i in links if self.plan.whole(i)]
+        for link in links:
+            if link not in wide:
+                self.notes.append(
+                    f"{link.name}: questions to groups were not sent: they reach the whole link, and the targets are only part of it"
+                )
+        if wide and self.gate.exclude:
+            self.notes.append(
+                "excluded addresses were sent nothing of their own; like every device of the link they may hear ARP and group questions"
+            )
         self.tell("looking for devices", 0, self.plan.size())
         async with asyncio.TaskGroup() as group:
             for network in self.plan.networks:
                 group.create_task(self._network(network))
-            for link in links:
+            for link in wide:
                 group.create_task(self._groups(link))
         await self._each()
         table = neighbours()
@@ -120,7 +139,7 @@ class Discoverer:
 
     async def _arp(self, link: Interface, network: Network) -> bool:
         """Ask a network by ARP; False where the privilege is missing."""
-        runs = self.gate.arp_targets(network)
+        runs = self.gate.arp_targets(network, self.plan.request.done | self._own)
         profile = self.plan.profile
         source = link.source_for(network) or "0.0.0.0"  # noqa: S104 - an ARP probe, RFC 5227
         rate, wait = self.gate.rates.frames_per_second, profile.arp_wait
@@ -133,29 +152,45 @@ class Discoverer:
                 await helper.stdin.drain()
                 helper.stdin.close()
             async for line in helper.stdout:
-                told = json.loads(line)
-                if told.get("done"):
-                    self.gate.count("arp", told["sent"], told["sent"] * 60, "arp", str(network), 0, b"")
-                    if told["dropped"]:
-                        self.notes.append(f"{network}: the kernel dropped {told['dropped']} ARP answers; sweep again at a lower rate")
-                    if told["lost"]:
-                        self.notes.append(f"{network}: {told['lost']} ARP requests could not be sent")
-                    continue
-                one = self._meet(told["address"], "arp")
-                if one is not None:
-                    if one.mac and one.mac != told["mac"]:
-                        self._add(one, "arp", told["address"], Fact("mac", told["mac"]), b"")
-                    one.mac = one.mac or told["mac"]
+                self._arp_told(network, json.loads(line))
             code = await helper.wait()
         finally:
             if helper.returncode is None:
-                helper.kill()
-                await helper.wait()
+                await self._end(helper, network)
         if code == 4:
             for address in hosts(network):
                 self.unreached[str(address)] = f"interface {link.name} went away"
             return True
         return code == 0
+
+    def _arp_told(self, network: Network, told: dict[str, Any]) -> None:
+        """A line of the link helper: an answer, or at its end what it sent."""
+        if told.get("done"):
+            self.gate.count("arp", told["sent"], told["sent"] * 60, "arp", str(network), 0, b"")
+            if told["dropped"]:
+                self.notes.append(f"{network}: the kernel dropped {told['dropped']} ARP answers; sweep again at a lower rate")
+            if told["lost"]:
+                self.notes.append(f"{network}: {told['lost']} ARP requests could not be sent")
+            return
+        one = self._meet(told["address"], "arp")
+        if one is not None:
+            if one.mac and one.mac != told["mac"]:
+                self._add(one, "arp", told["address"], Fact("mac", told["mac"]), b"")
+            one.mac, one.mac_via = one.mac or told["mac"], "arp"
+
+    async def _end(self, helper: asyncio.subprocess.Process, network: Network) -> None:
+        """Stop the link helper; what it had sent is still counted."""
+        assert helper.stdout is not None
+        with contextlib.suppress(ProcessLookupError):
+            helper.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS):
+                async for line in helper.stdout:
+                    self._arp_told(network, json.loads(line))
+                await helper.wait()
+        if helper.returncode is None:
+            helper.kill()
+            await helper.wait()
 
     async def _connects(self, network: Network) -> None:
         """Find devices by TCP connect: an open or refused port shows one, silence shows nothing."""
@@ -173,14 +208,24 @@ class Discoverer:
         async with asyncio.TaskGroup() as group:
             for address in hosts(network):
                 if self.gate.permits(address) and str(address) not in self.plan.request.done:
+                    if slots.locked():
+                        await asyncio.sleep(0)
                     group.create_task(one(str(address)))
+        if self.plan.on_link(network) is not None:
+            # a device whose firewall drops every connect has still answered the kernel's ARP request
+            for text, mac in neighbours().items():
+                if ip_address(text) in network and self.gate.permits(ip_address(text)) and (met := self._meet(text, "neighbour")):
+                    met.mac, met.mac_via = mac, "neighbour"
 
     async def _connect(self, address: str) -> None:
+        on_link = self.plan.on_link(next(n for n in self.plan.networks if ip_address(address) in n)) is not None
         for port in CONNECT_PORTS:
             try:
                 async with self.gate.connect(address, port, "connect", timeout=0.8):
                     pass
             except TimeoutError:
+                if on_link and address not in neighbours():
+                    return  # nobody answered the kernel's ARP request, so nobody will accept
                 continue
             except ConnectionRefusedError:
                 self._meet(address, "connect")
@@ -189,7 +234,7 @@ class Discoverer:
                 continue
             except OSError as error:
                 if error.errno in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EPERM, errno.EACCES):
-                    if self.plan.on_link(next(n for n in self.plan.networks if ip_address(address) in n)) is None:
+                    if not on_link:
                         self.unreached[address] = (
                             "no route, or a router refuses" if error.errno != errno.EPERM else "a local rule forbids it"
                         )
@@ -200,8 +245,8 @@ class Discoverer:
                 one.open_port = str(port)
             return
 
-    async def _open(self, link: Interface) -> None:
-        """Sockets for all questions on `link`; one per local port, shared by the protocols that want it."""
+    async def _open(self, link: Interface | None) -> None:
+        """Sockets for all questions on `link` (None: by route); one per local port, shared by the protocols that want it."""
         wanted: dict[int, tuple[set[str], list[Discovery]]] = {}
         for one, question in self.plan.questions(self.nonce):
             for port, join in ((question.bind_port, question.join), (question.listen_port, question.join)):
@@ -216,24 +261,24 @@ class Discoverer:
         for number, one in enumerate(self.plan.discoveries):
             await self._socket(link, -1 - number, [], [one])
 
-    async def _socket(self, link: Interface, port: int, groups: list[str], readers: list[Discovery]) -> None:
+    async def _socket(self, link: Interface | None, port: int, groups: list[str], readers: list[Discovery]) -> None:
         def heard(data: bytes, addr: tuple[Any, ...]) -> None:
             self._heard(readers, data, str(addr[0]), int(addr[1]))
 
         try:
             made = await self.gate.datagrams(link, heard, bind_port=max(port, 0), join=groups)
         except OSError as error:
-            names = ", ".join(r.name for r in readers)
-            self.notes.append(f"{names}: UDP port {port} on {link.name} cannot be used ({error.strerror}); answers there are not heard")
+            names, where = ", ".join(r.name for r in readers), link.name if link else "the routed side"
+            self.notes.append(f"{names}: UDP port {port} on {where} cannot be used ({error.strerror}); answers there are not heard")
             return
-        self._sockets[(link.name, port)] = made
+        self._sockets[(link.name if link else "", port)] = made
 
-    def _ask(self, link: Interface, one: Discovery, question: Question, host: str) -> None:
+    async def _ask(self, link: Interface | None, one: Discovery, question: Question, host: str) -> None:
         key = question.bind_port or -1 - self.plan.discoveries.index(one)
-        made = self._sockets.get((link.name, key))
+        made = self._sockets.get((link.name if link else "", key))
         if made is not None:
             with contextlib.suppress(OSError, OutOfScope):
-                made.send(question.data, host, question.port, one.name)
+                await self.gate.ask(made, question.data, host, question.port, one.name)
 
     async def _groups(self, link: Interface) -> None:
         """Put every question to its group or broadcast, several times, and listen."""
@@ -242,8 +287,7 @@ class Discoverer:
             if round_:
                 await asyncio.sleep(GAP)
             for one, question in asked:
-                self._ask(link, one, question, question.host)
-                await asyncio.sleep(0.01)
+                await self._ask(link, one, question, question.host)
         await asyncio.sleep(self.plan.profile.listen)
 
     async def _each(self) -> None:
@@ -254,25 +298,39 @@ class Discoverer:
         links: dict[str, Interface | None] = {}
         for address in self.found:
             if self.gate.permits(ip_address(address.partition("%")[0])) and ":" not in address:
-                network = next(n for n in self.plan.networks if ip_address(address) in n)
-                links[address] = self.plan.on_link(network) or (self.plan.interfaces[0] if self.plan.interfaces else None)
+                links[address] = self.plan.on_link(next(n for n in self.plan.networks if ip_address(address) in n))
 
-        async def one_device(address: str, link: Interface) -> None:
+        async def one_device(address: str, link: Interface | None) -> None:
             for one, question in asked:
                 for round_ in range(self.plan.profile.tries):
                     if round_ and any(via == one.name for via, *_ in self.found[address].answers):
                         break
-                    await self.gate.turn(address)
-                    self._ask(link, one, question, address)
+                    await self._ask(link, one, question, address)
+
+        async def blind(network: Network) -> None:
+            first = {one.name: (one, question) for one, question in reversed(asked) if one.name in BLIND}
+            for number, one_address in enumerate(hosts(network)):
+                text = str(one_address)
+                if number >= MAX_BLIND:
+                    self.notes.append(f"{network}: only the first {MAX_BLIND} addresses were asked by datagram")
+                    return
+                if text not in self.found and self.gate.permits(one_address) and text not in self.plan.request.done:
+                    for one, question in first.values():
+                        await self._ask(None, one, question, text)
 
         async with asyncio.TaskGroup() as group:
             for address, link in links.items():
-                if link is not None and address not in self.plan.request.done:
+                if address not in self.plan.request.done:
                     group.create_task(one_device(address, link))
+            for network in self.plan.networks:
+                if network.version == 4 and self.plan.on_link(network) is None:
+                    group.create_task(blind(network))
         await asyncio.sleep(min(1.5, self.plan.profile.listen))
 
     def _heard(self, readers: list[Discovery], data: bytes, address: str, port: int) -> None:
         """A datagram: the first codec that can read it does."""
+        if address in self._own:
+            return  # a broadcast comes back to who sent it
         for one in readers:
             try:
                 facts = list(one.parse(data))[:MAX_FACTS]

@@ -16,6 +16,8 @@ from netcam.protocols.commands import MAX_FACTS, Exchange, Receive, Reopen, Send
 
 MAX_CONVERSATION = 256 * 1024
 """Bytes read in one conversation: a login page with its scripts inline is under 100 kB; a flood ends here."""
+MAX_STEPS = 500
+"""Commands of one conversation: the longest has under 40. At the end of a stream a read returns at once, so time alone is no bound."""
 MAX_RAW = 64 * 1024
 """Bytes of an answer that are kept as evidence."""
 
@@ -111,7 +113,7 @@ async def run(stream: Stream, exchange: Exchange, result: Outcome, limits: Limit
     raw = bytearray()
     try:
         command = next(exchange)
-        while True:
+        for _ in range(MAX_STEPS):
             answer: bytes | TLSInfo = b""
             if isinstance(command, Send):
                 await stream.send(command.data)
@@ -132,6 +134,7 @@ async def run(stream: Stream, exchange: Exchange, result: Outcome, limits: Limit
                     command = exchange.throw(ConnectionError(type(error).__name__))
                     continue
             command = exchange.send(answer)
+        raise DecodeError("the conversation does not come to an end")
     except StopIteration as done:
         result.facts = list(done.value or ())
         result.status = ProbeStatus.ANSWERED if result.facts else ProbeStatus.GARBLED

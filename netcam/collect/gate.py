@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Address, ip_address
@@ -29,8 +29,19 @@ from netcam.collect.interfaces import Interface
 from netcam.collect.scope import PORTS_NEVER, Address, Network, Scope, inside
 from netcam.protocols import never
 
+IP_UNICAST_IF = 50  # linux/in.h
 MULTICAST_TTL = 1
 """Questions to groups stay on the link (RFC 1112 section 6.1)."""
+MAX_AUDIT_LINE = 4096
+"""Bytes of the longest audit line: a protocol, an address and two digests."""
+MAX_DEVICES = 1 << 15
+"""Devices remembered at once; idle ones are forgotten first, so that a /12 of silence fits in memory."""
+SLOW_FACTOR, SLOW_LEAST = 6.0, 0.4
+"""A device that takes this many times its quickest connect, and at least these seconds, is slowed down for."""
+SLOWEST = 0.5
+"""Conversations a second at which backing off ends."""
+GIVE_UP = 4
+"""Unanswered connects in a row, after an accepted one, after which a device is left alone for the rest of the run."""
 AUDIT_FLUSH = 1.0
 """Seconds after which audit lines are on disk at the latest."""
 
@@ -77,6 +88,8 @@ class Rates:
     """Conversations at once: entries in the state tables of firewalls and NAT on the way."""
     frames_per_second: float = 1000.0
     """Link-layer frames (ARP) for the whole site."""
+    datagrams_per_second: float = 200.0
+    """UDP questions for the whole site."""
 
     def limited(self, told: dict[str, float]) -> Rates:
         """These rates, lowered (never raised) by those of the scope file."""
@@ -85,6 +98,7 @@ class Rates:
             conversations_per_device=min(self.conversations_per_device, told.get("conversations_per_device", 1e9)),
             half_open=int(min(self.half_open, told.get("half_open", 1e9))),
             frames_per_second=min(self.frames_per_second, told.get("frames_per_second", 1e9)),
+            datagrams_per_second=min(self.datagrams_per_second, told.get("datagrams_per_second", 1e9)),
         )
 
 
@@ -93,6 +107,15 @@ class Pace:
 
     def __init__(self, rate: float) -> None:
         self._gap, self._next = 1.0 / rate, 0.0
+
+    def slower(self, factor: float, least: float) -> None:
+        """Widen the gap by `factor`, to `least` moments a second at the slowest."""
+        self._gap = min(self._gap * factor, 1.0 / least)
+
+    @property
+    def idle(self) -> bool:
+        """Whether its next moment has passed."""
+        return self._next <= time.monotonic()
 
     async def turn(self) -> None:
         """Wait for the next moment."""
@@ -103,6 +126,20 @@ class Pace:
             await asyncio.sleep(moment - now)
 
 
+class Device:
+    """What the gate remembers of one device: its pace, its one conversation, how it behaved."""
+
+    __slots__ = ("accepted", "lock", "pace", "quickest", "silent")
+
+    def __init__(self, rate: float) -> None:
+        self.pace, self.lock = Pace(rate), asyncio.Lock()
+        self.quickest = 0.0
+        """Seconds of its fastest accepted connect; 0: none was accepted yet."""
+        self.silent = 0
+        """Connects in a row that ran out of time on ports that had accepted one: elsewhere a firewall may drop them."""
+        self.accepted: set[int] = set()
+
+
 class Audit:
     """Append-only log of what was sent: one JSON line each, with a hash chain so that a removed line shows."""
 
@@ -111,6 +148,11 @@ class Audit:
         self._last, self._flushed = "", time.monotonic()
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():  # a run that goes on continues the chain
+                with path.open("rb") as before:
+                    before.seek(max(0, path.stat().st_size - MAX_AUDIT_LINE))
+                    lines = before.read().splitlines()
+                self._last = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
             self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8")
 
     def write(self, **told: Any) -> None:
@@ -229,8 +271,10 @@ class Gate:
         self._groups = frozenset(groups)
         self._audit = Audit(audit)
         self._site = Pace(self.rates.conversations_per_second)
-        self._devices: dict[str, Pace] = {}
-        self._locks: dict[str, asyncio.Lock] = {}
+        self._datagrams = Pace(self.rates.datagrams_per_second)
+        self._devices: dict[str, Device] = {}
+        self.left_alone: set[str] = set()
+        """Devices that stopped answering while they were asked."""
         self._half_open = asyncio.Semaphore(self.rates.half_open)
 
     def check(self, host: str, port: int, *, groups: bool = False) -> None:
@@ -264,38 +308,71 @@ class Gate:
         self.sent[f"{protocol}.packets"] += packets
         self.sent[f"{protocol}.bytes"] += size
         self._audit.write(
-            protocol=protocol, transport=transport, host=host, port=port, bytes=len(data), sha256=hashlib.sha256(data).hexdigest()[:16]
-        )
+            protocol=protocol, transport=transport, host=host, port=port, bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), packets=packets
+        )  # fmt: skip
 
-    @contextlib.asynccontextmanager
-    async def device(self, address: str) -> AsyncIterator[None]:
-        """Hold the one conversation that may be open with a device."""
-        async with self._locks.setdefault(address, asyncio.Lock()):
-            yield
+    def _device(self, address: str) -> Device:
+        one = self._devices.get(address)
+        if one is None:
+            if len(self._devices) >= MAX_DEVICES:
+                idle = [a for a, d in self._devices.items() if not d.lock.locked() and d.pace.idle and not d.quickest]
+                for gone in idle:
+                    del self._devices[gone]
+            one = self._devices[address] = Device(self.rates.conversations_per_device)
+        return one
 
-    async def turn(self, address: str) -> None:
-        """Wait for this device's next moment."""
-        pace = self._devices.get(address)
-        if pace is None:
-            pace = self._devices[address] = Pace(self.rates.conversations_per_device)
-        await pace.turn()
+    def _behaved(self, address: str, device: Device, port: int, seconds: float | None) -> None:
+        """Back off from a device that answers a connect far slower than before, or (None) no longer."""
+        if seconds is None:
+            if port in device.accepted:
+                device.silent += 1
+                device.pace.slower(2.0, SLOWEST)
+                if device.silent >= GIVE_UP:
+                    self.left_alone.add(address)
+            return
+        device.silent = 0
+        device.accepted.add(port)
+        if device.quickest and seconds > max(SLOW_LEAST, SLOW_FACTOR * device.quickest):
+            device.pace.slower(2.0, SLOWEST)
+        device.quickest = min(device.quickest or seconds, max(seconds, 0.001))
+
+    async def ask(self, made: Datagrams, data: bytes, host: str, port: int, protocol: str) -> None:
+        """Send one datagram when it is its device's (or group's) and the site's moment. Raises OutOfScope, OSError."""
+        self.check(host, port, groups=True)
+        if host not in self._groups:
+            await self._device(host).pace.turn()
+        await self._datagrams.turn()
+        made.send(data, host, port, protocol)
 
     @contextlib.asynccontextmanager
     async def connect(self, address: str, port: int, protocol: str, *, timeout: float) -> AsyncIterator[Stream]:  # noqa: ASYNC109
-        """Open a TCP conversation. Raises OutOfScope, OSError, TimeoutError (connect took longer than `timeout` seconds)."""
+        """Open a TCP conversation, the only one with this device at a time.
+
+        Raises OutOfScope, OSError, TimeoutError (connect took longer than `timeout` seconds).
+        """
         self.check(address, port)
-        await self.turn(address)
-        async with self._half_open:
-            await self._site.turn()
-            self.check(address, port)
-            self.count(protocol, 3, 180, "tcp", address, port, b"")
-            async with asyncio.timeout(timeout):
-                reader, writer = await asyncio.open_connection(address, port, limit=1 << 16)
-            stream = Stream(self, reader, writer, address, port, protocol)
-            try:
-                yield stream
-            finally:
-                stream.close()
+        device = self._device(address)
+        async with device.lock:
+            if address in self.left_alone:
+                raise OutOfScope(f"{address} stopped answering and is left alone")
+            await device.pace.turn()
+            async with self._half_open:
+                await self._site.turn()
+                self.check(address, port)
+                self.count(protocol, 3, 180, "tcp", address, port, b"")
+                begin = time.monotonic()
+                try:
+                    async with asyncio.timeout(timeout):
+                        reader, writer = await asyncio.open_connection(address, port, limit=1 << 16)
+                except TimeoutError:
+                    self._behaved(address, device, port, None)
+                    raise
+                self._behaved(address, device, port, time.monotonic() - begin)
+                stream = Stream(self, reader, writer, address, port, protocol)
+                try:
+                    yield stream
+                finally:
+                    stream.close()
 
     async def datagrams(
         self, interface: Interface | None, heard: Callable[[bytes, tuple[Any, ...]], None], *, bind_port: int = 0, join: Sequence[str] = ()
@@ -309,6 +386,12 @@ class Gate:
                 made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)  # a thousand devices answer one question at once
             made.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            if interface is not None:
+                # a broadcast follows the routes otherwise: out of another interface, or nowhere
+                try:
+                    made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, interface.name.encode())
+                except PermissionError:
+                    made.setsockopt(socket.IPPROTO_IP, IP_UNICAST_IF, struct.pack("!I", interface.index))
             if interface is not None and interface.ipv4:
                 own = socket.inet_aton(interface.ipv4)
                 made.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, own)
@@ -333,27 +416,28 @@ class Gate:
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=1 << 20,
         )  # fmt: skip
 
-    def arp_targets(self, network: Network) -> list[tuple[int, int]]:
-        """First and last address (as integers) of each run of `network` that may be asked."""
+    def arp_targets(self, network: Network, done: Collection[str] = ()) -> list[tuple[int, int]]:
+        """First and last address (as integers) of each run of `network` that may be asked and is not `done`."""
         if network.version != 4:
             return []
-        allowed: list[Network] = [network]
-        for hole in self.exclude:
-            if hole.version != 4:
-                continue
-            rest: list[Network] = []
-            for part in allowed:
-                if part.subnet_of(hole):  # type: ignore[arg-type]
-                    continue
-                rest += part.address_exclude(hole) if hole.subnet_of(part) else [part]  # type: ignore[arg-type]
-            allowed = rest
+        first, last = int(network.network_address), int(network.broadcast_address)
+        if network.num_addresses > 2:  # a /31 and a /32 have neither network nor broadcast address (RFC 3021)
+            first, last = first + 1, last - 1
+        holes = [(int(n.network_address), int(n.broadcast_address)) for n in self.exclude if n.version == 4]
+        for text in done:
+            if ":" not in text:
+                number = int(IPv4Address(text))
+                holes.append((number, number))
         runs = []
-        for part in allowed:
-            first, last = int(part.network_address), int(part.broadcast_address)
-            if part.num_addresses > 2 and part == network:
-                first, last = first + 1, last - 1
+        for begin, end in sorted(holes):
+            if end < first or begin > last:
+                continue
+            if begin > first:
+                runs.append((first, begin - 1))
+            first = end + 1
+        if first <= last:
             runs.append((first, last))
-        return sorted(runs)
+        return runs
 
     def totals(self) -> dict[str, int]:
         """What was sent so far, as `sent.<protocol>.packets` and `.bytes`."""

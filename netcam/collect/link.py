@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import select
+import signal
 import socket
 import struct
 import sys
@@ -108,6 +110,18 @@ def main(argv: list[str]) -> int:
                 heard[address].add(who)
                 sys.stdout.write(json.dumps({"address": address, "mac": who, "op": op}) + "\n")
 
+    def summary() -> None:
+        _, drops = struct.unpack("II", link.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
+        sys.stdout.write(json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops}) + "\n")
+        sys.stdout.flush()
+
+    def stop(_signal: int, _frame: object) -> None:
+        # whoever stops the run still wants to know what was sent
+        summary()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the sweep decides and says SIGTERM
     begin = time.monotonic()
     for round_ in range(tries):
         if round_:
@@ -150,9 +164,8 @@ def main(argv: list[str]) -> int:
     while (left := end - time.monotonic()) > 0:
         select.select([link], [], [], left)
         hear()
-    _, drops = struct.unpack("II", link.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-    sys.stdout.write(json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops}) + "\n")
-    sys.stdout.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    summary()
     return 0
 
 

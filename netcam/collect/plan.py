@@ -45,11 +45,11 @@ class Profile:
 PROFILES = {
     "polite": Profile(rates=Rates(), tries=2, listen=2.5, arp_wait=1.0),
     "standard": Profile(
-        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000),
+        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
         tries=3, listen=3.0, arp_wait=1.2,
     ),
     "deep": Profile(
-        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000),
+        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
         tries=4, listen=4.0, arp_wait=1.5,
     ),
 }  # fmt: skip
@@ -74,6 +74,10 @@ class Plan:
             if any(n.version == network.version and network.subnet_of(n) for n in one.networks):  # type: ignore[arg-type]
                 return one
         return None
+
+    def whole(self, link: Interface) -> bool:
+        """Whether the run covers all of a network on `link`: only then may it speak to everybody there."""
+        return any(n.version == 4 and any(n.subnet_of(w) for w in self.networks if w.version == 4) for n in link.networks)
 
     def questions(self, nonce: str) -> list[tuple[Discovery, Question]]:
         """Every datagram of every discovery protocol."""
@@ -101,7 +105,10 @@ class Plan:
                 each += tries
                 where = f"each device that answers, UDP {question.port}"
             else:
-                once += tries * len(links)
+                asking = [i for i in links if self.whole(i)]
+                if not asking:
+                    continue
+                once += tries * len(asking)
                 where = f"{question.host}, UDP {question.port}"
             yield {"type": "probe", "protocol": one.name, "to": where, "sends": one.sends, "packets": tries}
         for talk in self.conversations:

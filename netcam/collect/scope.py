@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -31,8 +32,10 @@ MAX_ADDRESSES = 1 << 20
 MAX_FILE = 1 << 20
 """Bytes of a scope file; a thousand networks take 30 kB."""
 
-_RATES = ("conversations_per_second", "conversations_per_device", "half_open", "frames_per_second")
-_KEYS = ("id", "authoriser", "expires", "not_before", "networks", "exclude", "ports_never", "rates")
+_RATES = ("conversations_per_second", "conversations_per_device", "half_open", "frames_per_second", "datagrams_per_second")
+_KEYS = ("id", "authoriser", "expires", "not_before", "windows", "networks", "exclude", "ports_never", "rates")
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WINDOW = re.compile(r"([a-z]{3})(?:-([a-z]{3}))? +([01]\d|2[0-4]):([0-5]\d)-([01]\d|2[0-4]):([0-5]\d)", re.IGNORECASE)
 _DOCUMENTATION = tuple(ip_network(n) for n in ("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"))
 _PRIVATE = tuple(ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"))
 
@@ -47,6 +50,8 @@ class Scope:
     ports_never: frozenset[int] = PORTS_NEVER
     authoriser: str = ""
     expires: datetime | None = None
+    signed: bool = False
+    """Its Ed25519 signature was held against a key that the operator trusts."""
     rates: dict[str, float] = field(default_factory=dict)
 
     def allows(self, address: Address) -> bool:
@@ -64,17 +69,23 @@ def is_private(network: Network) -> bool:
     return any(network.version == p.version and network.subnet_of(p) for p in (*_PRIVATE, *_DOCUMENTATION))  # type: ignore[arg-type]
 
 
-def load(path: Path, *, now: datetime) -> Scope:
-    """Read a scope file (TOML). Raises ConfigError where it does not parse, ScopeError where it is not in force."""
+def load(path: Path, *, now: datetime, signer: bytes | None = None) -> Scope:
+    """Read a scope file (TOML). Raises ConfigError where it does not parse, ScopeError where it is not in force.
+
+    With `signer` (a raw Ed25519 public key, RFC 8032) it must carry that key's signature in `<path>.sig`.
+    """
     where = str(path)
     try:
         if path.stat().st_size > MAX_FILE:
             raise ConfigError(where, f"larger than {MAX_FILE} bytes", "give the scope file itself")
-        data = tomllib.loads(path.read_text("utf-8"))
+        content = path.read_bytes()
+        data = tomllib.loads(content.decode("utf-8"))
     except OSError as error:
         raise ConfigError(where, error.strerror or "cannot be read", "check the path of the scope file") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(where, f"is not TOML: {error}", "mend the file at this place") from None
+    if signer is not None:
+        _verify(path, content, signer)
     for key in data:
         if key not in _KEYS:
             raise ConfigError(f"{where}: {key}", "no such key in a scope file", nearest(key, _KEYS))
@@ -100,13 +111,65 @@ def load(path: Path, *, now: datetime) -> Scope:
         ports_never=PORTS_NEVER | frozenset(ports),
         expires=_moment(data.get("expires"), f"{where}: expires", end=True),
         rates={key: float(value) for key, value in rates.items()},
+        signed=signer is not None,
     )
+    if (windows := data.get("windows")) is not None and not _in_window(windows, now, f"{where}: windows"):
+        raise ScopeError(where, f"no window is open at {now.astimezone():%a %H:%M %Z}", "wait for a window of the scope file")
     begins = _moment(data.get("not_before"), f"{where}: not_before", end=False)
     if begins is not None and now < begins:
         raise ScopeError(where, f"is not in force before {begins.isoformat()}", "wait, or ask the authoriser for a new scope")
     if scope.expires is not None and now > scope.expires:
         raise ScopeError(where, f"expired at {scope.expires.isoformat()}", "ask the authoriser for a new scope")
     return scope
+
+
+def sign(path: Path, private_key: bytes) -> Path:
+    """Write the Ed25519 signature of a scope file beside it, as hex, for its authoriser; returns the signature's path."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    beside = path.with_name(path.name + ".sig")
+    beside.write_text(Ed25519PrivateKey.from_private_bytes(private_key).sign(path.read_bytes()).hex() + "\n")
+    return beside
+
+
+def _verify(path: Path, content: bytes, signer: bytes) -> None:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    beside = path.with_name(path.name + ".sig")
+    try:
+        signature = bytes.fromhex(beside.read_text("ascii").strip())
+    except OSError:
+        raise ScopeError(str(path), "is not signed, and a signer is set", f"ask the authoriser for {beside.name}") from None
+    except ValueError:
+        raise ScopeError(str(beside), "the signature is not hex", "ask the authoriser to sign the scope file again") from None
+    try:
+        Ed25519PublicKey.from_public_bytes(signer).verify(signature, content)
+    except InvalidSignature:
+        raise ScopeError(
+            str(path), "the signature does not fit: changed, or signed by somebody else", "ask the authoriser to sign the scope file again"
+        ) from None
+
+
+def _in_window(value: object, now: datetime, where: str) -> bool:
+    """Whether `now`, in the machine's local time, lies in one of the windows `Mon-Fri 20:00-06:00`. Raises ConfigError."""
+    if not isinstance(value, list) or not value:
+        raise ConfigError(where, f"{shown(value)} is not a list of windows", 'write windows = ["Mon-Fri 20:00-06:00"]')
+    local = now.astimezone()
+    minute, found = local.hour * 60 + local.minute, False
+    for item in value:
+        read = _WINDOW.fullmatch(item.strip()) if isinstance(item, str) else None
+        if read is None or read[1].lower() not in _DAYS or (read[2] or "mon").lower() not in _DAYS:
+            raise ConfigError(where, f"{shown(item)} is not a window", 'write "Mon-Fri 20:00-06:00" or "Sat 00:00-24:00"')
+        first = _DAYS.index(read[1].lower())
+        days = {(first + n) % 7 for n in range((_DAYS.index((read[2] or read[1]).lower()) - first) % 7 + 1)}
+        begin, end = int(read[3]) * 60 + int(read[4]), int(read[5]) * 60 + int(read[6])
+        if begin < end:
+            found |= local.weekday() in days and begin <= minute < end
+        else:  # past midnight: the day named is the one it begins on
+            found |= local.weekday() in days and minute >= begin
+            found |= (local.weekday() - 1) % 7 in days and minute < end
+    return found
 
 
 def _networks(value: object, where: str) -> tuple[Network, ...]:
@@ -161,7 +224,7 @@ def decide(targets: Sequence[str], scope: Scope | None, attached: Sequence[Netwo
                 "scan", "no private network is attached, and no target is given", "give a target and, if it is not attached, --scope FILE"
             )
     for network in wanted:
-        allowed = scope.networks if scope else private
+        allowed = merge(scope.networks if scope else private)
         if any(network.version == n.version and network.subnet_of(n) for n in allowed):  # type: ignore[arg-type]
             continue
         if scope is not None:
@@ -170,14 +233,20 @@ def decide(targets: Sequence[str], scope: Scope | None, attached: Sequence[Netwo
         raise ScopeError(
             str(network), f"{what}, and no scope file names it", "give --scope FILE with the networks you are authorised to sweep"
         )
-    merged: tuple[Network, ...] = (
-        *collapse_addresses(n for n in wanted if isinstance(n, IPv4Network)),
-        *collapse_addresses(n for n in wanted if isinstance(n, IPv6Network)),
-    )
+    merged = merge(wanted)
     total = sum(n.num_addresses for n in merged)
     if total > MAX_ADDRESSES:
         raise ConfigError("scan", f"{total} addresses, more than {MAX_ADDRESSES} in one run", "sweep the networks in several runs")
     return merged
+
+
+def merge(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """The same addresses in the fewest networks, IPv4 first."""
+    every = list(networks)
+    return (
+        *collapse_addresses(n for n in every if isinstance(n, IPv4Network)),
+        *collapse_addresses(n for n in every if isinstance(n, IPv6Network)),
+    )
 
 
 def hosts(network: Network) -> Iterable[Address]:

@@ -15,16 +15,18 @@ from typing import Any
 
 from netcam.collect import interfaces as attached_interfaces
 from netcam.collect.discover import Discoverer, Found
-from netcam.collect.gate import Gate, StopSwitch
+from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
 from netcam.collect.probe import Prober
-from netcam.collect.scope import decide, hosts
+from netcam.collect.scope import decide, hosts, inside
 from netcam.errors import ConfigError, shown
 from netcam.model import Coverage, CoverageState, Fact, Observation, ScanRecord
 from netcam.protocols import http, registry
 
 __all__ = ["Plan", "Progress", "SweepRequest", "prepare", "sweep"]
 
+HEALTH_TRIES = 3
+"""Connects after which a port that was open counts as gone: one lost SYN is no changed behaviour."""
 DEVICES_AT_ONCE = 96
 """Devices talked to at the same time; the gate's cap on half-open conversations is the harder bound."""
 
@@ -141,6 +143,7 @@ class _Run:
         self.notes: list[str] = []
         self.covered: set[str] = set(request.done)
         self.found: dict[str, Found] = {}
+        self.opened: dict[str, int] = {}
         self.unreached: dict[str, str] = {}
         self.discoverer = Discoverer(plan, self.gate, self.found, self.notes, self.unreached, self._tell)
 
@@ -168,6 +171,9 @@ class _Run:
             nonlocal done
             async with slots:
                 facts = await prober.device(address, here[address])
+                for via, endpoint, fact, _ in facts:
+                    if via == "port" and fact.field == "port.open":
+                        self.opened.setdefault(address, int(endpoint.rpartition(":")[2]))
                 self._finish(address, here[address], facts)
             done += 1
             self._tell("asking devices", done, len(todo))
@@ -177,13 +183,42 @@ class _Run:
                 group.create_task(one(address))
         await self.discoverer.close()
         for address, seen in self.found.items():
-            if address not in here:
+            plain = ip_address(address.partition("%")[0])
+            # a neighbour that the targets leave out and that spoke by itself is no device on the wrong range
+            if not inside(plain, self.plan.networks) and not inside(plain, [n for i in self.plan.interfaces for n in i.networks]):
                 self._finish(address, seen, [], off_subnet=True)
+        await self._health(todo)
+
+    async def _health(self, asked: Sequence[str]) -> None:
+        """Connect once more to a port that was open: a device that no longer answers after it was asked is told of."""
+        self._tell("checking that all devices still answer", 0, len(asked))
+
+        async def one(address: str) -> None:
+            port = self.opened.get(address)
+            if port is None:
+                return
+            for _ in range(HEALTH_TRIES):
+                if address not in self.gate.left_alone:
+                    with contextlib.suppress(OSError, OutOfScope, TimeoutError):
+                        async with self.gate.connect(address, port, "health", timeout=2.0):
+                            return
+                await asyncio.sleep(1.0)
+            self.notes.append(f"{address}: changed behaviour: port {port} was open and no longer answers; look at this device")
+
+        async with asyncio.TaskGroup() as group:
+            for address in asked:
+                group.create_task(one(address))
 
     def _finish(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]], *, off_subnet: bool = False) -> None:
         """Record a device and cover its address."""
         if self.stop.is_set():
             return
+        self._record(address, seen, answers)
+        reason = f"answers from outside the networks swept; heard by {seen.first_via}" if off_subnet else f"by {seen.first_via}"
+        self._cover(Coverage(address=address, state=CoverageState.OFF_SUBNET if off_subnet else CoverageState.ANSWERED, reason=reason))
+
+    def _record(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]]) -> None:
+        """Record what a device said."""
         request, at = self.plan.request, self._now()
         digests: dict[bytes, str] = {}
         observations = []
@@ -205,8 +240,6 @@ class _Run:
         if not observations:
             add(seen.first_via, address, Fact("port.open" if seen.open_port else "host.alive", seen.open_port or seen.first_via), b"")
         self.record(observations)
-        reason = f"answers from outside the networks swept; heard by {seen.first_via}" if off_subnet else f"by {seen.first_via}"
-        self._cover(Coverage(address=address, state=CoverageState.OFF_SUBNET if off_subnet else CoverageState.ANSWERED, reason=reason))
 
     def _cover(self, one: Coverage) -> None:
         self.covered.add(one.address)
@@ -215,6 +248,7 @@ class _Run:
 
     def _rest(self, complete: bool) -> None:
         """Say what became of every address that no device answered for."""
+        own = {str(a.ip) for link in self.plan.interfaces for a in link.addresses}
         for network in self.plan.networks:
             for number, address in enumerate(hosts(network)):
                 if number >= 1 << 20:
@@ -225,6 +259,13 @@ class _Run:
                     continue
                 if not self.gate.permits(address):
                     self._cover(Coverage(address=text, state=CoverageState.EXCLUDED, reason="excluded by the scope file"))
+                elif text in own:
+                    self._cover(Coverage(address=text, state=CoverageState.EXCLUDED, reason="this machine's own address"))
+                elif text in self.found:
+                    # found, but not asked to the end: what is known is kept, and a resumed run asks it
+                    self._record(text, self.found[text], [])
+                    reason = f"seen by {self.found[text].first_via}; the run was interrupted before it was asked"
+                    self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason=reason))
                 elif text in self.unreached:
                     self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason=self.unreached[text]))
                 elif not complete:

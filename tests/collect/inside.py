@@ -1,0 +1,140 @@
+"""Runs one sweep of the small estate inside fresh namespaces and prints what came of it: `unshare ... python inside.py JSON`."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import json
+import struct
+import sys
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+
+from netcam.collect import scope as scopes
+from netcam.collect.gate import StopSwitch
+from netcam.collect.sweep import SweepRequest, prepare, sweep
+from netcam.errors import NetcamError
+from netcam.lab.estate import Estate, ip
+from netcam.lab.scenario import load
+from netcam.model import Coverage, Observation
+
+SENSOR = ip_address("10.66.0.2").packed
+
+
+def frames_to(path: Path) -> dict[str, dict[str, int]]:
+    """Of the capture: frames from the sensor by destination address, as unicast, and TCP/UDP destination ports."""
+    data, at = path.read_bytes(), 24
+    to: Counter[str] = Counter()
+    ports: Counter[str] = Counter()
+    asked: Counter[str] = Counter()
+    while at + 16 <= len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        frame = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        if frame[12:14] == b"\x08\x00" and frame[26:30] == SENSOR:
+            where = str(ip_address(frame[30:34]))
+            to[where] += 1
+            head = 14 + (frame[14] & 15) * 4
+            ports[str(struct.unpack_from(">H", frame, head + 2)[0])] += frame[23] in (6, 17)
+        elif frame[12:14] == b"\x08\x06" and frame[28:32] == SENSOR and frame[21] == 1:
+            asked[str(ip_address(frame[38:42]))] += 1
+    return {"to": dict(to), "ports": dict(ports), "arp": dict(asked)}
+
+
+def give_up_raw() -> None:
+    """Take CAP_NET_RAW out of the bounding set, so that the link helper starts without it (capabilities(7))."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert libc.prctl(24, 13, 0, 0, 0) == 0  # PR_CAPBSET_DROP, CAP_NET_RAW
+
+
+def cut_off(audit: Path) -> None:
+    """Take the bridge port of the devices down for a while after the first question was sent: the device has died."""
+    while not audit.exists() or b"http" not in audit.read_bytes():
+        time.sleep(0.1)
+    time.sleep(0.4)
+    ip("link set lab0 down\n")
+
+
+def main() -> None:
+    told: dict[str, Any] = json.loads(sys.argv[1])
+    here = Path(__file__).parent
+    folder = Path(told["folder"])
+    pcap = folder / "wire.pcap"
+    seen: list[Observation] = []
+    covered: list[Coverage] = []
+    scope = None
+    if told.get("scope"):
+        path = folder / "scope.toml"
+        path.write_text(told["scope"])
+        scope = scopes.load(path, now=datetime.now(UTC))  # noqa: TID251 - real runs against real packets
+    stop = StopSwitch()
+    result: dict[str, Any] = {}
+
+    def keep(raw: bytes) -> str:
+        return sha256(raw).hexdigest()
+
+    with Estate(load(str(here / "small.yaml")), traffic=False, pcap=pcap) as estate:
+        if told.get("commands"):
+            ip(told["commands"])
+        request = SweepRequest(
+            site="hq", sensor="s", scan=told.get("scan", "one"), targets=tuple(told.get("targets", ())), scope=scope,
+            profile=told.get("profile", "polite"), interfaces=tuple(told.get("interfaces", ())), done=frozenset(told.get("done", ())),
+            state_dir=folder / "state",
+        )  # fmt: skip
+        plan = prepare(request)
+        if told.get("codecs") is not None:
+            plan = replace(
+                plan,
+                conversations=tuple(c for c in plan.conversations if c.name in told["codecs"]),
+                discoveries=tuple(d for d in plan.discoveries if d.name in told["codecs"]),
+                paths=(),
+            )
+        if told.get("without_raw"):
+            give_up_raw()
+        if told.get("dies_after_first_answer"):
+            threading.Thread(target=cut_off, args=(folder / "state" / "audit" / f"{request.scan}.jsonl",), daemon=True).start()
+        stopped_at: list[float] = []
+        if told.get("stop_after"):
+
+            def later() -> None:
+                stopped_at.append(time.monotonic())
+                stop.set()
+
+            threading.Timer(told["stop_after"], later).start()
+
+        async def run() -> Any:
+            first = asyncio.ensure_future(
+                sweep(plan, record=seen.extend, cover=covered.append, keep=keep, progress=lambda _: None, stop=stop)
+            )
+            if told.get("second"):
+                await asyncio.sleep(0.3)
+                try:
+                    await sweep(plan, record=seen.extend, cover=covered.append, keep=keep, progress=lambda _: None, stop=StopSwitch())
+                except NetcamError as error:
+                    result["second"] = str(error)
+            return await first
+
+        begin = time.monotonic()
+        scan = asyncio.run(run())
+        result["seconds"] = time.monotonic() - begin
+        result["stop_seconds"] = time.monotonic() - stopped_at[0] if stopped_at else None
+        time.sleep(0.3)
+        result["tripped"] = estate.tripped()
+    audit = (folder / "state" / "audit" / f"{request.scan}.jsonl").read_text().splitlines()
+    result |= {
+        "status": scan.status, "totals": dict(scan.totals), "notes": list(scan.notes), "wire": frames_to(pcap),
+        "coverage": {c.address: [c.state.value, c.reason] for c in covered}, "coverage_lines": len(covered),
+        "observations": [[o.address, o.mac, o.via, o.field, o.value[:300]] for o in seen], "audit": audit,
+    }  # fmt: skip
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
