@@ -112,7 +112,8 @@ def device_row(one: Identity, findings: Sequence[Finding]) -> list[str]:
         one.addresses[0] if one.addresses else one.device,
         one.get("kind") or "unknown",
         one.get("brand") or ("unknown" if one.is_camera is not False else ""),
-        (maker or ("unknown" if one.is_camera is not False else "")),
+        # a maker of which a MAC prefix alone speaks is a question, and looks like one
+        f"{maker}{'?' if one.confidence['maker'] <= 0.5 else ''}" if maker else ("unknown" if one.is_camera is not False else ""),
         one.get("model") or "",
         one.get("firmware") or "",
         sure,
