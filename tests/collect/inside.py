@@ -19,7 +19,7 @@ from typing import Any
 
 from netcam.collect import scope as scopes
 from netcam.collect.gate import StopSwitch
-from netcam.collect.sweep import SweepRequest, prepare, sweep
+from netcam.collect.sweep import Progress, SweepRequest, prepare, sweep
 from netcam.errors import NetcamError
 from netcam.lab.estate import Estate, ip
 from netcam.lab.scenario import load
@@ -101,18 +101,20 @@ def main() -> None:
         if told.get("dies_after_first_answer"):
             threading.Thread(target=cut_off, args=(folder / "state" / "audit" / f"{request.scan}.jsonl",), daemon=True).start()
         stopped_at: list[float] = []
-        if told.get("stop_after"):
 
-            def later() -> None:
-                stopped_at.append(time.monotonic())
-                stop.set()
+        def later() -> None:
+            stopped_at.append(time.monotonic())
+            stop.set()
 
+        def progress(now: Progress) -> None:
+            if now.phase == told.get("stop_phase") and now.done == 0:
+                threading.Timer(told["stop_after"], later).start()
+
+        if told.get("stop_after") and not told.get("stop_phase"):
             threading.Timer(told["stop_after"], later).start()
 
         async def run() -> Any:
-            first = asyncio.ensure_future(
-                sweep(plan, record=seen.extend, cover=covered.append, keep=keep, progress=lambda _: None, stop=stop)
-            )
+            first = asyncio.ensure_future(sweep(plan, record=seen.extend, cover=covered.append, keep=keep, progress=progress, stop=stop))
             if told.get("second"):
                 await asyncio.sleep(0.3)
                 try:

@@ -40,7 +40,7 @@ def states(result: dict[str, Any]) -> dict[str, str]:
 
 RUNS: dict[str, dict[str, Any]] = {
     "scoped": {"scope": SCOPE, "second": True},
-    "stopped": {"targets": ["10.66.0.0/24"], "stop_after": 3.0},
+    "stopped": {"targets": ["10.66.0.0/24"], "stop_after": 0.3, "stop_phase": "asking devices"},
     "stopped early": {"scope": SCOPE + "[rates]\nframes_per_second = 25\n", "stop_after": 5.0, "codecs": []},
     "resumed": {"targets": ["10.66.0.0/24"], "done": FINISHED},
     "narrow": {"targets": ["10.66.0.20-10.66.0.21"]},
