@@ -15,7 +15,7 @@ from typing import Any
 from netcam.collect.gate import Datagrams, Gate, OutOfScope
 from netcam.collect.interfaces import Interface, neighbours
 from netcam.collect.plan import Plan
-from netcam.collect.scope import Network, hosts
+from netcam.collect.scope import Network, countable, inside, no_device
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols.commands import MAX_FACTS, Discovery, Question
@@ -52,6 +52,11 @@ class Found:
     seen: set[tuple[str, str, str]] = field(default_factory=set)
 
 
+def zoned(address: str, link: Interface) -> str:
+    """A link-local address with its zone (RFC 4007), any other as it is."""
+    return f"{address}%{link.name}" if ip_address(address).is_link_local else address
+
+
 class Discoverer:
     """Finds devices of a plan; fills `found`, `notes` and `unreached` as it goes."""
 
@@ -66,10 +71,10 @@ class Discoverer:
     ) -> None:
         self.plan, self.gate, self.found, self.notes, self.unreached, self.tell = plan, gate, found, notes, unreached, tell
         self.nonce = str(uuid.uuid4())
-        self._sockets: dict[tuple[str, int], Datagrams] = {}
-        self._readers: dict[tuple[str, int], list[Discovery]] = {}
+        self._sockets: dict[tuple[str, int, bool], Datagrams] = {}
         self._garbled = 0
         self._by_arp: set[Network] = set()
+        self._macs_six: dict[str, str] = {}
         self._own = {str(one.ip) for link in plan.interfaces for one in link.addresses}
 
     async def run(self) -> None:
@@ -81,7 +86,9 @@ class Discoverer:
             await self._open(None)
         wide = [i for i in links if self.plan.whole(i)]
         for link in links:
-            if link not in wide:
+            if link not in wide and any(
+                a.version == 4 and self.plan.on_link(n) is link for a in link.addresses for n in self.plan.networks if n.version == 4
+            ):
                 self.notes.append(
                     f"{link.name}: questions to groups were not sent: they reach the whole link, and the targets are only part of it"
                 )
@@ -93,13 +100,19 @@ class Discoverer:
         async with asyncio.TaskGroup() as group:
             for network in self.plan.networks:
                 group.create_task(self._network(network))
-            for link in wide:
-                group.create_task(self._groups(link))
+            for link in links:
+                if link in wide or self.plan.six(link):
+                    group.create_task(self._groups(link))
+                if self.plan.six(link):
+                    group.create_task(self._echo(link))
         await self._each()
         table = neighbours()
         for address, one in self.found.items():
             if not one.mac and address in table:
                 one.mac, one.mac_via = table[address], "neighbour"
+        for address, one in self.found.items():
+            if ":" in address and not one.mac:
+                one.mac, one.mac_via = self._macs_six.get(address, ""), "icmpv6"
         if self._garbled:
             self.notes.append(f"{self._garbled} datagrams were no answer of the protocol that was asked")
 
@@ -108,6 +121,11 @@ class Discoverer:
         for one in self._sockets.values():
             one.close()
         self._sockets.clear()
+
+    def second_family(self, address: str) -> bool:
+        """Whether an IPv6 address belongs to a device that is asked on its IPv4 address already."""
+        mac = self.found[address].mac or self._macs_six.get(address, "")
+        return ":" in address and bool(mac) and any(one.mac == mac for other, one in self.found.items() if "." in other)
 
     def silence(self, network: Network) -> str:
         """Why an address of `network` counts as silent."""
@@ -130,16 +148,47 @@ class Discoverer:
             self.notes.append(
                 f"{network}: no privilege for ARP (CAP_NET_RAW); asked by TCP connect and the kernel's neighbour table instead"
             )
-        elif network.version == 6:
-            if network.num_addresses > 65536:
-                return
+        elif link is not None:
+            return  # IPv6 on this link: the echo to all nodes and the questions to groups find who is there
+        elif not countable(network):
+            self.notes.append(f"{network}: too large to ask every address, and on no link of this machine: not swept")
+            return
         else:
             self.notes.append(f"{network}: not on a link of this machine; asked by TCP connect, so a device that drops them is not seen")
         await self._connects(network)
 
+    async def _echo(self, link: Interface) -> None:
+        """Ask all IPv6 nodes of a link for an echo, from each of its addresses: a node answers with one of the same kind."""
+        sources = [str(a.ip).partition("%")[0] for a in link.addresses if a.version == 6]
+        helper = await self.gate.link(link.name, str(self.plan.profile.tries), str(self.plan.profile.listen), *sources, version=6)
+        assert helper.stdout is not None
+
+        def told(line: bytes) -> None:
+            said = json.loads(line)
+            if said.get("done"):
+                self.gate.count("icmpv6", said["sent"], said["bytes"], "icmpv6", "ff02::1", 0, b"")
+                return
+            address = zoned(said["address"], link)
+            self._macs_six[address] = said["mac"]
+            if address not in self._own and (one := self._meet(address, "icmpv6")) is not None:
+                one.mac, one.mac_via = said["mac"], "icmpv6"
+
+        try:
+            async for line in helper.stdout:
+                told(line)
+            if await helper.wait() == 3:
+                self.notes.append(
+                    f"{link.name}: no privilege for the ICMPv6 echo (CAP_NET_RAW); IPv6 devices are found by their answers to groups only"
+                )
+        finally:
+            if helper.returncode is None:
+                await self._end(helper, told)
+
     async def _arp(self, link: Interface, network: Network) -> bool:
         """Ask a network by ARP; False where the privilege is missing."""
-        runs = self.gate.arp_targets(network, self.plan.request.done | self._own)
+        runs = self.gate.arp_targets(
+            network, self.plan.request.done | self._own | {str(a) for a in no_device(network, self.plan.attached())}
+        )
         profile = self.plan.profile
         source = link.source_for(network) or "0.0.0.0"  # noqa: S104 - an ARP probe, RFC 5227
         rate, wait = self.gate.rates.frames_per_second, profile.arp_wait
@@ -156,11 +205,13 @@ class Discoverer:
             code = await helper.wait()
         finally:
             if helper.returncode is None:
-                await self._end(helper, network)
+                await self._end(helper, lambda line: self._arp_told(network, json.loads(line)))
         if code == 4:
-            for address in hosts(network):
+            for address in self.plan.hosts(network):
                 self.unreached[str(address)] = f"interface {link.name} went away"
             return True
+        if code not in (0, 3):
+            raise RuntimeError(f"the link helper ended with {code}")
         return code == 0
 
     def _arp_told(self, network: Network, told: dict[str, Any]) -> None:
@@ -178,7 +229,7 @@ class Discoverer:
                 self._add(one, "arp", told["address"], Fact("mac", told["mac"]), b"")
             one.mac, one.mac_via = one.mac or told["mac"], "arp"
 
-    async def _end(self, helper: asyncio.subprocess.Process, network: Network) -> None:
+    async def _end(self, helper: asyncio.subprocess.Process, told: Callable[[bytes], None]) -> None:
         """Stop the link helper; what it had sent is still counted."""
         assert helper.stdout is not None
         with contextlib.suppress(ProcessLookupError):
@@ -186,7 +237,7 @@ class Discoverer:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(LAST_WORDS):
                 async for line in helper.stdout:
-                    self._arp_told(network, json.loads(line))
+                    told(line)
                 await helper.wait()
         if helper.returncode is None:
             helper.kill()
@@ -206,7 +257,7 @@ class Discoverer:
                 self.tell("looking for devices", done, total)
 
         async with asyncio.TaskGroup() as group:
-            for address in hosts(network):
+            for address in self.plan.hosts(network):
                 if self.gate.permits(address) and str(address) not in self.plan.request.done:
                     if slots.locked():
                         await asyncio.sleep(0)
@@ -257,32 +308,40 @@ class Discoverer:
                 if one not in readers:
                     readers.append(one)
         for port, (groups, readers) in wanted.items():
-            await self._socket(link, port, sorted(groups), readers)
+            await self._socket(link, port, sorted(g for g in groups if ":" not in g), readers)
+            if link is not None and self.plan.six(link):
+                await self._socket(link, port, sorted(g for g in groups if ":" in g), readers, six=True)
         for number, one in enumerate(self.plan.discoveries):
             await self._socket(link, -1 - number, [], [one])
+            if link is not None and self.plan.six(link):
+                await self._socket(link, -1 - number, [], [one], six=True)
 
-    async def _socket(self, link: Interface | None, port: int, groups: list[str], readers: list[Discovery]) -> None:
+    async def _socket(self, link: Interface | None, port: int, groups: list[str], readers: list[Discovery], *, six: bool = False) -> None:
         def heard(data: bytes, addr: tuple[Any, ...]) -> None:
             self._heard(readers, data, str(addr[0]), int(addr[1]))
 
         try:
-            made = await self.gate.datagrams(link, heard, bind_port=max(port, 0), join=groups)
+            if six and link is not None:
+                made = await self.gate.datagrams6(link, heard, bind_port=max(port, 0), join=groups)
+            else:
+                made = await self.gate.datagrams(link, heard, bind_port=max(port, 0), join=groups)
         except OSError as error:
             names, where = ", ".join(r.name for r in readers), link.name if link else "the routed side"
             self.notes.append(f"{names}: UDP port {port} on {where} cannot be used ({error.strerror}); answers there are not heard")
             return
-        self._sockets[(link.name if link else "", port)] = made
+        self._sockets[(link.name if link else "", port, six)] = made
 
     async def _ask(self, link: Interface | None, one: Discovery, question: Question, host: str) -> None:
         key = question.bind_port or -1 - self.plan.discoveries.index(one)
-        made = self._sockets.get((link.name if link else "", key))
+        made = self._sockets.get((link.name if link else "", key, ":" in host))
         if made is not None:
             with contextlib.suppress(OSError, OutOfScope):
                 await self.gate.ask(made, question.data, host, question.port, one.name)
 
     async def _groups(self, link: Interface) -> None:
         """Put every question to its group or broadcast, several times, and listen."""
-        asked = [(one, q) for one, q in self.plan.questions(self.nonce) if q.host != "{unicast}" and ":" not in q.host]
+        wide, six = self.plan.whole(link), self.plan.six(link)
+        asked = [(one, q) for one, q in self.plan.questions(self.nonce) if q.host != "{unicast}" and (six if ":" in q.host else wide)]
         for round_ in range(self.plan.profile.tries):
             if round_:
                 await asyncio.sleep(GAP)
@@ -297,8 +356,14 @@ class Discoverer:
             return
         links: dict[str, Interface | None] = {}
         for address in self.found:
-            if self.gate.permits(ip_address(address.partition("%")[0])) and ":" not in address:
-                links[address] = self.plan.on_link(next(n for n in self.plan.networks if ip_address(address) in n))
+            plain = ip_address(address.partition("%")[0])
+            if not self.gate.permits(plain):
+                continue
+            if ":" not in address:
+                links[address] = self.plan.on_link(next(n for n in self.plan.networks if plain in n))
+            elif not self.second_family(address):
+                zone = address.partition("%")[2]
+                links[address] = next((i for i in self.plan.interfaces if i.name == zone or inside(plain, i.networks)), None)
 
         async def one_device(address: str, link: Interface | None) -> None:
             for one, question in asked:
@@ -309,7 +374,7 @@ class Discoverer:
 
         async def blind(network: Network) -> None:
             first = {one.name: (one, question) for one, question in reversed(asked) if one.name in BLIND}
-            for number, one_address in enumerate(hosts(network)):
+            for number, one_address in enumerate(self.plan.hosts(network)):
                 text = str(one_address)
                 if number >= MAX_BLIND:
                     self.notes.append(f"{network}: only the first {MAX_BLIND} addresses were asked by datagram")
@@ -340,8 +405,9 @@ class Discoverer:
             if device is None:
                 return
             kept = one.redact(data)
+            endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             for fact in facts:
-                self._add(device, one.name, f"{address}:{port}", fact, kept)
+                self._add(device, one.name, endpoint, fact, kept)
             if not device.mac:
                 for fact in facts:
                     if fact.field in one.mac_fields and len(digits := fact.value.lower().replace("-", "").replace(":", "")) == 12:

@@ -409,11 +409,36 @@ class Gate:
             raise
         return protocol
 
-    async def link(self, *argv: str) -> asyncio.subprocess.Process:
-        """Start the link helper, which sends ARP frames only and gets its targets on its standard input."""
+    async def datagrams6(
+        self, interface: Interface, heard: Callable[[bytes, tuple[Any, ...]], None], *, bind_port: int = 0, join: Sequence[str] = ()
+    ) -> Datagrams:
+        """The same for IPv6 (RFC 3493), always on one link. Raises OSError."""
+        made = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+        try:
+            made.setblocking(False)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if bind_port:
+                made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, interface.index)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, MULTICAST_TTL)
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+            for group in join:
+                request = socket.inet_pton(socket.AF_INET6, group) + struct.pack("=i", interface.index)
+                made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, request)
+            made.bind(("::", bind_port))
+            _, protocol = await asyncio.get_running_loop().create_datagram_endpoint(lambda: Datagrams(self, heard), sock=made)
+        except OSError:
+            made.close()
+            raise
+        return protocol
+
+    async def link(self, *argv: str, version: int = 4) -> asyncio.subprocess.Process:
+        """Start the link helper: ARP frames to the targets on its standard input, or (6) echo requests to all nodes of the link."""
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "netcam.collect.link", *argv,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, limit=1 << 20,
+            sys.executable, "-m", "netcam.collect.link" if version == 4 else "netcam.collect.link6", *argv,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
         )  # fmt: skip
 
     def arp_targets(self, network: Network, done: Collection[str] = ()) -> list[tuple[int, int]]:
@@ -421,8 +446,6 @@ class Gate:
         if network.version != 4:
             return []
         first, last = int(network.network_address), int(network.broadcast_address)
-        if network.num_addresses > 2:  # a /31 and a /32 have neither network nor broadcast address (RFC 3021)
-            first, last = first + 1, last - 1
         holes = [(int(n.network_address), int(n.broadcast_address)) for n in self.exclude if n.version == 4]
         for text in done:
             if ":" not in text:

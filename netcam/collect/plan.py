@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 from netcam.collect.gate import Rates
 from netcam.collect.interfaces import Interface
-from netcam.collect.scope import Network, Scope
+from netcam.collect.scope import Address, Network, Scope, countable, hosts, no_device
 from netcam.protocols.commands import Conversation, Discovery, Question
 
 
@@ -79,14 +78,26 @@ class Plan:
         """Whether the run covers all of a network on `link`: only then may it speak to everybody there."""
         return any(n.version == 4 and any(n.subnet_of(w) for w in self.networks if w.version == 4) for n in link.networks)
 
+    def six(self, link: Interface) -> bool:
+        """Whether the run covers an IPv6 network of `link`."""
+        return any(n.version == 6 and any(n.subnet_of(w) for w in self.networks if w.version == 6) for n in link.networks)
+
     def questions(self, nonce: str) -> list[tuple[Discovery, Question]]:
-        """Every datagram of every discovery protocol."""
-        # questions to IPv6 groups wait for sockets of that family: what is not sent is not listed either
-        return [(one, question) for one in self.discoveries for question in one.questions(nonce) if ":" not in question.host]
+        """Every datagram of every discovery protocol that this run may send: IPv6 groups only where a network of that family is swept."""
+        six = any(self.six(link) for link in self.interfaces)
+        return [(one, question) for one in self.discoveries for question in one.questions(nonce) if six or ":" not in question.host]
 
     def size(self) -> int:
         """Addresses to cover."""
-        return sum(n.num_addresses - (2 if isinstance(n, IPv4Network) and n.num_addresses > 2 else 0) for n in self.networks)
+        return sum(n.num_addresses - len(no_device(n, self.attached())) for n in self.networks if countable(n))
+
+    def attached(self) -> list[Network]:
+        """The networks of the interfaces."""
+        return [n for one in self.interfaces for n in one.networks]
+
+    def hosts(self, network: Network) -> Iterator[Address]:
+        """The addresses of one of its networks that a device may have."""
+        return hosts(network, self.attached())
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The dry run: one record per probe, then the budget."""
@@ -98,14 +109,18 @@ class Plan:
                 packets = network.num_addresses * tries
                 once += packets
                 yield {"type": "probe", "protocol": "arp", "to": f"{network} on {on.name}", "sends": "ARP request, who has this address (RFC 826)", "packets": packets}  # fmt: skip
-            else:
+            elif on is not None:
+                packets = tries * sum(a.version == 6 for a in on.addresses)
+                once += packets
+                yield {"type": "probe", "protocol": "icmpv6", "to": f"ff02::1 on {on.name}", "sends": "ICMPv6 echo request to all nodes of the link (RFC 4443)", "packets": packets}  # fmt: skip
+            elif countable(network):
                 yield {"type": "probe", "protocol": "tcp", "to": str(network), "sends": "TCP connect to the usual ports of cameras; no link layer here", "packets": network.num_addresses * 12}  # fmt: skip
         for one, question in self.questions("00000000-0000-4000-8000-000000000000"):
             if question.host == "{unicast}":
                 each += tries
                 where = f"each device that answers, UDP {question.port}"
             else:
-                asking = [i for i in links if self.whole(i)]
+                asking = [i for i in links if (self.six(i) if ":" in question.host else self.whole(i))]
                 if not asking:
                     continue
                 once += tries * len(asking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
 from ipaddress import (
@@ -29,6 +29,9 @@ PORTS_NEVER = frozenset(range(9100, 9108))
 """Raw print ports: a printer prints whatever connects there."""
 MAX_ADDRESSES = 1 << 20
 """Addresses of one run: a /12. More is a mistake, or wants several runs."""
+MAX_PREFIX_WITH_ENDS = 24
+MAX_SIX = 1 << 16
+"""Addresses of an IPv6 network that are asked one by one: a /112."""
 MAX_FILE = 1 << 20
 """Bytes of a scope file; a thousand networks take 30 kB."""
 
@@ -218,7 +221,7 @@ def decide(targets: Sequence[str], scope: Scope | None, attached: Sequence[Netwo
         wanted += parse_target(text)
     private = [n for n in attached if is_private(n)]
     if not wanted:
-        wanted = list(scope.networks) if scope else [n for n in private if n.version == 4 and not n.is_link_local]
+        wanted = list(scope.networks) if scope else [n for n in private if n.version == 6 or not n.is_link_local]
         if not wanted:
             raise ScopeError(
                 "scan", "no private network is attached, and no target is given", "give a target and, if it is not attached, --scope FILE"
@@ -234,7 +237,7 @@ def decide(targets: Sequence[str], scope: Scope | None, attached: Sequence[Netwo
             str(network), f"{what}, and no scope file names it", "give --scope FILE with the networks you are authorised to sweep"
         )
     merged = merge(wanted)
-    total = sum(n.num_addresses for n in merged)
+    total = sum(n.num_addresses for n in merged if countable(n))
     if total > MAX_ADDRESSES:
         raise ConfigError("scan", f"{total} addresses, more than {MAX_ADDRESSES} in one run", "sweep the networks in several runs")
     return merged
@@ -249,7 +252,27 @@ def merge(networks: Iterable[Network]) -> tuple[Network, ...]:
     )
 
 
-def hosts(network: Network) -> Iterable[Address]:
-    """The addresses of a network that a device may have: without network and broadcast address where it has these."""
-    usual: Iterable[Address] = network.hosts() if network.num_addresses > 2 else network
-    return usual
+def countable(network: Network) -> bool:
+    """Whether each address can be asked alone. A /64 cannot: there only those are found that answer or announce themselves."""
+    return network.version == 4 or network.num_addresses <= MAX_SIX
+
+
+def no_device(network: Network, attached: Iterable[Network]) -> frozenset[Address]:
+    """Addresses at the ends of `network` that no device can have: network and broadcast address of the link it stands on.
+
+    Behind a router the link's prefix is not known: there the ends count as such only for a /24 or larger.
+    """
+    link = next((n for n in attached if n.version == network.version and network.subnet_of(n)), None)  # type: ignore[arg-type]
+    real = link or (network if network.version == 6 or network.prefixlen <= MAX_PREFIX_WITH_ENDS else None)
+    if real is None or real.num_addresses <= 2:  # RFC 3021: a /31 has neither
+        return frozenset()
+    ends: set[Address] = {real.network_address}  # RFC 4291 section 2.6.1: for IPv6 the routers' anycast address
+    if real.version == 4:
+        ends.add(real.broadcast_address)
+    return frozenset(end for end in ends if end in network)
+
+
+def hosts(network: Network, attached: Iterable[Network] = ()) -> Iterator[Address]:
+    """The addresses of `network` that a device may have."""
+    without = no_device(network, attached)
+    return (address for address in network if address not in without)

@@ -18,7 +18,7 @@ from netcam.collect.discover import Discoverer, Found
 from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
 from netcam.collect.probe import Prober
-from netcam.collect.scope import decide, hosts, inside
+from netcam.collect.scope import countable, decide, inside
 from netcam.errors import ConfigError, shown
 from netcam.model import Coverage, CoverageState, Fact, Observation, ScanRecord
 from netcam.protocols import http, registry
@@ -160,7 +160,10 @@ class _Run:
         """The phases of a run."""
         await self.discoverer.run()
         here = {a: f for a, f in self.found.items() if self.gate.permits(ip_address(a.partition("%")[0]))}
-        todo = [a for a in here if a not in self.plan.request.done]
+        todo = [a for a in here if a not in self.plan.request.done and not self.discoverer.second_family(a)]
+        for address in here:
+            if address not in todo and address not in self.plan.request.done:
+                self._finish(address, here[address], [])  # one device on both families is asked once
         prober = Prober(self.plan, self.gate)
         slots = asyncio.Semaphore(DEVICES_AT_ONCE)
         done = 0
@@ -250,10 +253,11 @@ class _Run:
         """Say what became of every address that no device answered for."""
         own = {str(a.ip) for link in self.plan.interfaces for a in link.addresses}
         for network in self.plan.networks:
-            for number, address in enumerate(hosts(network)):
-                if number >= 1 << 20:
+            if not countable(network):
+                if self.plan.on_link(network) is not None:
                     self.notes.append(f"{network}: too large to ask every address; only what answered or announced itself was found")
-                    break
+                continue
+            for address in self.plan.hosts(network):
                 text = str(address)
                 if text in self.covered:
                     continue

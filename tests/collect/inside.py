@@ -6,6 +6,7 @@ import asyncio
 import ctypes
 import json
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -48,6 +49,24 @@ def frames_to(path: Path) -> dict[str, dict[str, int]]:
     return {"to": dict(to), "ports": dict(ports), "arp": dict(asked)}
 
 
+def six(pid: int) -> None:
+    """Give the sensor, one device and a new one that has no IPv4 address IPv6, with a web server on the new one."""
+    (Path("/proc/sys/net/ipv6/conf/br-lab/disable_ipv6")).write_text("0")
+    ip("addr add fd66::2/64 dev br-lab nodad\n")
+    script = f"""
+        set -e
+        echo 0 > /proc/sys/net/ipv6/conf/d0/disable_ipv6
+        ip link add link eth0 name d99 address 02:66:00:00:00:99 type macvlan mode bridge
+        echo 0 > /proc/sys/net/ipv6/conf/d99/disable_ipv6
+        for link in d0 d99; do echo 0 > /proc/sys/net/ipv6/conf/$link/accept_dad; done
+        ip link set d99 up
+        ip addr add fd66::99/64 dev d99 nodad
+        exec {sys.executable} -m http.server --bind fd66::99 80
+    """
+    subprocess.Popen(["nsenter", "-t", str(pid), "-n", "sh", "-c", script], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    time.sleep(2.5)
+
+
 def give_up_raw() -> None:
     """Take CAP_NET_RAW out of the bounding set, so that the link helper starts without it (capabilities(7))."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -83,6 +102,8 @@ def main() -> None:
     with Estate(load(str(here / "small.yaml")), traffic=False, pcap=pcap) as estate:
         if told.get("commands"):
             ip(told["commands"])
+        if told.get("six"):
+            six(estate._children[0].pid)
         request = SweepRequest(
             site="hq", sensor="s", scan=told.get("scan", "one"), targets=tuple(told.get("targets", ())), scope=scope,
             profile=told.get("profile", "polite"), interfaces=tuple(told.get("interfaces", ())), done=frozenset(told.get("done", ())),

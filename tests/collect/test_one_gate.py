@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.collect import link
+from netcam.collect import link, link6
 from netcam.collect.gate import Gate, Rates, StopSwitch
 from netcam.collect.scope import Scope, parse_target
 
@@ -63,6 +64,15 @@ def test_any_frame_is_an_arp_answer_or_nothing(data: bytes) -> None:
         assert len(told[1]) == 17
 
 
+@given(st.binary(max_size=128) | st.builds(lambda a, b: a[:12].ljust(12, b"x") + b"\x86\xdd\x60" + b, st.binary(), st.binary(max_size=100)))
+def test_any_frame_is_an_icmpv6_speaker_or_nothing(data: bytes) -> None:
+    told = link6.answer(data)
+    if told is not None:
+        assert ip_address(told[0]).version == 6
+        assert not ip_address(told[0]).is_multicast
+        assert len(told[1]) == 17
+
+
 def test_an_arp_answer_tells_who_speaks_and_a_probe_does_not() -> None:
     head = bytes.fromhex("ffffffffffff 026600000020 0806 0001 0800 06 04 0002 026600000020".replace(" ", ""))
     assert link.answer(head + bytes([10, 66, 0, 32]) + bytes(10)) == ("10.66.0.32", "02:66:00:00:00:20", 2)
@@ -72,16 +82,16 @@ def test_an_arp_answer_tells_who_speaks_and_a_probe_does_not() -> None:
 @pytest.mark.parametrize(
     ("network", "exclude", "done", "runs"),
     [
-        ("10.0.0.0/30", [], [], [(1, 2)]),
+        ("10.0.0.0/30", [], ["10.0.0.0", "10.0.0.3"], [(1, 2)]),
         ("10.0.0.0/31", [], [], [(0, 1)]),
         ("10.0.0.4/32", [], [], [(4, 4)]),
-        ("10.0.0.0/29", ["10.0.0.3"], [], [(1, 2), (4, 6)]),
-        ("10.0.0.0/29", ["10.0.0.0/30"], ["10.0.0.6"], [(4, 5)]),
+        ("10.0.0.0/29", ["10.0.0.3"], [], [(0, 2), (4, 7)]),
+        ("10.0.0.0/29", ["10.0.0.0/30"], ["10.0.0.6"], [(4, 5), (7, 7)]),
         ("10.0.0.0/29", ["10.0.0.0/24"], [], []),
-        ("10.0.0.0/29", ["10.0.0.2-10.0.0.5", "10.0.0.4"], ["10.0.0.1"], [(6, 6)]),
+        ("10.0.0.0/29", ["10.0.0.2-10.0.0.5", "10.0.0.4"], ["10.0.0.1"], [(0, 0), (6, 7)]),
     ],
 )
-def test_arp_goes_to_hosts_of_the_network_without_exclusions_and_finished_ones(
+def test_arp_goes_to_the_network_without_exclusions_and_finished_ones(
     network: str, exclude: list[str], done: list[str], runs: list[tuple[int, int]]
 ) -> None:
     net = parse_target(network)

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.collect.scope import PORTS_NEVER, Scope, decide, load, parse_target
+from netcam.collect.scope import PORTS_NEVER, Scope, decide, hosts, load, parse_target
 from netcam.errors import ConfigError, NetcamError, ScopeError
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
@@ -161,3 +161,22 @@ def test_a_signed_scope_is_accepted_and_any_change_to_it_refused(tmp_path: Path)
     scope.sign(path, Ed25519PrivateKey.generate().private_bytes_raw())
     with pytest.raises(ScopeError, match="signature"):
         load(path, now=NOW, signer=key.public_key().public_bytes_raw())
+
+
+@pytest.mark.parametrize(
+    ("network", "attached", "first", "last", "count"),
+    [
+        ("10.1.2.0/24", ["10.1.2.0/24"], "10.1.2.1", "10.1.2.254", 254),
+        ("10.1.2.16/28", ["10.1.2.0/24"], "10.1.2.16", "10.1.2.31", 16),
+        ("10.1.2.240/28", ["10.1.2.0/24"], "10.1.2.240", "10.1.2.254", 15),
+        ("10.1.2.16/28", ["10.1.2.16/28"], "10.1.2.17", "10.1.2.30", 14),
+        ("10.7.2.16/28", [], "10.7.2.16", "10.7.2.31", 16),
+        ("10.7.2.0/24", [], "10.7.2.1", "10.7.2.254", 254),
+        ("10.7.2.0/31", ["10.7.2.0/31"], "10.7.2.0", "10.7.2.1", 2),
+        ("10.7.2.9/32", [], "10.7.2.9", "10.7.2.9", 1),
+        ("fd00::/120", [], "fd00::1", "fd00::ff", 255),
+    ],
+)
+def test_only_the_ends_of_the_real_link_are_left_out(network: str, attached: list[str], first: str, last: str, count: int) -> None:
+    found = list(hosts(ip_network(network), [ip_network(n) for n in attached]))
+    assert (str(found[0]), str(found[-1]), len(found)) == (first, last, count)

@@ -46,6 +46,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "narrow": {"targets": ["10.66.0.20-10.66.0.21"]},
     "no route": {"scope": SCOPE.replace('["10.66.0.0/24"]', '["10.99.0.0/29"]'), "targets": ["10.99.0.0/29"]},
     "no privilege": {"targets": ["10.66.0.0/27"], "codecs": ["http"], "without_raw": True},
+    "both families": {"targets": ["10.66.0.16/28", "fd66::/64", "fe80::/64"], "codecs": ["http"], "six": True},
     "dying": {"targets": ["10.66.0.20"], "codecs": ["http", "onvif", "rtsp"], "dies_after_first_answer": True},
 }
 
@@ -169,3 +170,17 @@ def test_without_the_privilege_for_arp_connects_and_the_neighbour_table_find_eve
 def test_a_device_that_dies_while_it_is_asked_is_told_of(runs: Callable[[str], dict[str, Any]]) -> None:
     result = runs("dying")
     assert any("10.66.0.20: changed behaviour" in note for note in result["notes"])
+
+
+def test_ipv6_devices_are_found_by_the_echo_of_all_nodes_and_one_on_both_families_is_asked_once(
+    runs: Callable[[str], dict[str, Any]],
+) -> None:
+    result = runs("both families")
+    found = macs(result)
+    assert found["fd66::99"] == found["fe80::66:ff:fe00:99%br-lab"] == "02:66:00:00:00:99"
+    assert found["fe80::66:ff:fe00:20%br-lab"] == found["10.66.0.20"] == "02:66:00:00:00:20"
+    told = {a for a, _, _, field, _ in result["observations"] if field == "http.server"}
+    assert "fd66::99" in told
+    assert "fe80::66:ff:fe00:20%br-lab" not in told
+    assert result["totals"]["answered"] + result["totals"]["silent"] == 16 + 3, "the /28 whole, and the IPv6 addresses that answered"
+    assert any("too large to ask every address" in note for note in result["notes"])

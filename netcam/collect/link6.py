@@ -1,0 +1,117 @@
+"""The link helper for IPv6: asks all nodes of a link for an echo (RFC 4443 section 4.1). `python -m netcam.collect.link6 INTERFACE TRIES WAIT SOURCE...`.
+
+It sends one ICMPv6 echo request per SOURCE and try to ff02::1 and prints a JSON line for every node that answers or
+announces itself. Like the ARP helper it needs CAP_NET_RAW for one packet socket and gives up every privilege after.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+from netcam.collect.link import RECEIVE_BUFFER, SO_ATTACH_FILTER, SOL_PACKET, drop_privileges
+
+ETH_P_IPV6 = 0x86DD
+ALL_NODES, ALL_NODES_MAC = "ff02::1", "33:33:00:00:00:01"
+ECHO_REPLY, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 129, 135, 136
+SPEAKS = (ECHO_REPLY, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)
+MAX_HEARD = 1 << 17
+"""Addresses told of: a node that answers from ten thousand must not fill memory."""
+
+# ethertype IPv6 and next header ICMPv6, without extension headers (linux/filter.h)
+FILTER = ((0x28, 0, 0, 12), (0x15, 0, 3, ETH_P_IPV6), (0x30, 0, 0, 20), (0x15, 0, 1, 58), (0x06, 0, 0, 256), (0x06, 0, 0, 0))
+
+
+def open_socket(interface: str) -> socket.socket:
+    """A packet socket that hears ICMPv6 on `interface`. Raises PermissionError without CAP_NET_RAW."""
+    made = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    buffer = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in FILTER))
+    made.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(FILTER), ctypes.addressof(buffer)))
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    made.bind((interface, ETH_P_IPV6))
+    made.setblocking(False)
+    # answers to ff02::1 come to this machine alone; announcements go to groups that its network card may filter
+    made.setsockopt(SOL_PACKET, 1, struct.pack("iHH8s", socket.if_nametoindex(interface), 2, 0, b""))  # PACKET_MR_ALLMULTI
+    return made
+
+
+def frame(mac: str, source: str) -> bytes:
+    """An echo request to all nodes of the link, hop limit 255 so that it never passes a router."""
+    from scapy.layers.inet6 import ICMPv6EchoRequest, IPv6
+    from scapy.layers.l2 import Ether
+
+    return bytes(Ether(src=mac, dst=ALL_NODES_MAC) / IPv6(src=source, dst=ALL_NODES, hlim=255) / ICMPv6EchoRequest(id=os.getpid() & 0xFFFF))
+
+
+def answer(data: bytes) -> tuple[str, str] | None:
+    """Address and MAC of the node that speaks in an Ethernet frame with ICMPv6, or None for anything else."""
+    if len(data) < 62 or data[12:14] != b"\x86\xdd" or data[14] >> 4 != 6 or data[20] != 58 or data[54] not in SPEAKS:
+        return None
+    source = data[22:38]
+    if source == bytes(16) or source[0] == 0xFF or data[6] & 1:
+        return None
+    return socket.inet_ntop(socket.AF_INET6, source), data[6:12].hex(":")
+
+
+def main(argv: list[str]) -> int:
+    """Run; exit 3 without the privilege, 4 where the interface is gone."""
+    interface, tries, wait, sources = argv[0], int(argv[1]), float(argv[2]), argv[3:]
+    try:
+        link = open_socket(interface)
+    except PermissionError:
+        return 3
+    except OSError:
+        return 4
+    mac = link.getsockname()[4].hex(":")
+    frames = [frame(mac, source) for source in sources]
+    drop_privileges()
+    heard: set[tuple[str, str]] = set()
+    sent = 0
+
+    def summary() -> None:
+        sys.stdout.write(json.dumps({"done": True, "sent": sent, "bytes": sent * len(frames[0]) if frames else 0}) + "\n")
+        sys.stdout.flush()
+
+    def stop(_signal: int, _frame: object) -> None:
+        summary()
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for _ in range(tries):
+        for one in frames:
+            try:
+                link.send(one)
+                sent += 1
+            except OSError:
+                continue
+        end = time.monotonic() + wait / tries
+        while (left := end - time.monotonic()) > 0:
+            if not select.select([link], [], [], left)[0]:
+                continue
+            try:
+                told = answer(link.recv(256))
+            except OSError:
+                continue
+            if told is None or told[1] == mac or told in heard or len(heard) >= MAX_HEARD:
+                continue
+            heard.add(told)
+            sys.stdout.write(json.dumps({"address": told[0], "mac": told[1]}) + "\n")
+        sys.stdout.flush()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    summary()
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (KeyboardInterrupt, BrokenPipeError):
+        sys.exit(130)
