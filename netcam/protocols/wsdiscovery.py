@@ -31,11 +31,14 @@ _TYPES = (
 _ANSWERS = ("ProbeMatch", "ResolveMatch", "Hello", "Bye")
 _STANDARD = re.compile(r"https?://(www\.w3\.org|schemas\.xmlsoap\.org|docs\.oasis-open\.org)/", re.IGNORECASE)
 _SCOPE = re.compile(r"onvif://[^/\s]{1,100}/+([^/\s]{1,64})/?(\S*)", re.IGNORECASE)
+_DPWS = "http://schemas.xmlsoap.org/ws/2006/02/devprof"
 
 
 def probe(message_id: str, namespace: str = "", name: str = "") -> bytes:
     """A Probe for one type (two types in one would mean both at once) or for any; without line ends, as unicast wants it."""
-    types = f'<d:Types xmlns:d="{_DISCOVERY}" xmlns:dp0="{namespace}">dp0:{name}</d:Types>' if name else ""
+    # wsdd compares the text `wsdp:Device` without looking at the namespace, so that type keeps the prefix everybody uses
+    prefix = "wsdp" if namespace == _DPWS else "dp0"
+    types = f'<d:Types xmlns:d="{_DISCOVERY}" xmlns:{prefix}="{namespace}">{prefix}:{name}</d:Types>' if name else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{_SOAP}" xmlns:a="{_ADDRESSING}"><s:Header>'
         f'<a:Action s:mustUnderstand="1">{_DISCOVERY}/Probe</a:Action><a:MessageID>{message_id}</a:MessageID>'
@@ -55,9 +58,10 @@ def questions(nonce: str) -> Iterator[Question]:
             digest = hashlib.sha256(f"{nonce} {host} {name}".encode()).digest()
             style = ("uuid:", "urn:uuid:")[number]
             yield Question(probe(f"{style}{uuid.UUID(bytes=digest[:16], version=4)}", namespace, name), host, PORT)
-    # devices that match no type by the book answer this one only
-    digest = hashlib.sha256(f"{nonce} any".encode()).digest()
-    yield Question(probe(f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=4)}"), GROUP, PORT)
+    # devices that match no type by the book answer the first of these only; computers and printers the second (DPWS 2006/02)
+    for namespace, name in (("", ""), (_DPWS, "Device")):
+        digest = hashlib.sha256(f"{nonce} any {name}".encode()).digest()
+        yield Question(probe(f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=4)}", namespace, name), GROUP, PORT)
 
 
 def parse(data: bytes) -> Iterable[Fact]:

@@ -18,7 +18,7 @@ def test_avahi_lighttpd_and_wsdd_appear_with_their_banners_and_none_is_called_a_
     store = tmp_path / "store.sqlite"
     command = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
     command += [sys.executable, str(HERE / "serve.py"), str(tmp_path), sys.executable, "-m", "netcam"]
-    command += ["scan", "192.0.2.16/28", "--format", "jsonl", "--store", str(store)]
+    command += ["scan", "192.0.2.0/24", "--format", "jsonl", "--store", str(store)]
     env = {**os.environ, "NETCAM_HOME": str(tmp_path / "home")}
     run = subprocess.run(command, capture_output=True, text=True, env=env, timeout=110, check=False)
     assert run.returncode == 0, run.stderr
