@@ -79,7 +79,7 @@ class Discoverer:
 
     async def run(self) -> None:
         """Ask the link, the groups, and then each device that is there."""
-        links = [i for i in self.plan.interfaces if any(self.plan.on_link(n) is i for n in self.plan.networks)]
+        links = self.plan.links()
         for link in links:
             await self._open(link)
         if any(self.plan.on_link(n) is None and n.version == 4 for n in self.plan.networks):

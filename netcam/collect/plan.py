@@ -74,6 +74,10 @@ class Plan:
                 return one
         return None
 
+    def links(self) -> list[Interface]:
+        """The interfaces on whose links the run looks; every link has its own fe80::/64."""
+        return [i for i in self.interfaces if self.six(i) or any(self.on_link(n) is i for n in self.networks)]
+
     def whole(self, link: Interface) -> bool:
         """Whether the run covers all of a network on `link`: only then may it speak to everybody there."""
         return any(n.version == 4 and any(n.subnet_of(w) for w in self.networks if w.version == 4) for n in link.networks)
@@ -101,7 +105,7 @@ class Plan:
 
     def records(self) -> Iterator[dict[str, Any]]:
         """The dry run: one record per probe, then the budget."""
-        tries, links = self.profile.tries, [i for i in self.interfaces if any(self.on_link(n) is i for n in self.networks)]
+        tries, links = self.profile.tries, self.links()
         each = once = 0
         for network in self.networks:
             on = self.on_link(network)
@@ -110,11 +114,14 @@ class Plan:
                 once += packets
                 yield {"type": "probe", "protocol": "arp", "to": f"{network} on {on.name}", "sends": "ARP request, who has this address (RFC 826)", "packets": packets}  # fmt: skip
             elif on is not None:
-                packets = tries * sum(a.version == 6 for a in on.addresses)
-                once += packets
-                yield {"type": "probe", "protocol": "icmpv6", "to": f"ff02::1 on {on.name}", "sends": "ICMPv6 echo request to all nodes of the link (RFC 4443)", "packets": packets}  # fmt: skip
+                continue
             elif countable(network):
                 yield {"type": "probe", "protocol": "tcp", "to": str(network), "sends": "TCP connect to the usual ports of cameras; no link layer here", "packets": network.num_addresses * 12}  # fmt: skip
+        for link in links:
+            if self.six(link):
+                packets = tries * sum(a.version == 6 for a in link.addresses)
+                once += packets
+                yield {"type": "probe", "protocol": "icmpv6", "to": f"ff02::1 on {link.name}", "sends": "ICMPv6 echo request to all nodes of the link (RFC 4443)", "packets": packets}  # fmt: skip
         for one, question in self.questions("00000000-0000-4000-8000-000000000000"):
             if question.host == "{unicast}":
                 each += tries
