@@ -1,0 +1,43 @@
+"""Ctrl-C ends a sweep with what was found; --resume goes on and asks nothing twice; sweeping again changes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = """
+$NETCAM scan 10.77.0.0/24 --store s.sqlite --format jsonl > first.jsonl & pid=$!
+sleep 6.5; kill -INT $pid; wait $pid; echo "first $?"
+$NETCAM scan --resume --store s.sqlite --format jsonl > second.jsonl; echo "second $?"
+$NETCAM scan 10.77.0.0/24 --store s.sqlite --format jsonl > third.jsonl; echo "third $?"
+$NETCAM diff previous last --store s.sqlite --format jsonl > diff.jsonl; echo "diff $?"
+"""
+
+
+@pytest.mark.lab
+def test_an_interrupted_sweep_keeps_what_it_has_and_goes_on(tmp_path: Path) -> None:
+    env = {**os.environ, "NETCAM_HOME": str(tmp_path), "NETCAM": f"{sys.executable} -m netcam"}
+    argv = [sys.executable, "-m", "netcam", "lab", "exec", "--no-traffic", "--", "bash", "-c", SCRIPT]
+    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=200, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.split() == ["first", "130", "second", "0", "third", "0", "diff", "0"], run.stderr
+
+    def read(name: str) -> dict[str, list[dict[str, object]]]:
+        kinds: dict[str, list[dict[str, object]]] = {}
+        for line in (tmp_path / name).read_text().splitlines():
+            record = json.loads(line)
+            kinds.setdefault(record["type"], []).append(record)
+        return kinds
+
+    first, second, third = read("first.jsonl"), read("second.jsonl"), read("third.jsonl")
+    assert first["scan"][0]["status"] == "interrupted"
+    assert 0 < len(first.get("device", [])) <= 40
+    assert second["scan"][0]["id"] == first["scan"][0]["id"]
+    assert second["scan"][0]["status"] == "complete"
+    assert len(second["device"]) == len(third["device"]) == 40
+    assert (tmp_path / "diff.jsonl").read_text() == "", "nothing changed between two sweeps of one estate"
