@@ -130,6 +130,20 @@ class Makers:
         file = self.makers.get(maker)
         return next((b.name for b in file.brands if b.own), None) if file else None
 
+    @cached_property
+    def _spellings(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for file in self.makers.values():
+            for name in (*(b.name for b in file.brands), file.maker):
+                found.setdefault(_bare(name), name)
+        # a maker's own spelling of its own brand wins over the one in another maker's list
+        found |= {_bare(b.name): b.name for file in self.makers.values() for b in file.brands if b.own}
+        return found
+
+    def spelt(self, name: str) -> str:
+        """A brand as its maker's file spells it, where upper and lower case, spaces and hyphens are all that differs."""
+        return self._spellings.get(_bare(name), name)
+
     def brand(self, maker: str, name: str) -> Brand | None:
         """What the maker's file says of a brand."""
         file = self.makers.get(maker)
@@ -143,6 +157,10 @@ class Makers:
             draft = sum(f.status == "draft" for f in file.fingerprints)
             rows.append((name, len(file.brands), stable, draft, sum(len(f.examples) for f in file.fingerprints)))
         return rows
+
+
+def _bare(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def load(root: Path) -> Makers:

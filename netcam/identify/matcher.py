@@ -92,6 +92,8 @@ class Matcher:
                 said = " ".join(re.sub(r"\{(\w+)\}", lambda m: captures[m[1]], template).split())
             except KeyError:
                 continue  # an optional group that took no part
+            if slot == "brand" and "{" in template:
+                said = self.makers.spelt(said)
             if said:
                 key = (one.id, slot, said)
                 if key not in found:
