@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from netcam.report.snapshot import Snapshot
 
 
+COVERAGE_BATCH = 1000
+"""Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
+
+
 class Content:
     """The content folder, each part read when it is first needed."""
 
@@ -133,17 +137,29 @@ def sweep(
             )
         )
 
+    covered: list[Coverage] = []
+
+    def write_coverage() -> None:
+        inventory.cover(scan, covered)
+        covered.clear()
+
     def record(seen: Sequence[Observation]) -> None:
         inventory.record(seen)
+        write_coverage()  # a device whose facts are kept and whose address is not covered is only asked again
 
     def cover(one: Coverage) -> None:
-        inventory.cover(scan, [one])
+        covered.append(one)
+        if len(covered) >= COVERAGE_BATCH:
+            write_coverage()
 
     async def guarded() -> ScanRecord:
         with interruptible(stop):
             return await run(plan, record=record, cover=cover, keep=inventory.keep, progress=progress, stop=stop)
 
-    finished = asyncio.run(guarded())
+    try:
+        finished = asyncio.run(guarded())
+    finally:
+        write_coverage()
     inventory.save_scan(finished)
     judged = judge(inventory.observations(scan=scan), content, site, clock())
     inventory.save_identities(scan, judged.identities, clock())
