@@ -103,6 +103,8 @@ def _fingerprint(maker: str, one: Fingerprint, makers: Makers, matcher: Matcher)
                 )
         if not example.source.strip():
             yield Problem(where, f"{one.id}: an example has no source", "say where it was seen")
+        if "maker" not in one.says and not makers.makers[maker].makes_cameras:
+            continue  # what any maker's device says of itself is claimed by its maker too
         others = {
             c.value: c.by
             for c in claims
