@@ -57,6 +57,7 @@ licences: $(VENV)/.ready
 lock:
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock
+	$(BIN)/uv pip compile pyproject.toml --extra all --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet -o docker/requirements.lock
 
 wheel: $(VENV)/.ready
 	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
