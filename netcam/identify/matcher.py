@@ -3,27 +3,47 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Makers
+from netcam.identify import sieve
 from netcam.identify.registrant import registrant
 from netcam.model import Claim, Observation
 
 MAX_CLAIMS = 500
 """Claims about one device; a real one gets under 60."""
+MAX_REMEMBERED = 100_000
+"""Values whose hits are remembered: an estate repeats a few banners many times; about 60 MB at the most."""
+MAX_REMEMBERED_VALUE = 512
+"""Characters of a value that is worth remembering; pages differ from device to device."""
 FLAGS = re.IGNORECASE
 
 
-def pattern(one: Fingerprint) -> re.Pattern[str]:
+_Hit = tuple[Fingerprint, dict[str, str]]
+
+
+def expression(one: Fingerprint) -> str:
     """The fingerprint's test as a regular expression; plain text is compared without regard to case."""
     if one.match:
-        return re.compile(one.match, FLAGS)
+        return one.match
     if one.equals:
-        return re.compile(rf"\A{re.escape(one.equals)}\Z", FLAGS)
+        return rf"\A{re.escape(one.equals)}\Z"
     if one.prefix:
-        return re.compile(rf"\A{re.escape(one.prefix)}", FLAGS)
-    return re.compile(re.escape(one.contains), FLAGS)
+        return rf"\A{re.escape(one.prefix)}"
+    return re.escape(one.contains)
+
+
+class _Test:
+    """A pattern, compiled when it is first needed: most are needed never."""
+
+    def __init__(self, one: Fingerprint | None, text: str) -> None:
+        self.one, self.text = one, text
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        return re.compile(self.text, FLAGS)
 
 
 def _order(seen: Observation) -> tuple[str, str, str, str, str]:
@@ -36,21 +56,43 @@ class Matcher:
     def __init__(self, makers: Makers, *, engine: str = "auto", cache: Path | None = None) -> None:
         """`engine`: `re`, `hyperscan`, or `auto` for the faster one that is installed; `cache` keeps its compiled form."""
         self.makers = makers
-        self._by_field: dict[str, list[tuple[Fingerprint, re.Pattern[str]]]] = {}
-        self._prefixes: list[tuple[str, list[tuple[Fingerprint, re.Pattern[str]]]]] = []
-        grouped: dict[str, list[tuple[Fingerprint, re.Pattern[str]]]] = {}
+        grouped: dict[str, list[Fingerprint]] = {}
         for one in makers.fingerprints:
             if one.status != "retired":
-                grouped.setdefault(one.field, []).append((one, pattern(one)))
-        for field, tests in grouped.items():
-            if field.endswith("."):
-                self._prefixes.append((field, tests))
-            else:
-                self._by_field[field] = tests
-        self._also: dict[Also, re.Pattern[str]] = {
-            also: re.compile(also.match, FLAGS) for f in makers.fingerprints for also in (*f.all_of, *f.unless)
-        }
+                grouped.setdefault(one.field, []).append(one)
+        self._tests = {field: [_Test(one, expression(one)) for one in group] for field, group in grouped.items()}
+        self._prefixes = [field for field in grouped if field.endswith(".")]
+        self._also = {also: _Test(None, also.match) for f in makers.fingerprints for also in (*f.all_of, *f.unless)}
         self._registrants = [(start.lower(), file.maker) for file in makers.makers.values() for start in file.mac_registrants]
+        self._sieves: dict[str, sieve.Candidates] = {}
+        if engine == "hyperscan" or (engine == "auto" and sieve.available()):
+            self._sieves = sieve.sieves({field: [t.text for t in tests] for field, tests in self._tests.items()}, cache)
+        self._memory: dict[tuple[str, str], tuple[_Hit, ...]] = {}
+
+    def hits(self, field: str, value: str) -> tuple[_Hit, ...]:
+        """The fingerprints whose own pattern fits `value`, with what they capture; other fields are not looked at."""
+        known = self._memory.get((field, value))
+        if known is None:
+            short = value[:MAX_MATCHED]
+            known = tuple(self._found(field, short))
+            for start in self._prefixes:
+                if field.startswith(start):
+                    known += tuple(self._found(start, short))
+            if len(value) <= MAX_REMEMBERED_VALUE:
+                if len(self._memory) >= MAX_REMEMBERED:
+                    self._memory.clear()
+                self._memory[field, value] = known
+        return known
+
+    def _found(self, group: str, value: str) -> Iterator[_Hit]:
+        tests = self._tests.get(group)
+        if not tests:
+            return
+        candidates = self._sieves.get(group)
+        for test in tests if candidates is None else [tests[n] for n in candidates(value)]:
+            found = test.pattern.search(value)
+            if found is not None and test.one is not None:
+                yield test.one, {name: text for name, text in found.groupdict().items() if text is not None}
 
     def claims(self, observations: Sequence[Observation]) -> list[Claim]:
         """What the fingerprints say of one device's observations, in order of fingerprint and value."""
@@ -58,38 +100,28 @@ class Matcher:
         # one order, so that what came first on the wire changes nothing in the answer
         observations = sorted(observations, key=_order)
         for seen in observations:
-            value = seen.value[:MAX_MATCHED]
-            tests = self._by_field.get(seen.field, ())
-            for one, test in tests:
-                self._try(one, test, value, seen, observations, found)
-            for start, others in self._prefixes:
-                if seen.field.startswith(start):
-                    for one, test in others:
-                        self._try(one, test, value, seen, observations, found)
+            for one, captures in self.hits(seen.field, seen.value):
+                self._claim(one, captures, seen, observations, found)
             if seen.field == "mac":
                 self._mac(seen, found)
         return [found[key] for key in sorted(found)][:MAX_CLAIMS]
 
-    def _try(
-        self, one: Fingerprint, test: re.Pattern[str], value: str, seen: Observation, observations: Sequence[Observation],
+    def _claim(
+        self, one: Fingerprint, captures: dict[str, str], seen: Observation, observations: Sequence[Observation],
         found: dict[tuple[str, str, str], Claim],
     ) -> None:  # fmt: skip
-        hit = test.search(value)
-        if hit is None:
-            return
-        captures = {name: text for name, text in hit.groupdict().items() if text is not None}
         because = [seen]
         for also in one.all_of:
             other = self._holds(also, observations)
             if other is None:
                 return
-            captures |= {k: v for k, v in other[1].items() if k not in captures}
+            captures = {**other[1], **captures}
             because.append(other[0])
         if any(self._holds(also, observations) for also in one.unless):
             return
         for slot, template in one.says.items():
             try:
-                said = " ".join(re.sub(r"\{(\w+)\}", lambda m: captures[m[1]], template).split())
+                said = " ".join(re.sub(r"\{(\w+)\}", lambda m: captures[m[1]], template).split()) if "{" in template else template
             except KeyError:
                 continue  # an optional group that took no part
             if slot == "brand" and "{" in template:
@@ -100,7 +132,7 @@ class Matcher:
                     found[key] = Claim(slot=slot, value=said, weight=one.strength, by=one.id, origin=one.group, because=tuple(because))
 
     def _holds(self, also: Also, observations: Iterable[Observation]) -> tuple[Observation, dict[str, str]] | None:
-        test = self._also[also]
+        test = self._also[also].pattern
         for seen in observations:
             if seen.field == also.field or (also.field.endswith(".") and seen.field.startswith(also.field)):
                 hit = test.search(seen.value[:MAX_MATCHED])

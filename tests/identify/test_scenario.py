@@ -20,7 +20,7 @@ TELLING = [d for d in SCENARIO.devices if d.truth.tells]
 
 @pytest.fixture(scope="module")
 def matcher() -> Matcher:
-    return Matcher(makers.load(Path(content_root())))
+    return Matcher(makers.load(Path(content_root())), engine="re")
 
 
 def identity(device: scenario.Device, matcher: Matcher) -> Identity:

@@ -1,0 +1,119 @@
+"""Both engines say the same, the cache may be foreign or broken, and hostile values are bounded."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netcam import wire
+from netcam.catalog import makers
+from netcam.catalog.home import content_root
+from netcam.identify import identify, sieve
+from netcam.identify.matcher import Matcher
+from netcam.model import CAMERA_KINDS, Observation
+
+CONTENT = makers.load(Path(content_root()))
+SEEN = sorted({(f.field, m.see) for f in CONTENT.fingerprints for m in (*f.examples, *f.near_misses)})
+
+
+@pytest.fixture(scope="module")
+def plain() -> Matcher:
+    return Matcher(CONTENT, engine="re")
+
+
+@pytest.fixture(scope="module")
+def fast(tmp_path_factory: pytest.TempPathFactory) -> Matcher:
+    pytest.importorskip("hyperscan")
+    return Matcher(CONTENT, engine="hyperscan", cache=tmp_path_factory.mktemp("cache"))
+
+
+def ids(matcher: Matcher, field: str, value: str) -> list[tuple[str, dict[str, str]]]:
+    return [(one.id, captures) for one, captures in matcher.hits(field, value)]
+
+
+def test_both_engines_agree_on_every_example_and_near_miss(plain: Matcher, fast: Matcher) -> None:
+    assert len(SEEN) > 2000
+    for field, value in SEEN:
+        for form in (value, value.upper(), f" {value}", f"{value}\n", f"{value}\u00e9", f"x{value}", value[:-1]):
+            assert ids(plain, field, form) == ids(fast, field, form), (field, form)
+
+
+def test_both_engines_agree_on_devices_that_are_no_cameras(plain: Matcher, fast: Matcher) -> None:
+    count = 0
+    for path in sorted((Path(content_root()) / "negative").glob("*.jsonl")):
+        with path.open("rb") as lines:
+            for one in wire.observations(lines):
+                assert isinstance(one, Observation)
+                assert ids(plain, one.field, one.value) == ids(fast, one.field, one.value), one
+                count += 1
+    assert count >= 400
+
+
+@given(field=st.sampled_from(sorted({f for f, _ in SEEN})), value=st.text(max_size=200))
+@settings(max_examples=300, deadline=None)
+def test_both_engines_agree_on_any_text(plain: Matcher, fast: Matcher, field: str, value: str) -> None:
+    assert ids(plain, field, value) == ids(fast, field, value)
+
+
+def test_a_kept_database_is_used_and_a_broken_one_is_made_anew(tmp_path: Path) -> None:
+    pytest.importorskip("hyperscan")
+    patterns = {"http.server": [rf"\A{word}\d+" for word in ("a", "b", "c", "d", "e", "f")]}
+    first = sieve.sieves(patterns, tmp_path)["http.server"]
+    assert list(first("c7")) == [2]
+    (kept,) = tmp_path.iterdir()
+    assert list(sieve.sieves(patterns, tmp_path)["http.server"]("F0")) == [5]
+    kept.write_bytes(b"\x00 not a cache")
+    assert list(sieve.sieves(patterns, tmp_path)["http.server"]("b1")) == [1]
+    other = {"http.server": [*patterns["http.server"], r"\Ag\d"]}
+    assert list(sieve.sieves(other, tmp_path)["http.server"]("g1")) == [6]
+
+
+def test_a_pattern_that_hyperscan_refuses_is_still_tried(tmp_path: Path) -> None:
+    pytest.importorskip("hyperscan")
+    patterns = {"http.server": [r"(?P<x>a)(?P=x)b", *(rf"\A{word}\d+" for word in "cdefgh")]}
+    candidates = sieve.sieves(patterns, tmp_path)["http.server"]
+    assert 0 in candidates("aab")
+    assert 3 in candidates("e5")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "\x00" * 1000,
+        "A" * 2_000_000,
+        "\u202e" * 500,
+        "\ud800 lone",
+        "IP Camera(" * 5000,
+        "<div id=dhvideowhmode>" * 20_000,
+        "-" * 65_536,
+        "1." * 30_000,
+    ],
+    ids=["nul", "long", "bidi", "surrogate", "open", "page", "dashes", "dots"],
+)
+def test_hostile_values_are_matched_in_bounded_time(plain: Matcher, value: str) -> None:
+    import time
+
+    fields = sorted({f for f, _ in SEEN})
+    start = time.monotonic()
+    list(identify([Observation(field=f, value=value, device="d") for f in fields], plain))
+    assert time.monotonic() - start < 5
+
+
+def test_no_maker_field_or_generic_server_alone_makes_a_maker(plain: Matcher) -> None:
+    for server in (
+        "GoAhead-Webs",
+        "Boa/0.94.13",
+        "lighttpd/1.4.54",
+        "nginx",
+        "Apache",
+        "mini_httpd/1.19 19dec2003",
+        "thttpd/2.25b",
+        "Webs",
+        "GoAhead-http",
+    ):
+        (found,) = identify([Observation(field="http.server", value=server, device="d")], plain)
+        assert found.get("maker") is None, server
+        assert found.get("kind") not in CAMERA_KINDS, server
