@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -46,6 +46,9 @@ class _Test:
         return re.compile(self.text, FLAGS)
 
 
+_Group = tuple[list[_Test], sieve.Candidates | None]
+
+
 def _order(seen: Observation) -> tuple[str, str, str, str, str]:
     return seen.field, seen.value, seen.endpoint, seen.via, seen.at.isoformat() if seen.at else ""
 
@@ -67,32 +70,35 @@ class Matcher:
         self._sieves: dict[str, sieve.Candidates] = {}
         if engine == "hyperscan" or (engine == "auto" and sieve.available()):
             self._sieves = sieve.sieves({field: [t.text for t in tests] for field, tests in self._tests.items()}, cache)
+        self._groups: dict[str, tuple[_Group, ...]] = {}
         self._memory: dict[tuple[str, str], tuple[_Hit, ...]] = {}
 
     def hits(self, field: str, value: str) -> tuple[_Hit, ...]:
         """The fingerprints whose own pattern fits `value`, with what they capture; other fields are not looked at."""
         known = self._memory.get((field, value))
-        if known is None:
-            short = value[:MAX_MATCHED]
-            known = tuple(self._found(field, short))
-            for start in self._prefixes:
-                if field.startswith(start):
-                    known += tuple(self._found(start, short))
-            if len(value) <= MAX_REMEMBERED_VALUE:
-                if len(self._memory) >= MAX_REMEMBERED:
-                    self._memory.clear()
-                self._memory[field, value] = known
+        if known is not None:
+            return known
+        found: list[_Hit] = []
+        short = value[:MAX_MATCHED]
+        for tests, candidates in self._groups.get(field) or self._grouped(field):
+            for number in range(len(tests)) if candidates is None else candidates(short):
+                one, match = tests[number].one, tests[number].pattern.search(short)
+                if match is not None and one is not None:
+                    found.append((one, {k: v for k, v in match.groupdict().items() if v is not None} if match.re.groups else {}))
+        known = tuple(found)
+        if len(value) <= MAX_REMEMBERED_VALUE:
+            if len(self._memory) >= MAX_REMEMBERED:
+                self._memory.clear()
+            self._memory[field, value] = known
         return known
 
-    def _found(self, group: str, value: str) -> Iterator[_Hit]:
-        tests = self._tests.get(group)
-        if not tests:
-            return
-        candidates = self._sieves.get(group)
-        for test in tests if candidates is None else [tests[n] for n in candidates(value)]:
-            found = test.pattern.search(value)
-            if found is not None and test.one is not None:
-                yield test.one, {name: text for name, text in found.groupdict().items() if text is not None}
+    def _grouped(self, field: str) -> tuple[_Group, ...]:
+        """The tests of a field by its name and by every prefix it begins with; remembered for the fields that have any."""
+        names = [field, *(start for start in self._prefixes if field.startswith(start) and start != field)]
+        groups = tuple((self._tests[name], self._sieves.get(name)) for name in names if name in self._tests)
+        if groups and len(self._groups) < MAX_REMEMBERED:
+            self._groups[field] = groups
+        return groups
 
     def claims(self, observations: Sequence[Observation]) -> list[Claim]:
         """What the fingerprints say of one device's observations, in order of fingerprint and value."""

@@ -107,8 +107,12 @@ def _sieve(part: _Part) -> Candidates:
         def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
             hits.append(number)
 
-        scan(value.encode("ascii"), match_event_handler=hit)
-        return sorted({*hits, *refused}) if hits or refused else ()
+        scan(value.encode("ascii"), hit)
+        if refused:
+            return sorted({*hits, *refused})
+        if len(hits) > 1:
+            hits.sort()
+        return hits
 
     return candidates
 
