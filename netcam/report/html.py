@@ -64,6 +64,7 @@ def render(snapshot: Snapshot) -> str:
         slots=SLOTS,
         max_claims=MAX_CLAIMS,
         anchor=_anchor,
+        named={(i.site, i.device): i.addresses[0] for i in snapshot.identities if i.addresses},
         when=_when,
         citations=_citations,
         reaches=_reaches,
