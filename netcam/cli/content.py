@@ -8,7 +8,7 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.devices import find
-from netcam.cli.scan import ContentOption, FormatOption, StoreOption
+from netcam.cli.scan import ContentOption, FormatOption, StoreOption, cache_folder
 from netcam.errors import ConfigError, shown
 
 if TYPE_CHECKING:
@@ -124,6 +124,19 @@ def catalog_stats(format_: FormatOption = output.Format.AUTO, content: ContentOp
         output.console().print(output.table("Catalog", columns, rows))
         return
     output.each(dict(zip(columns, row, strict=True)) for row in rows)
+
+
+@catalog.command("measure")
+def catalog_measure(
+    corpus: Annotated[str, typer.Argument(help="Folder of NAME.observations.jsonl with NAME.truth.jsonl.")], content: ContentOption = None
+) -> None:
+    """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions."""
+    from pathlib import Path
+
+    from netcam.identify.measure import lines, measure
+    from netcam.pipeline import Content
+
+    put(lines(measure(Path(corpus), Content(content, cache=cache_folder()).matcher)))
 
 
 def told(problems: Iterable[Any], what: str) -> None:

@@ -1,0 +1,75 @@
+"""The measure counts what it should, refuses half a corpus, and the published corpus is named rightly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from netcam.catalog import makers
+from netcam.catalog.home import content_root
+from netcam.errors import ContentError
+from netcam.identify.matcher import Matcher
+from netcam.identify.measure import lines, measure
+
+CORPUS = Path(__file__).parent.parent / "corpus"
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(makers.load(Path(content_root())), engine="re")
+
+
+def write(folder: Path, observations: list[dict[str, str]], truths: list[dict[str, object]]) -> None:
+    (folder / "x.observations.jsonl").write_text("".join(json.dumps(o) + "\n" for o in observations))
+    (folder / "x.truth.jsonl").write_text("".join(json.dumps(t) + "\n" for t in truths))
+
+
+def test_right_wrong_and_missed_are_counted_apart(tmp_path: Path, matcher: Matcher) -> None:
+    seen = [
+        {"device": "a", "field": "http.server", "value": "App-webs/"},
+        {"device": "b", "field": "http.server", "value": "App-webs/"},
+        {"device": "c", "field": "http.server", "value": "nginx"},
+        {"device": "d", "field": "onvif.types", "value": "NetworkVideoTransmitter"},
+    ]
+    truths: list[dict[str, object]] = [
+        {"device": "a", "source": "made for this test", "maker": "Hikvision"},
+        {"device": "b", "source": "made for this test", "maker": "Dahua"},
+        {"device": "c", "source": "made for this test", "maker": "Axis"},
+        {"device": "d", "source": "made for this test", "is_camera": False},
+    ]
+    write(tmp_path, seen, truths)
+    result = measure(tmp_path, matcher)
+    score = result.slots["maker"]
+    assert (score.right, score.wrong, score.missed) == (1, 1, 1)
+    assert score.precision == 0.5
+    assert score.recall == pytest.approx(1 / 3)
+    assert result.confusions["maker", "Dahua", "Hikvision"] == 1
+    assert result.false_cameras == ["d"]
+    assert sum(count for _, _, count, _ in result.calibration) == 2
+    assert "mixed up: maker Dahua was called Hikvision (1)" in list(lines(result))
+
+
+def test_a_label_without_an_observation_is_refused(tmp_path: Path, matcher: Matcher) -> None:
+    write(tmp_path, [], [{"device": "a", "source": "made for this test", "maker": "Axis"}])
+    with pytest.raises(ContentError, match="has no observation"):
+        measure(tmp_path, matcher)
+
+
+def test_a_broken_line_is_refused(tmp_path: Path, matcher: Matcher) -> None:
+    write(tmp_path, [{"device": "a", "field": "no field", "value": ""}], [{"device": "a", "source": "made for this test"}])
+    with pytest.raises(ContentError, match="not a field name"):
+        measure(tmp_path, matcher)
+    with pytest.raises(ContentError, match=r"truth\.jsonl"):
+        measure(tmp_path / "nothing", matcher)
+
+
+def test_the_published_corpus_is_named_rightly(matcher: Matcher) -> None:
+    result = measure(CORPUS, matcher)
+    assert result.devices >= 50
+    assert result.false_cameras == []
+    for slot in ("maker", "brand", "model", "firmware"):
+        assert result.slots[slot].wrong == 0, result.confusions
+    assert (result.slots["maker"].recall or 0) >= 0.95
+    assert (result.slots["model"].recall or 0) >= 0.85
