@@ -34,6 +34,10 @@ INTERNAL = tuple(
 """Never outside: private, link-local, loopback, multicast, shared address space (RFC 6890)."""
 
 
+MAX_ADDRESSES = 64
+"""Addresses of one destination that evidence names."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeviceRef:
     """A device as the inventory knows it; traffic is joined by MAC, else by address."""
@@ -103,42 +107,42 @@ def outside(
     inside = (*internal, *INTERNAL)
     by_mac = {mac: one for one in devices.values() for mac in one.macs}
     by_address = {address.partition("%")[0]: one for one in devices.values() for address in one.addresses}
-    cache: dict[tuple[int, int, int], tuple[str, bool]] = {}
-
-    def place(high: int, low: int, version: int) -> tuple[str, bool]:
-        key = (high, low, version)
-        if key not in cache:
-            text = address_text(high, low, version)
-            ip = ip_address(text)
-            cache[key] = (text, any(ip.version == n.version and ip in n for n in inside))
-        return cache[key]
-
-    groups: dict[tuple[str, str, int, int], list[int]] = {}
+    # every question about an address is asked once per address, not once per flow
+    ends = np.concatenate([np.stack([table[f"{end}_hi"], table[f"{end}_lo"], table["version"].astype("u8")], 1) for end in "ab"])
+    unique, place = np.unique(ends, axis=0, return_inverse=True)
+    texts = [address_text(high, low, version) for high, low, version in unique.tolist()]
+    within = np.array([_inside(text, inside) for text in texts], bool)
+    source, target = place.reshape(2, -1)
+    rows_out = np.flatnonzero(within[source] & ~within[target]) if len(table) else np.zeros(0, np.int64)
+    name_ids: dict[str, int] = {}
+    where = target.astype(np.int64)
+    for n, (name, _) in table.names.items():
+        where[n] = len(texts) + name_ids.setdefault(name, len(name_ids))
+    labels = [*texts, *name_ids]
+    owners, owner = np.unique(np.stack([source[rows_out], table["a_mac"][rows_out].astype(np.int64)], 1), axis=0, return_inverse=True)
+    known_owners = [_owner(texts[at], mac_text(mac), by_mac, by_address) for at, mac in owners.tolist()]
+    order = {one.device: n for n, one in enumerate(known_owners)}
+    number = np.array([order[one.device] for one in known_owners], np.int64)[owner.reshape(-1)] if len(known_owners) else owner.reshape(-1)
+    keys, group = np.unique(
+        np.stack([number, where[rows_out], table["b_port"][rows_out].astype(np.int64), table["proto"][rows_out].astype(np.int64)], 1),
+        axis=0,
+        return_inverse=True,
+    )
+    arranged = np.argsort(group.reshape(-1), kind="stable")
+    edges = np.searchsorted(group.reshape(-1)[arranged], np.arange(len(keys) + 1))
+    groups: dict[tuple[str, str, int, int], npt.NDArray[np.int64]] = {}
     who: dict[str, DeviceRef] = {}
-    seen: dict[tuple[str, str, int, int], tuple[set[str], str]] = {}
-    columns = [table[c].tolist() for c in ("a_hi", "a_lo", "b_hi", "b_lo", "version", "a_mac", "b_port", "proto")]
-    for n, (a_hi, a_lo, b_hi, b_lo, version, a_mac, b_port, proto) in enumerate(zip(*columns, strict=True)):
-        source, from_inside = place(a_hi, a_lo, version)
-        target, to_inside = place(b_hi, b_lo, version)
-        if not from_inside or to_inside:
-            continue
-        one = by_mac.get(mac_text(a_mac)) if a_mac else None
-        one = by_address.get(source) or one if one is None or source not in one.addresses else one
-        if one is None:
-            one = DeviceRef(device=source, addresses=(source,))
-        name, name_source = table.names.get(n, (target, "address"))
-        key = (one.device, name, b_port, proto)
-        groups.setdefault(key, []).append(n)
+    for n, (device_number, label, port, proto) in enumerate(keys.tolist()):
+        one = known_owners[device_number]
         who[one.device] = one
-        addresses, _ = seen.setdefault(key, (set(), name_source))
-        if len(addresses) < 64:
-            addresses.add(target)
+        groups[(one.device, labels[label], port, proto)] = rows_out[arranged[edges[n] : edges[n + 1]]]
     wanted = [d.lower().rstrip(".") for d in declared]
     found = []
     for key in sorted(groups):
-        rows = np.array(groups[key], np.int64)
+        rows = groups[key]
         device, name, port, proto = key
-        addresses, name_source = seen[key]
+        addresses = {texts[at] for at in np.unique(target[rows])[:MAX_ADDRESSES].tolist()}
+        name_source = table.names.get(int(rows[0]), ("", "address"))[1]
         one = who[device]
         known = destinations.match(name if name_source != "address" else None, maker=one.maker)
         found.append(
@@ -154,6 +158,19 @@ def outside(
             )
         )  # fmt: skip
     return found
+
+
+def _inside(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    ip = ip_address(text)
+    return any(ip.version == n.version and ip in n for n in networks)
+
+
+def _owner(address: str, mac: str, by_mac: Mapping[str, DeviceRef], by_address: Mapping[str, DeviceRef]) -> DeviceRef:
+    """The device that sent: by MAC, unless another one is known to have the address (a router's MAC is on everything it forwards)."""
+    one = by_mac.get(mac) if mac else None
+    if one is None or address not in one.addresses:
+        one = by_address.get(address) or one
+    return one or DeviceRef(device=address, addresses=(address,))
 
 
 def _declared(name: str, addresses: Iterable[str], wanted: Sequence[str]) -> bool:
