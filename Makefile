@@ -29,7 +29,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	@touch $@
 
 demo: system $(VENV)/.ready
-	@$(BIN)/netcam demo --fail-on advisory $(ARGS); code=$$?; echo "exit code $$code (10: findings at or above --fail-on)"; test $$code -eq 0 -o $$code -eq 10
+	@$(BIN)/netcam demo --format table --fail-on advisory $(ARGS); code=$$?; echo "exit code $$code (10: findings at or above --fail-on)"; test $$code -eq 0 -o $$code -eq 10
 
 scan: system $(VENV)/.ready
 	@$(BIN)/netcam scan $(ARGS)

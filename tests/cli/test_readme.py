@@ -33,7 +33,7 @@ def test_make_demo_runs_the_demo_of_the_readme() -> None:
     assert "netcam demo" in COMMANDS
     venv = Path(sys.executable).parent.parent
     dry = subprocess.run(["make", "--dry-run", "demo", f"VENV={venv}"], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert "netcam demo --fail-on advisory" in dry.stdout
+    assert "netcam demo --format table --fail-on advisory" in dry.stdout
 
 
 def test_every_command_stands_in_the_readme_with_help() -> None:
