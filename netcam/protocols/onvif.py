@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 from netcam.errors import DecodeError
 from netcam.model import Fact
@@ -26,6 +26,9 @@ OPERATIONS = {
 }
 """Operation -> its parameters, in the order asked. The first three are of access class PRE_AUTH; the last two are READ_SYSTEM, which
 a device may refuse: they are asked once, and never again in the talk after a refusal. No operation that changes a device has a place here."""
+
+PRE_AUTH = ("GetSystemDateAndTime", "GetServices", "GetCapabilities")
+"""What ONVIF Core lets anybody ask: a refusal of the others may be counted by a device as a failed login."""
 
 _INFORMATION = {
     "Manufacturer": "onvif.manufacturer",
@@ -58,11 +61,11 @@ def talk(target: Target) -> Exchange:
     return (yield from ask(target, PATH))
 
 
-def ask(target: Target, path: str) -> Exchange:
+def ask(target: Target, path: str, operations: Sequence[str] = tuple(OPERATIONS)) -> Exchange:
     """Like `talk`, at the path that the device announced. Raises DecodeError where the first answer is not HTTP."""
     facts = decoding.Facts()
     ended = False
-    for number, operation in enumerate(OPERATIONS):
+    for number, operation in enumerate(operations):
         if ended:
             try:
                 yield Reopen()
@@ -143,6 +146,7 @@ CONVERSATION = Conversation(
             "onvif.namespace", "http.realm",
         }
     ),
+    profiles=frozenset({"standard", "deep"}),
     sends="GetSystemDateAndTime, GetServices, GetCapabilities, GetScopes, GetDeviceInformation, without credentials, until refused",
     source="ONVIF Core Specification, access classes; ONVIF Device Management WSDL ver10",
 )  # fmt: skip

@@ -114,3 +114,14 @@ def test_what_was_told_before_a_connection_failed_stays_told() -> None:
     with pytest.raises(StopIteration) as ended:
         exchange.throw(ConnectionError("refused"))
     assert values(ended.value.value)["onvif.xaddr"] == ["http://192.0.2.7/onvif/Media"]
+
+
+def test_the_polite_profile_asks_only_what_the_standard_lets_anybody_ask() -> None:
+    from netcam.protocols import onvif_pre_auth
+
+    facts, sent = run(onvif_pre_auth.CONVERSATION.talk(TARGET), [TIME, UNKNOWN, CAPABILITIES, SCOPES, INFORMATION])
+    assert sent.count(b"POST /onvif/device_service") == 3
+    assert b"GetDeviceInformation" not in sent
+    assert b"GetScopes" not in sent
+    assert facts
+    assert "polite" not in onvif.CONVERSATION.profiles
