@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netcam.catalog.home import content_root
-from netcam.model import Coverage, Finding, Identity, Observation, ScanRecord, Site
+from netcam.model import SLOTS, Coverage, Finding, Identity, Observation, ScanRecord, Site
 
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
@@ -196,6 +196,38 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime) 
     changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=coverage) if earlier else []
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
     return taken
+
+
+@dataclass(frozen=True, slots=True)
+class Reidentified:
+    """One device whose identity another catalog sees differently."""
+
+    device: str
+    site: str
+    before: Identity
+    after: Identity
+
+    def differences(self) -> dict[str, tuple[str | None, str | None]]:
+        """Slot -> old and new value, of the slots that differ."""
+        return {s: (self.before.get(s), self.after.get(s)) for s in SLOTS if self.before.get(s) != self.after.get(s)}
+
+
+def reidentify(inventory: Inventory, content: Content, *, site: str | None, now: datetime, keep: bool) -> Iterator[Reidentified]:
+    """Judge all stored observations by the present catalog and yield what changes; with `keep` the new identities are stored too."""
+    from netcam.identify import identify
+
+    known = {(one.site, one.device): one for one in inventory.identities(site=site)}
+    for place in sorted({one.site for one in known.values()}):
+        fresh = list(identify(inventory.observations(site=place), content.matcher))
+        if keep:
+            inventory.save_identities(None, fresh, now)
+        for one in fresh:
+            before = known.get((one.site, one.device))
+            if before is None:
+                continue
+            changed = Reidentified(one.device, one.site, before, one)
+            if changed.differences():
+                yield changed
 
 
 def egress(

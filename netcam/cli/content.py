@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -131,7 +132,6 @@ def catalog_measure(
     corpus: Annotated[str, typer.Argument(help="Folder of NAME.observations.jsonl with NAME.truth.jsonl.")], content: ContentOption = None
 ) -> None:
     """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions."""
-    from pathlib import Path
 
     from netcam.identify.measure import lines, measure
     from netcam.pipeline import Content

@@ -216,6 +216,33 @@ def diff(
         output.line({"type": "change", "kind": str(c.kind), "device": c.device, "field": c.field, "old": c.old, "new": c.new})
 
 
+def reidentify(
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change; store nothing.")] = False,
+    format_: FormatOption = output.Format.AUTO,
+    store: StoreOption = None,
+    content: ContentOption = None,
+) -> None:
+    """Judge all stored observations by the present fingerprints, without a new sweep; both verdicts are kept."""
+    from netcam.inventory import open_inventory
+    from netcam.pipeline import Content
+    from netcam.pipeline import reidentify as run
+
+    inventory = open_inventory(store)
+    try:
+        changed = list(run(inventory, Content(content, cache=cache_folder()), site=site, now=output.clock(), keep=not dry_run))
+    finally:
+        inventory.close()
+    if output.wants_table(format_):
+        rows = [[c.site, c.device, slot, old or "", new or ""] for c in changed for slot, (old, new) in c.differences().items()]
+        output.console().print(output.table(f"{len(changed)} devices seen differently", ("site", "device", "slot", "before", "now"), rows))
+        return
+    for c in changed:
+        told = {slot: {"before": old, "now": new} for slot, (old, new) in c.differences().items()}
+        catalogs = {"before": c.before.catalog, "now": c.after.catalog}
+        output.line({"type": "reidentified", "device": c.device, "site": c.site, "slots": told, "catalog": catalogs})
+
+
 def report(
     scan: Annotated[str, typer.Argument(help="Scan id (or its beginning), or last.")] = "last",
     out: Annotated[Path, typer.Option("--output", "-o", help="File to write; .html or .csv.")] = Path("netcam-report.html"),
