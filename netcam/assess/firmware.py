@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from netcam.assess.versions import compare
 from netcam.catalog.advisories import Advisories, Fact, ModelRow, RangeKind, Span
 from netcam.catalog.families import fold
 from netcam.catalog.sources import Status
+from netcam.catalog.versions import compare
 from netcam.model import Finding, Identity
 
 MAX_MEMO = 100_000
