@@ -1,0 +1,223 @@
+"""Passive collection: facts from packets that pass by, on an interface or in a capture. Nothing is ever sent."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from netcam.collect import packets
+from netcam.collect.packets import ACK, FIN, RST, SYN, Heard, Packet
+from netcam.errors import DecodeError
+from netcam.model import Fact, Observation
+from netcam.protocols import http, rtsp, tls_hello
+
+MAX_STREAMS = 4_096
+"""Connections whose first answer is held at once; the oldest is read as far as it came."""
+MAX_HELD = 98_304
+"""Bytes held of one answer: a login page with its header fields."""
+MAX_HELD_TOGETHER = 64 << 20
+"""Bytes held of all answers together."""
+MAX_REMEMBERED = 400_000
+"""Facts remembered as told lately (about 100 MB): 10,000 devices of 40 facts."""
+MAX_NEIGHBOURS = 65_536
+"""Pairs of addresses remembered: a /16."""
+MAX_DEVICE_FACTS = 1_000
+"""New facts an hour of one sender: one that changes its words with every packet must not fill the store."""
+REPEAT = 3600.0
+"""Seconds after which a fact that is still true is recorded again."""
+
+_REQUEST = re.compile(rb"(GET|HEAD|POST|OPTIONS|DESCRIBE|PUT|SETUP|PLAY) (\S{1,2000}) (HTTP|RTSP)/\d")
+_PERSONAL = re.compile(rb"\r\n(authorization|cookie|x-auth\w{0,20}|proxy-authorization):", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Stream:
+    """One direction of a connection: the answer that is being held, and what was asked before it."""
+
+    mac: str
+    at: float = 0.0
+    data: bytearray = field(default_factory=bytearray)
+    next: int = 0
+    path: str = ""
+    open: bool = False
+    """Whether the request is known and carried no credentials: only then is a page anybody's to read."""
+
+
+class Ear:
+    """Turns packets into observations; its memory is bounded whatever comes."""
+
+    def __init__(self, *, site: str, sensor: str, scan: str) -> None:
+        self.site, self.sensor, self.scan = site, sensor, scan
+        self.counters: Counter[str] = Counter()
+        self.addresses: set[str] = set()
+        self._streams: OrderedDict[tuple[str, int, str, int], _Stream] = OrderedDict()
+        self._held = 0
+        self._told: OrderedDict[int, float] = OrderedDict()
+        self._neighbours: OrderedDict[str, str] = OrderedDict()
+        self._budget: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def hear(self, link: int, at: float, data: bytes) -> Iterator[Observation]:
+        """Observations of one packet of `link` type that passed at `at` (seconds since 1970)."""
+        self.counters["packets"] += 1
+        try:
+            found = packets.decode(link, data)
+            if isinstance(found, Packet):
+                if found.protocol == 6:
+                    yield from self._segment(found, at)
+                    return
+                found = packets.datagram(found)
+        except DecodeError:
+            self.counters["unreadable"] += 1
+            return
+        if found is not None:
+            if found.mac and found.address:
+                self._neighbours[found.address] = found.mac
+                self._neighbours.move_to_end(found.address)
+                if len(self._neighbours) > MAX_NEIGHBOURS:
+                    self._neighbours.popitem(last=False)
+            yield from self._tell(found, at)
+
+    def rest(self) -> Iterator[Observation]:
+        """What the answers still held say, when no further packet comes."""
+        while self._streams:
+            key, stream = self._streams.popitem(last=False)
+            yield from self._read(key, stream)
+
+    def _segment(self, packet: Packet, at: float) -> Iterator[Observation]:
+        key = (packet.source, packet.sport, packet.target, packet.dport)
+        if packet.flags & (SYN | ACK) == SYN | ACK:
+            yield from self._tell(Heard(packet.source, packet.sport, "", "port", (Fact("port.open", str(packet.sport)),)), at)
+        body = packet.payload
+        if body and (asked := _REQUEST.match(body)):
+            back = (packet.target, packet.dport, packet.source, packet.sport)
+            stream = self._stream(back, at)
+            yield from self._read(back, stream)
+            stream.path = asked[2].decode("latin-1")
+            stream.open = asked[1] in (b"GET", b"DESCRIBE", b"OPTIONS") and b"\r\n\r\n" in body and not _PERSONAL.search(body)
+            return
+        begins = body.startswith((b"HTTP/1.", b"RTSP/1.", b"ICY ")) or (body[:2] == b"\x16\x03" and body[5:6] == b"\x02")
+        held = self._streams.get(key)
+        if begins:
+            held = self._stream(key, at)
+            yield from self._read(key, held)
+            held.at, held.next = at, packet.sequence
+        if held is not None and held.next and body and packet.sequence == held.next and len(held.data) < MAX_HELD:
+            part = body[: MAX_HELD - len(held.data)]
+            held.data += part
+            held.next = (packet.sequence + len(body)) & 0xFFFFFFFF
+            self._held += len(part)
+        if held is not None and packet.flags & (FIN | RST):
+            del self._streams[key]
+            yield from self._read(key, held)
+        while len(self._streams) > MAX_STREAMS or (self._held > MAX_HELD_TOGETHER and self._streams):
+            oldest, stream = self._streams.popitem(last=False)
+            self.counters["answers_read_early"] += 1
+            yield from self._read(oldest, stream)
+
+    def _stream(self, key: tuple[str, int, str, int], at: float) -> _Stream:
+        if key not in self._streams:
+            self._streams[key] = _Stream(mac="", at=at)
+        self._streams.move_to_end(key)
+        return self._streams[key]
+
+    def _read(self, key: tuple[str, int, str, int], stream: _Stream) -> Iterator[Observation]:
+        """Facts of the answer held, which is forgotten."""
+        data = bytes(stream.data)
+        self._held -= len(data)
+        stream.data, stream.next = bytearray(), 0
+        if not data:
+            return
+        try:
+            if data.startswith(b"RTSP"):
+                via, facts = "rtsp", rtsp.parse(data)
+            elif data[:1] == b"\x16":
+                # what another client agreed on says nothing of what the server could
+                via, facts = "tls", [fact for fact in tls_hello.parse(data) if fact.field != "tls.version"]
+            else:
+                via, facts = "http", self._page(data, stream)
+        except DecodeError:
+            self.counters["unreadable"] += 1
+            return
+        yield from self._tell(Heard(key[0], key[1], "", via, tuple(facts)), stream.at)
+
+    @staticmethod
+    def _page(data: bytes, stream: _Stream) -> list[Fact]:
+        """Facts of an HTTP answer; of a page that somebody logged in to see, or whose request was not seen, the header fields only."""
+        path = stream.path.partition("?")[0]
+        if not stream.open or path not in ("/", "/favicon.ico"):
+            head = data.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+            return http.parse_response(head)
+        return http.parse_response(data, path)
+
+    def _tell(self, heard: Heard, at: float) -> Iterator[Observation]:
+        mac = heard.mac or self._neighbours.get(heard.address, "")
+        who = mac or heard.address
+        if not who or not heard.facts:
+            return
+        when = moment(at)
+        if heard.address and len(self.addresses) < MAX_NEIGHBOURS:
+            self.addresses.add(heard.address)
+        for fact in heard.facts:
+            key = hash((who, heard.via, heard.port, fact.field, fact.value))
+            last = self._told.get(key)
+            if last is not None and at - last < REPEAT:
+                continue
+            since, spent = self._budget.get(who, (at, 0))
+            if at - since >= REPEAT:
+                since, spent = at, 0
+            if spent >= MAX_DEVICE_FACTS:
+                self.counters["facts_refused"] += 1
+                continue
+            self._budget[who] = (since, spent + 1)
+            self._budget.move_to_end(who)
+            if len(self._budget) > MAX_NEIGHBOURS:
+                self._budget.popitem(last=False)
+            self._told[key] = at
+            self._told.move_to_end(key)
+            if len(self._told) > MAX_REMEMBERED:
+                self._told.popitem(last=False)
+            self.counters["facts"] += 1
+            yield Observation(
+                field=fact.field, value=fact.value, at=when, site=self.site, sensor=self.sensor, endpoint=heard.endpoint,
+                mac=mac, via=heard.via, scan=self.scan,
+            )  # fmt: skip
+
+
+def moment(at: float) -> datetime | None:
+    """Seconds since 1970 as UTC; None for no time a calendar has."""
+    try:
+        return datetime.fromtimestamp(at, UTC) if at > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def file(path: Path, ear: Ear, notes: list[str]) -> Iterator[Observation]:
+    """Observations of a capture file. Raises ContentError where it is none; what is broken in it becomes a note."""
+    from netcam.flows import frames
+
+    for frame in frames.read(path, notes):
+        yield from ear.hear(frame.link, frame.at, frame.data)
+    yield from ear.rest()
+
+
+def interface(
+    name: str, ear: Ear, *, seconds: float | None, stop: threading.Event | None = None, ready: threading.Event | None = None
+) -> Iterator[list[Observation]]:
+    """Observations of each block that the kernel hands over, until `seconds` or `stop`.
+
+    Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW.
+    """
+    from netcam.flows import ring
+
+    with ring.opened(name, what="listen") as opened:
+        if ready is not None:
+            ready.set()
+        for at, count in opened.blocks(seconds=seconds, stop=stop):
+            yield [seen for when, data in opened.frames(at, count) for seen in ear.hear(packets.ETHERNET, when, data)]
+        yield list(ear.rest())
+        ear.counters["kernel_dropped"] += opened.dropped()
