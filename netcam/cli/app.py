@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import content, devices, egress, estate, scan
+from netcam.cli import content, devices, egress, estate, passive, scan
 
 app = typer.Typer(
     name="netcam",
@@ -35,6 +35,8 @@ def root(
 
 app.command("demo")(estate.demo)
 app.command("scan")(scan.scan)
+app.command("listen")(passive.listen)
+app.command("import")(passive.import_)
 app.command("identify")(devices.identify)
 app.command("devices")(devices.devices)
 app.command("show")(devices.show)

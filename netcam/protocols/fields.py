@@ -103,6 +103,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "snmp.sysobjectid": "SNMPv2-MIB sysObjectID",
         "snmp.sysname": "SNMPv2-MIB sysName",
         "snmp.oid.": "another object by its number",
+        "list.": "column of an imported camera list by its role: name, maker, model, firmware, serial; what a person wrote, not the device",
         "nmap.product": "product that nmap names",
         "nmap.version": "version that nmap names",
         "nmap.extrainfo": "what nmap says besides",

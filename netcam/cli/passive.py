@@ -1,0 +1,235 @@
+"""`netcam listen` and `netcam import`: devices found without asking them anything."""
+
+from __future__ import annotations
+
+import platform
+import signal
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from netcam.cli import output
+from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, observed, show_result
+from netcam.errors import ConfigError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from netcam.collect.importers.source import Problem
+    from netcam.config import Settings
+    from netcam.inventory.port import Inventory
+    from netcam.model import Observation, ScanRecord
+    from netcam.pipeline import Content, Judged
+
+BATCH = 2_000
+"""Observations written at once."""
+MAX_TOLD = 50
+"""Problems shown of one file; the rest is counted."""
+RUN_SECONDS = 86_400.0
+"""A run of `listen` without an end is closed and judged after a day, and another begins: a run's facts are judged in memory."""
+
+
+def listen(
+    source: Annotated[Path | None, typer.Argument(help="Capture file (pcap, pcapng, also .gz or .zst); or give --interface.")] = None,
+    interface: Annotated[str | None, typer.Option("--interface", "-i", help="Listen on this interface.")] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Listen this long; default: until Ctrl-C.")] = None,
+    site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
+    format_: FormatOption = output.Format.AUTO,
+    fail_on: FailOnOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    content: ContentOption = None,
+) -> None:
+    """Name the devices that pass by on an interface or in a capture. No packet is sent."""
+    if (source is None) == (interface is None):
+        raise ConfigError("listen", "give a capture file or --interface, not both and not neither", "netcam listen --interface eth0")
+    from netcam import config as settings_file
+    from netcam.collect import listen as collector
+    from netcam.inventory import open_inventory
+    from netcam.pipeline import Content
+
+    settings, loaded = settings_file.load(config), Content(content, cache=cache_folder())
+    _ = loaded.matcher, loaded.policies, loaded.families  # wrong content is told before hours of listening
+    inventory = open_inventory(store)
+    try:
+        with stopped_by_signal() as stop:
+            left = seconds
+            while True:
+                run = _begin(inventory, settings, site, "passive", str(source or interface))
+                ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id)
+                notes: list[str] = []
+                try:
+                    if source is not None:
+                        _record(inventory, collector.file(source, ear, notes))
+                    else:
+                        assert interface is not None
+                        now = RUN_SECONDS if left is None else min(left, RUN_SECONDS)
+                        for seen in collector.interface(interface, ear, seconds=now, stop=stop):
+                            inventory.record(seen)
+                        left = None if left is None else left - now
+                except BaseException:
+                    _failed(inventory, run)
+                    raise
+                totals = {name: count for name, count in sorted(ear.counters.items()) if count}
+                if totals.get("kernel_dropped"):
+                    notes.append(f"the kernel dropped {totals['kernel_dropped']} packets before they could be read")
+                finished, judged = _end(inventory, loaded, settings, run, totals, notes, sorted(ear.addresses))
+                if source is not None or stop.is_set() or (left is not None and left <= 0):
+                    break
+        show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
+    finally:
+        inventory.close()
+    raise typer.Exit(output.fail_code(judged.findings, fail_on))
+
+
+def import_(
+    files: Annotated[list[Path], typer.Argument(help="Files of other programs; the format is recognised.")],
+    from_: Annotated[str | None, typer.Option("--from", help="Format, where it is not recognised.")] = None,
+    column: Annotated[list[str] | None, typer.Option("--column", help="For CSV: ROLE=HEADING, such as address='Camera IP'.")] = None,
+    site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
+    format_: FormatOption = output.Format.AUTO,
+    fail_on: FailOnOption = None,
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    content: ContentOption = None,
+) -> None:
+    """Take what other programs found: nmap, masscan, Zeek, Suricata, DHCP leases, camera lists, captures, netcam itself."""
+    from netcam import config as settings_file
+    from netcam.collect.importers import source
+    from netcam.inventory import open_inventory
+    from netcam.pipeline import Content
+
+    columns = dict(_column(text) for text in column or ())
+    for path in files:  # a wrong name or format stops before anything is stored
+        source.choose(path, from_)
+    settings, loaded = settings_file.load(config), Content(content, cache=cache_folder())
+    _ = loaded.matcher, loaded.policies, loaded.families
+    inventory = open_inventory(store)
+    try:
+        run = _begin(inventory, settings, site, "import", *(path.name for path in files))
+        totals, notes = {"records": 0, "problems": 0}, []
+        try:
+            for path in files:
+                problems: list[Problem] = []
+                told = _Told(path, problems)
+                records = source.read(path, wanted=from_, columns=columns, site=site, scan=run.id, now=output.clock(), problems=problems)
+                totals["records"] += (count := _record(inventory, told.watching(records)))
+                totals["problems"] += told.count
+                if not count:
+                    notes.append(f"{path.name}: no record was found in it")
+                if told.count:
+                    notes.append(f"{path.name}: {told.count} problems, the first {told.first}")
+        except BaseException:
+            _failed(inventory, run)
+            raise
+        finished, judged = _end(inventory, loaded, settings, run, totals, notes, [])
+        show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
+    finally:
+        inventory.close()
+    raise typer.Exit(output.fail_code(judged.findings, fail_on))
+
+
+class _Told:
+    """Shows problems while a file is read, and forgets them: a file of millions must not fill memory."""
+
+    def __init__(self, path: Path, problems: list[Problem]) -> None:
+        self._path, self._problems = path, problems
+        self.count, self.first = 0, ""
+
+    def watching(self, records: Iterable[Observation]) -> Iterator[Observation]:
+        """The records; what went wrong before each is shown first."""
+        for one in records:
+            self._flush()
+            yield one
+        self._flush()
+        if self.count > MAX_TOLD:
+            output.say(f"{self._path}: {self.count - MAX_TOLD} further problems not shown")
+
+    def _flush(self) -> None:
+        for one in self._problems:
+            self.count += 1
+            where = f"{self._path}:{one.line}" if one.line else str(self._path)
+            self.first = self.first or f"line {one.line}: {one.problem}"
+            if self.count <= MAX_TOLD:
+                output.say(f"{where}: {one.problem}")
+        self._problems.clear()
+
+
+def _column(text: str) -> tuple[str, str]:
+    role, equals, heading = text.partition("=")
+    if not equals or not heading:
+        raise ConfigError("--column", f"{shown(text)} is not ROLE=HEADING", "write it as in: --column address='Camera IP'")
+    return role.strip(), heading.strip()
+
+
+@contextmanager
+def stopped_by_signal() -> Iterator[threading.Event]:
+    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C does the usual."""
+    stop = threading.Event()
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.getsignal(number) for number in numbers}
+
+    def first(_number: int, _frame: object) -> None:
+        stop.set()
+        for number in numbers:
+            signal.signal(number, before[number])
+
+    for number in numbers:
+        signal.signal(number, first)
+    try:
+        yield stop
+    finally:
+        for number in numbers:
+            signal.signal(number, before[number])
+
+
+def _begin(inventory: Inventory, settings: Settings, site: str, profile: str, *targets: str) -> ScanRecord:
+    from netcam.model import ScanRecord
+
+    sensor = settings.sensor or platform.node() or "sensor"
+    run = ScanRecord(id=uuid.uuid4().hex[:12], site=site, sensor=sensor, targets=targets[:1000], profile=profile, started=output.clock())
+    inventory.save_scan(run)
+    return run
+
+
+def _record(inventory: Inventory, observations: Iterable[Observation]) -> int:
+    """Write observations in batches; returns how many came."""
+    batch: list[Observation] = []
+    count = 0
+    for one in observations:
+        batch.append(one)
+        count += 1
+        if len(batch) >= BATCH:
+            inventory.record(batch)
+            batch.clear()
+    inventory.record(batch)
+    return count
+
+
+def _failed(inventory: Inventory, run: ScanRecord) -> None:
+    from dataclasses import replace
+
+    inventory.save_scan(replace(run, status="failed", finished=output.clock()))
+
+
+def _end(
+    inventory: Inventory, content: Content, settings: Settings, run: ScanRecord, totals: dict[str, int], notes: list[str], heard: list[str]
+) -> tuple[ScanRecord, Judged]:
+    """Close the run, judge what it saw, keep the verdicts."""
+    from dataclasses import replace
+
+    from netcam.model import Coverage, CoverageState
+    from netcam.pipeline import judge
+
+    finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
+    inventory.cover(run.id, (Coverage(address=one, state=CoverageState.ANSWERED, reason="heard") for one in heard))
+    inventory.save_scan(finished)
+    judged = judge(inventory.observations(scan=run.id), content, settings.site(run.site), output.clock())
+    inventory.save_identities(run.id, judged.identities, output.clock())
+    inventory.save_findings(run.id, judged.findings, output.clock())
+    return finished, judged

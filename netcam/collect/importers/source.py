@@ -1,0 +1,230 @@
+"""The file an importer reads: unpacked in bounds, line by line, with what an importer hands back."""
+
+from __future__ import annotations
+
+import gzip
+import re
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cache
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO
+
+from netcam import plugins, wire
+from netcam.errors import ConfigError, ContentError, nearest, shown
+from netcam.model import Fact, Observation
+from netcam.protocols import decoding
+
+MAX_LINE = 4 << 20
+"""Bytes of one line: the longest real ones (masscan with banners) are under 1 MB."""
+MAX_RATIO, RATIO_FROM = 400, 256 << 20
+"""A gzip file that unpacks to more than RATIO_FROM bytes and MAX_RATIO times its size holds no logs (those reach 40)."""
+HEAD = 16_384
+"""Bytes shown to `recognises`."""
+CHUNK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What could not be read, and in which line (0: the file as a whole)."""
+
+    line: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One fact of the file: of whom, when, in which line."""
+
+    line: int
+    fact: Fact
+    address: str = ""
+    port: int = 0
+    mac: str = ""
+    at: datetime | None = None
+
+
+@dataclass(slots=True)
+class Source:
+    """An opened file. `columns` maps netcam's words to a list's own column names."""
+
+    path: Path
+    file: IO[bytes]
+    columns: Mapping[str, str] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def lines(self) -> Iterator[tuple[int, bytes]]:
+        """Number and bytes of each line without its end; one that is too long is told and skipped."""
+        number, long = 0, False
+        while line := self.read_line():
+            whole = line.endswith(b"\n") or len(line) < MAX_LINE
+            if not long:
+                number += 1
+                if whole:
+                    yield number, line.rstrip(b"\r\n")
+                else:
+                    self.problems.append(Problem(number, f"longer than {MAX_LINE} bytes"))
+            long = not whole
+
+    def read_line(self) -> bytes:
+        """A line or its first MAX_LINE bytes; a broken compression ends the file with a problem."""
+        return self._guarded(lambda: self.file.readline(MAX_LINE))
+
+    def chunk(self) -> bytes:
+        """The next bytes, none at the end."""
+        return self._guarded(lambda: self.file.read(CHUNK))
+
+    def _guarded(self, read: Callable[[], bytes]) -> bytes:
+        try:
+            return read()
+        except (EOFError, OSError, zlib.error, _BombError) as error:
+            self.problems.append(Problem(0, f"the file ends here: {error or type(error).__name__}"))
+            return b""
+
+
+class _BombError(Exception):
+    """A compressed file that unpacks beyond MAX_RATIO."""
+
+
+class _Unpacked(gzip.GzipFile):
+    """gzip with a bound on what comes out of it."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        super().__init__(fileobj=raw)
+        self._packed, self._out = raw, 0
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._count(super().read(size))
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._count(super().readline(-1 if size is None else size))
+
+    def _count(self, data: bytes) -> bytes:
+        self._out += len(data)
+        if self._out > RATIO_FROM and self._out > MAX_RATIO * self._packed.tell():
+            raise _BombError(f"it unpacks to more than {MAX_RATIO} times its size")
+        return data
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Importer:
+    """A file format: how it is recognised and read."""
+
+    name: str
+    """For `--from`, and becomes `Observation.via`."""
+    title: str
+    recognises: Callable[[bytes, str], bool]
+    """Given the first bytes (unpacked) and the file's name."""
+    read: Callable[[Source], Iterator[Record | Observation]]
+    rank: int = 5
+    """Lower ones are tried first."""
+
+
+@cache
+def importers() -> dict[str, Importer]:
+    """The formats by name, those that recognise most surely first."""
+    found = plugins.load("netcam.collect.importers", Importer, name="IMPORTER").values()
+    return {one.name: one for one in sorted(found, key=lambda one: (one.rank, one.name))}
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file, unpacked where it is gzip. Raises ContentError."""
+    try:
+        raw = path.open("rb")
+        packed = raw.read(2) == b"\x1f\x8b"
+        raw.seek(0)
+    except OSError as error:
+        raise ContentError(str(path), error.strerror or "cannot be read", "give a file that another program wrote") from None
+    return _Unpacked(raw) if packed else raw  # type: ignore[return-value]
+
+
+def choose(path: Path, wanted: str | None) -> Importer:
+    """The format called `wanted`, or the one that recognises the file. Raises ConfigError or ContentError."""
+    known = importers()
+    if wanted is not None:
+        if wanted not in known:
+            raise ConfigError("--from", f"no format {shown(wanted)}", nearest(wanted, known))
+        return known[wanted]
+    with opened(path) as file:
+        try:
+            head = file.read(HEAD)
+        except (EOFError, OSError, zlib.error) as error:
+            raise ContentError(str(path), f"cannot be unpacked: {error}", "copy the file again") from None
+    for one in known.values():
+        if one.recognises(head, path.name):
+            return one
+    raise ContentError(str(path), "is of no format that netcam knows", f"say which with --from: {', '.join(known)}")
+
+
+def read(
+    path: Path, *, wanted: str | None, columns: Mapping[str, str], site: str, scan: str, now: datetime, problems: list[Problem]
+) -> Iterator[Observation]:
+    """Observations of a file; `problems` grows as it is read. A time after `now` is told, and left out.
+
+    Raises ContentError for a file of no known format, ConfigError for a format that is none.
+    """
+    one = choose(path, wanted)
+    name = decoding.line(path.name, 200)
+    with opened(path) as file:
+        source = Source(path, file, columns, problems)
+        for record in one.read(source):
+            if isinstance(record, Observation):
+                late = record.at is not None and record.at > now
+                if late:
+                    problems.append(Problem(0, f"a time {record.at} is still to come: left out"))
+                own = record.at if not late else None
+                yield replace(record, site=record.site or site, sensor=record.sensor or name, scan=scan, at=own)
+                continue
+            at = record.at
+            if at is not None and at > now:
+                problems.append(Problem(record.line, f"its time {at.isoformat()} is still to come: left out"))
+                at = None
+            value = decoding.clean(record.fact.value, wire.MAX_VALUE)
+            if not value or not (record.address or record.mac):
+                continue
+            yield Observation(
+                field=record.fact.field, value=value, at=at, site=site, sensor=f"{name}:{record.line}", mac=record.mac,
+                endpoint=endpoint(record.address, record.port), via=one.name, scan=scan,
+            )  # fmt: skip
+
+
+def endpoint(host: str, port: int) -> str:
+    """`ip`, `ip:port` or `[v6]:port`."""
+    if not port:
+        return host
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def address(text: object) -> str:
+    """An IP address in its usual writing; empty where `text` is none."""
+    try:
+        return str(ip_address(str(text).strip()))
+    except ValueError:
+        return ""
+
+
+def seconds(text: object) -> datetime | None:
+    """Seconds since 1970 as UTC, or None."""
+    try:
+        value = float(str(text))
+        return datetime.fromtimestamp(value, UTC) if value > 0 else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def instant(text: object) -> datetime | None:
+    """An ISO 8601 time as UTC (no zone: taken as UTC), or None."""
+    try:
+        at = datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", str(text).strip()))
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def port(text: object) -> int:
+    """A port number, 0 where it is none."""
+    digits = str(text)
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 6 and int(digits) < 65_536 else 0
