@@ -163,7 +163,7 @@ class Ear:
         if heard.address and len(self.addresses) < MAX_NEIGHBOURS:
             self.addresses.add(heard.address)
         for fact in heard.facts:
-            key = hash((who, heard.via, heard.port, fact.field, fact.value))
+            key = hash((who, heard.via, heard.address, heard.port, fact.field, fact.value))
             last = self._told.get(key)
             if last is not None and at - last < REPEAT:
                 continue

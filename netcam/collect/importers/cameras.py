@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 
@@ -37,16 +36,12 @@ def read(file: Source) -> Iterator[Record]:
     number, raw = next(lines, (0, b""))
     head = decoding.decoded(raw).lstrip("\ufeff")
     separator = max(",;\t|", key=head.count)
-    names = [cell.strip() for cell in next(csv.reader([head], delimiter=separator), [])][:MAX_COLUMNS]
+    names = [cell.strip() for cell in source.cells(head, separator)][:MAX_COLUMNS]
     where = _roles(file, names)
     for number, raw in lines:
-        try:
-            cells = next(csv.reader([decoding.decoded(raw)], delimiter=separator), [])
-        except csv.Error as error:
-            file.problems.append(Problem(number, f"no row: {error}"))
-            continue
+        cells = source.cells(decoding.decoded(raw), separator)
         row = {role: cells[at].strip() for role, at in where.items() if at < len(cells)}
-        if not cells:
+        if not raw.strip():
             continue
         address, mac = source.address(row.get("address", "")), wire.normal_mac(row.get("mac", ""))
         if not address and not mac:

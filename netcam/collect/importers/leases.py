@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -86,7 +85,7 @@ def _kea(file: Source, head: str, lines: Iterator[tuple[int, bytes]]) -> Iterato
     """Rows of Kea's memfile; the lease began its lifetime before it expires."""
     names = head.split(",")
     for number, raw in lines:
-        values = next(csv.reader([decoding.decoded(raw)]), [])
+        values = source.cells(decoding.decoded(raw))
         row = dict(zip(names, values, strict=False))
         address, expires = source.address(row.get("address")), source.seconds(row.get("expire"))
         life = row.get("valid_lifetime", "")

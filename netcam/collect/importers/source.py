@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gzip
 import re
 import zlib
@@ -101,6 +102,10 @@ class _Unpacked(gzip.GzipFile):
 
     def readline(self, size: int | None = -1) -> bytes:
         return self._count(super().readline(-1 if size is None else size))
+
+    def close(self) -> None:
+        super().close()
+        self._packed.close()
 
     def _count(self, data: bytes) -> bytes:
         self._out += len(data)
@@ -204,6 +209,14 @@ def address(text: object) -> str:
         return str(ip_address(str(text).strip()))
     except ValueError:
         return ""
+
+
+def cells(line: str, separator: str = ",") -> list[str]:
+    """The cells of one row; a row that breaks the form of CSV has none."""
+    try:
+        return next(csv.reader([line], delimiter=separator), [])
+    except csv.Error:
+        return []
 
 
 def seconds(text: object) -> datetime | None:

@@ -1,0 +1,225 @@
+"""Files of other programs become observations; what is broken or hostile in them is told with its line and the rest goes on."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from netcam.collect.importers import source
+from netcam.collect.importers.source import Problem, importers
+from netcam.errors import ConfigError, ContentError
+from netcam.model import Observation
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+NMAP = """<?xml version="1.0"?>
+<!DOCTYPE nmaprun>
+<nmaprun scanner="nmap" start="1700000000" version="7.93">
+<hosthint><address addr="192.0.2.9" addrtype="ipv4"/></hosthint>
+<host starttime="1700000001" endtime="1700000009"><status state="up"/>
+<address addr="192.0.2.20" addrtype="ipv4"/><address addr="44:19:B6:00:00:20" addrtype="mac" vendor="Hikvision"/>
+<hostnames><hostname name="cam.example" type="PTR"/></hostnames>
+<ports><port protocol="tcp" portid="80"><state state="open"/>
+<service name="http" product="Hikvision IP camera httpd" devicetype="webcam"><cpe>cpe:/h:hikvision:camera</cpe></service>
+<script id="http-title" output="index"><elem key="title">index</elem></script></port>
+<port protocol="tcp" portid="443"><state state="open"/><service name="https"/>
+<script id="ssl-cert" output="Subject: commonName=DS-2CD/organizationName=Hik/countryName=CN&#xa;Issuer: commonName=other"/></port>
+<port protocol="tcp" portid="22"><state state="closed"/><service name="ssh" product="never"/></port></ports>
+</host>
+<host><address addr="192.0.2.21" addrtype="ipv4"/><ports><port protocol="tcp" portid="554"><state state="open"/></port></ports></host>
+</nmaprun>
+"""
+
+
+def run(
+    folder: Path, name: str, content: bytes, *, wanted: str | None = None, columns: dict[str, str] | None = None
+) -> tuple[list[Observation], list[Problem]]:
+    path, problems = folder / name, list[Problem]()
+    path.write_bytes(content)
+    found = list(source.read(path, wanted=wanted, columns=columns or {}, site="hq", scan="run", now=NOW, problems=problems))
+    return found, problems
+
+
+def facts(found: list[Observation]) -> set[tuple[str, str, str]]:
+    return {(one.endpoint, one.field, one.value) for one in found}
+
+
+def test_nmap_facts_stand_under_their_own_fields_with_time_and_line(tmp_path: Path) -> None:
+    found, problems = run(tmp_path, "scan.xml", NMAP.encode())
+    assert problems == []
+    assert facts(found) == {
+        ("192.0.2.20", "mac", "44:19:b6:00:00:20"),
+        ("192.0.2.20", "hostname", "cam.example"),
+        ("192.0.2.20:80", "port.open", "80"),
+        ("192.0.2.20:80", "nmap.product", "Hikvision IP camera httpd"),
+        ("192.0.2.20:80", "nmap.devicetype", "webcam"),
+        ("192.0.2.20:80", "nmap.cpe", "cpe:/h:hikvision:camera"),
+        ("192.0.2.20:80", "http.title", "index"),
+        ("192.0.2.20:443", "port.open", "443"),
+        ("192.0.2.20:443", "tls.subject", "CN=DS-2CD,O=Hik,C=CN"),
+        ("192.0.2.21:554", "port.open", "554"),
+    }
+    first = next(one for one in found if one.field == "nmap.product")
+    assert first.at == datetime.fromtimestamp(1700000009, UTC)
+    assert first.sensor == "scan.xml:9"
+    assert first.via == "nmap"
+    assert first.mac == "44:19:b6:00:00:20"
+    assert next(one for one in found if "21" in one.endpoint).at == datetime.fromtimestamp(1700000000, UTC)
+
+
+def test_half_an_nmap_file_keeps_what_was_whole_and_tells_where_it_ends(tmp_path: Path) -> None:
+    found, problems = run(tmp_path, "scan.xml", NMAP[: NMAP.index("<host><address")].encode())
+    assert len(facts(found)) == 9
+    assert len(problems) == 1
+    assert problems[0].line == 15
+    assert "cannot be read from here on" in problems[0].problem
+
+
+@pytest.mark.parametrize(
+    "dtd",
+    [
+        '<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">',
+        '<!ENTITY x SYSTEM "file:///etc/passwd">',
+        '<!ENTITY % p SYSTEM "http://192.0.2.1/x"> %p;',
+    ],
+)
+def test_an_xml_bomb_is_refused_before_any_entity_is_read(tmp_path: Path, dtd: str) -> None:
+    bomb = f'<?xml version="1.0"?><!DOCTYPE nmaprun [{dtd}]><nmaprun><host><hostname name="&a;"/></host></nmaprun>'
+    found, problems = run(tmp_path, "bomb.xml", bomb.encode())
+    assert found == []
+    assert "entities" in problems[0].problem
+
+
+def test_elements_without_end_and_too_deep_ones_are_refused(tmp_path: Path) -> None:
+    _, problems = run(tmp_path, "deep.xml", b"<nmaprun>" + b"<host>" * 100)
+    assert "deeper" in problems[0].problem
+    _, problems = run(tmp_path, "long.xml", b'<nmaprun><host x="' + b"a" * (20 << 20))
+    assert "element of more than" in problems[0].problem
+
+
+def test_a_gzip_bomb_ends_with_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(source, "RATIO_FROM", 1 << 20)
+    found, problems = run(tmp_path, "x.json.gz", gzip.compress(b'{"field":"mac","value":"x","endpoint":"192.0.2.1"}\n' + b" " * (8 << 20)))
+    assert len(found) == 1
+    assert any("times its size" in one.problem for one in problems)
+
+
+def test_half_a_gzip_file_is_told_and_what_came_is_kept(tmp_path: Path) -> None:
+    lines = b"".join(b'{"ip":"192.0.2.%d","timestamp":"1700000000","ports":[{"port":80,"status":"open"}]},\n' % n for n in range(1, 250))
+    packed = gzip.compress(lines, 1)
+    found, problems = run(tmp_path, "masscan.gz", packed[: len(packed) * 2 // 3], wanted="masscan")
+    assert 10 < len(found) < 249
+    assert "the file ends here" in problems[-1].problem
+
+
+def test_masscan_ports_and_banners_are_read_and_a_broken_line_costs_itself_only(tmp_path: Path) -> None:
+    text = (
+        '[\n{ "ip": "192.0.2.5", "timestamp": "1700000000", "ports": [ {"port": 80, "proto": "tcp", "status": "open"} ] },\n'
+        '{ "ip": broken\n'
+        '{ "ip": "192.0.2.5", "timestamp": "1700000001", "ports": [ {"port": 80, "service": {"name": "title", "banner": "NVR"}} ] }\n]\n'
+    )
+    found, problems = run(tmp_path, "m.json", text.encode())
+    assert facts(found) == {("192.0.2.5:80", "port.open", "80"), ("192.0.2.5:80", "http.title", "NVR")}
+    assert [one.line for one in problems] == [3]
+
+
+def test_zeek_logs_are_read_in_both_forms(tmp_path: Path) -> None:
+    head = "#separator \\x09\n#unset_field\t-\n#path\tsoftware\n#fields\tts\thost\thost_p\tsoftware_type\tunparsed_version\n"
+    rows = "1700000000.5\t192.0.2.7\t80\tHTTP::SERVER\tApp-webs/\n1700000000.5\tshort\n1700000001\t192.0.2.8\t-\tHTTP::BROWSER\tx\n"
+    found, problems = run(tmp_path, "software.log", (head + rows).encode())
+    assert facts(found) == {("192.0.2.7:80", "http.server", "App-webs/")}
+    assert [one.line for one in problems] == [6]
+    line = {"_path": "dhcp", "ts": "2026-01-02T03:04:05Z", "mac": "44:19:b6:00:00:21", "assigned_addr": "192.0.2.9", "host_name": "cam9"}
+    found, problems = run(tmp_path, "dhcp.json", json.dumps(line).encode())
+    assert facts(found) == {("192.0.2.9", "mac", "44:19:b6:00:00:21"), ("192.0.2.9", "dhcp.hostname", "cam9")}
+    assert found[0].at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def test_suricata_events_are_read(tmp_path: Path) -> None:
+    base = {"timestamp": "2026-01-02T03:04:05.000000+0000", "dest_ip": "192.0.2.7", "dest_port": 443, "proto": "TCP"}
+    events = [
+        base | {"event_type": "tls", "tls": {"subject": "CN=cam, O=Dahua", "issuerdn": "CN=root", "serial": "00:AB"}},
+        base | {"event_type": "http", "http": {"status": 200, "response_headers": [{"name": "Server", "value": "webs"}]}},
+        base
+        | {
+            "event_type": "dhcp",
+            "dhcp": {"dhcp_type": "ack", "type": "reply", "client_mac": "44:19:b6:00:00:21", "assigned_ip": "192.0.2.8"},
+        },
+    ]
+    found, problems = run(tmp_path, "eve.json", "\n".join(map(json.dumps, events)).encode())
+    assert problems == []
+    assert facts(found) == {
+        ("192.0.2.7:443", "tls.subject", "CN=cam,O=Dahua"),
+        ("192.0.2.7:443", "tls.issuer", "CN=root"),
+        ("192.0.2.7:443", "tls.serial", "00ab"),
+        ("192.0.2.7:443", "http.status", "200"),
+        ("192.0.2.7:443", "http.server", "webs"),
+        ("192.0.2.8", "mac", "44:19:b6:00:00:21"),
+    }
+
+
+def test_leases_of_three_servers_are_read_with_their_times(tmp_path: Path) -> None:
+    isc = (
+        "# a comment\nlease 192.0.2.30 {\n  starts 4 2026/01/01 10:00:00;\n  hardware ethernet 44:19:b6:00:00:30;\n"
+        '  set vendor-class-identifier = "udhcp 1.24";\n  client-hostname "cam30";\n}\nlease 192.0.2.31 {\n  starts'
+    )
+    found, problems = run(tmp_path, "dhcpd.leases", isc.encode())
+    assert facts(found) == {
+        ("192.0.2.30", "mac", "44:19:b6:00:00:30"),
+        ("192.0.2.30", "dhcp.hostname", "cam30"),
+        ("192.0.2.30", "dhcp.vendor_class", "udhcp 1.24"),
+    }
+    assert found[0].at == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert [one.line for one in problems] == [8]
+    kea = "address,hwaddr,client_id,valid_lifetime,expire,subnet_id,fqdn_fwd,fqdn_rev,hostname,state\n"
+    found, problems = run(tmp_path, "kea.csv", (kea + "192.0.2.40,44:19:b6:00:00:40,01:44,3600,1700003600,1,0,0,cam40,0\nnone\n").encode())
+    assert ("192.0.2.40", "dhcp.hostname", "cam40") in facts(found)
+    assert found[0].at == datetime.fromtimestamp(1700000000, UTC)
+    assert [one.line for one in problems] == [3]
+    found, problems = run(tmp_path, "dnsmasq.leases", b"1900000000 44:19:b6:00:00:50 192.0.2.50 cam50 01:44:19:b6\nrubbish\n")
+    assert ("192.0.2.50", "dhcp.client_id", "014419b6") in facts(found)
+    assert all(one.at is None for one in found), "the file tells when the lease ends, not when the device was seen"
+    assert [one.line for one in problems] == [2]
+
+
+def test_a_camera_list_is_read_by_headings_or_by_a_map_and_never_feeds_fields_of_devices(tmp_path: Path) -> None:
+    text = "\ufeffCamera Name;IP Address;MAC Address;Model\nGate;192.0.2.60;44-19-B6-00-00-60;DS-1\nDoor;;;\n".encode()
+    found, problems = run(tmp_path, "list.csv", text)
+    assert facts(found) == {
+        ("192.0.2.60", "mac", "44:19:b6:00:00:60"),
+        ("192.0.2.60", "list.name", "Gate"),
+        ("192.0.2.60", "list.model", "DS-1"),
+    }
+    assert [one.line for one in problems] == [3]
+    found, _ = run(tmp_path, "odd.csv", b"Where,What\n192.0.2.61,cam\n", columns={"address": "Where", "model": "What"})
+    assert facts(found) == {("192.0.2.61", "list.model", "cam")}
+    with pytest.raises(ConfigError, match="no column"):
+        run(tmp_path, "odd.csv", b"Where,What\n192.0.2.61,cam\n", columns={"address": "Were"})
+
+
+def test_a_time_still_to_come_is_told_and_left_out(tmp_path: Path) -> None:
+    found, problems = run(tmp_path, "m.json", b'{"ip":"192.0.2.5","timestamp":"4000000000","ports":[{"port":80,"status":"open"}]}')
+    assert found[0].at is None
+    assert "still to come" in problems[0].problem
+
+
+def test_a_file_of_no_known_format_and_a_wrong_name_are_errors_with_a_cure(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match="--from"):
+        run(tmp_path, "x.bin", b"\x00\x01\x02")
+    with pytest.raises(ConfigError, match="did you mean 'nmap'"):
+        run(tmp_path, "x.bin", b"", wanted="nmapp")
+
+
+@settings(max_examples=60, deadline=None)
+@given(name=st.sampled_from(sorted(set(importers()) - {"pcap"})), data=st.binary(max_size=400), cut=st.integers(0, 3000))
+def test_any_bytes_are_read_or_told(tmp_path_factory: pytest.TempPathFactory, name: str, data: bytes, cut: int) -> None:
+    folder = tmp_path_factory.getbasetemp()
+    try:
+        run(folder, "any", NMAP.encode()[:cut] + data if name == "nmap" else data, wanted=name)
+    except (ConfigError, ContentError):
+        assert name == "csv", "only a list without the columns needed is an operator's error"
