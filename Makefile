@@ -18,7 +18,7 @@ system:
 	@.ci/system-packages ip=iproute2 unshare=util-linux
 
 system-test: system
-	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd
+	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark softflowd=softflowd pmacctd=pmacct nfcapd=nfdump avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found"; echo "  help: apt-get install python3 python3-venv"; exit 2; }

@@ -26,7 +26,7 @@ def table(walk: walker.Walk, namer: Namer) -> FlowTable:
         "payload_out": r[:, walker.L_OUT], "payload_in": r[:, walker.L_IN], "flags_out": r[:, walker.FLAGS] & 0xFF,
         "flags_in": r[:, walker.FLAGS] >> 8, "vlan": r[:, walker.VLAN],
     }  # fmt: skip
-    typed = {name: columns[name].astype(kind) for name, kind in COLUMNS.items()}
+    typed = {name: column.astype(COLUMNS[name]) for name, column in columns.items()}
     counters = {name: int(walk.counters[n]) for n, name in enumerate(walker.COUNTERS)}
     made = FlowTable(typed, {int(rank[n]): name for n, name in names.items()}, counters)
     if used:

@@ -16,8 +16,33 @@ COLUMNS: Mapping[str, str] = {
     "start": "i8", "end": "i8", "a_hi": "u8", "a_lo": "u8", "b_hi": "u8", "b_lo": "u8", "a_port": "i4", "b_port": "i4", "proto": "i4",
     "version": "i4", "a_mac": "u8", "b_mac": "u8", "packets_out": "i8", "packets_in": "i8", "bytes_out": "i8", "bytes_in": "i8",
     "payload_out": "i8", "payload_in": "i8", "flags_out": "i4", "flags_in": "i4", "vlan": "i4",
+    "blocked": "i4", "end_reason": "i4", "sampling": "i4", "source": "i4", "quality": "i4", "rtt": "i8",
+    "retransmitted_out": "i4", "retransmitted_in": "i4", "size_squares_out": "f8", "size_squares_in": "f8",
+    "gap_sum_out": "f8", "gap_sum_in": "f8", "gap_squares_out": "f8", "gap_squares_in": "f8", "tells": "i4",
+    "asn": "i8", "country": "i4", "device": "i4", "joined": "i4",
 }  # fmt: skip
-"""Column -> numpy type. `a` began the conversation, `out` is from a to b; times in nanoseconds since 1970, bytes at the IP layer."""
+"""Column -> numpy type. `a` began the conversation, `out` is from a to b; times in nanoseconds since 1970, bytes at the IP layer.
+
+`blocked` 1: a firewall refused it, nothing was transferred. `end_reason`: END_REASONS, 0 where it is not known. `sampling`: one packet
+in so many was looked at and counts are multiplied; 0 and 1: every packet. `source`: index into `FlowTable.sources`. `quality`: bits
+of QUALITY. `rtt`: nanoseconds from SYN to the answer's ACK where seen, else 0. `size_squares`: sum of squared IP packet sizes, `gap_sum`
+and `gap_squares`: of the seconds between packets of one direction. `tells`: bits of TELLS. `asn` and `country` (two letters as number,
+`country_text`): of the outer end. `device`: index into `FlowTable.devices` plus 1. `joined`: index into JOINED.
+"""
+END_REASONS = ("", "idle timeout", "active timeout", "end of flow", "forced end", "lack of resources")
+"""IPFIX flowEndReason (information element 136)."""
+QUALITY = {"midstream": 1, "truncated": 2, "combined": 4, "payload_only": 8, "clock_jump": 16, "no_bytes": 32, "swapped": 64}
+"""What a reader of a row must know: the beginning was not seen; packets were cut; one byte count for both directions (stands in
+bytes_out); the source counts payload only; time ran backwards; the source tells no bytes; who began is a guess by ports."""
+TELLS = {
+    "tls": 1, "http": 2, "dns": 4, "quic": 8, "stun": 16, "turn": 32, "rtp": 64, "rtsp": 128, "rtmp": 256, "pppp": 512,
+    "dahua_p2p": 1024, "ssh": 2048, "jpeg": 4096, "mqtt": 8192, "dtls": 16384, "wireguard": 32768, "dns_tcp": 65536, "ntp": 131072,
+    "socks": 262144, "tuya": 524288,
+}  # fmt: skip
+"""What the first payload bytes of a flow look like, by the marks of the protocols' specifications; several may hold."""
+JOINED = ("", "mac", "address", "behind a router", "address only", "told")
+"""How a row came to its device: its own MAC; its address at that time; a device that forwards for others; an address that no
+observation dates; the source itself says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +90,75 @@ def mac_text(number: int) -> str:
     return number.to_bytes(6, "big").hex(":") if number else ""
 
 
+def country_text(number: int) -> str:
+    """The two letters of a country column's number (ISO 3166-1 alpha-2); empty for 0."""
+    return chr(number >> 8 & 0x7F) + chr(number & 0x7F) if number else ""
+
+
+def country_number(text: str) -> int:
+    """The number under which a country stands in a column; 0 for anything but two letters."""
+    return ord(text[0]) << 8 | ord(text[1]) if len(text) == 2 and text.isascii() and text.isalpha() else 0
+
+
+MINUTE_COLUMNS: Mapping[str, str] = {"row": "i8", "minute": "i8", "out": "i8", "in": "i8"}
+"""Bytes of each minute of a flow that lasts longer than one: row of the table, minutes since 1970, bytes out and in at the IP layer."""
+LOOKUP_COLUMNS: Mapping[str, str] = {
+    "at": "i8", "client_hi": "u8", "client_lo": "u8", "server_hi": "u8", "server_lo": "u8", "version": "i4", "mac": "u8", "port": "i4",
+    "type": "i4", "rcode": "i4", "answered": "i4", "answers": "i4", "length": "i4", "size": "i4", "ttl": "i4", "name": "i4",
+}  # fmt: skip
+"""One DNS question each. `type`, `rcode` (RFC 1035; -1 not answered), `answered` 1 or 0, number of `answers`, `length` of the name in
+characters, `size` of the larger message in bytes, smallest `ttl` in seconds, `name`: index into `Lookups.names`."""
+
+
+def _no_rows(columns: Mapping[str, str]) -> dict[str, npt.NDArray[Any]]:
+    return {name: np.zeros(0, kind) for name, kind in columns.items()}
+
+
+@dataclass(slots=True)
+class Lookups:
+    """Names that clients asked a resolver for."""
+
+    columns: dict[str, npt.NDArray[Any]] = field(default_factory=lambda: _no_rows(LOOKUP_COLUMNS))
+    names: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.columns["at"])
+
+    def __getitem__(self, column: str) -> npt.NDArray[Any]:
+        return self.columns[column]
+
+
 @dataclass(slots=True)
 class FlowTable:
     """Columns of equal length, the names of flows that have one, and what the reading counted."""
 
     columns: dict[str, npt.NDArray[Any]]
     names: dict[int, tuple[str, str]] = field(default_factory=dict)
-    """Row -> name and where it comes from: `sni`, `dns`, `http`."""
+    """Row -> name and where it comes from: `sni`, `dns`, `certificate`, `http`, `quic`, `told`."""
     counters: dict[str, int] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     window: tuple[int, int] = (0, 0)
     """First and last packet, nanoseconds."""
+    texts: dict[str, dict[int, str]] = field(default_factory=dict)
+    """Text column -> row -> text, for few rows each: `ja4`, `ja4s`, `alpn`, `certificate` (SHA-256), `issuer`, `agent` (User-Agent),
+    `service` (as the source calls it), `id` (the source's own key: Zeek uid, Suricata flow_id)."""
+    sources: list[str] = field(default_factory=list)
+    """Where rows come from: a file, an exporter with its domain, a log."""
+    devices: list[str] = field(default_factory=list)
+    """Keys of the devices that the column `device` points to."""
+    minutes: dict[str, npt.NDArray[Any]] = field(default_factory=lambda: _no_rows(MINUTE_COLUMNS))
+    lookups: Lookups = field(default_factory=Lookups)
+
+    def __post_init__(self) -> None:
+        """Columns that a source does not fill are zero."""
+        size = len(self.columns["start"])
+        for name, kind in COLUMNS.items():
+            if name not in self.columns:
+                self.columns[name] = np.zeros(size, kind)
+
+    def text(self, column: str, row: int) -> str:
+        """A text of a row; empty where it has none."""
+        return self.texts.get(column, {}).get(row, "")
 
     def __len__(self) -> int:
         return len(self.columns["start"])
