@@ -21,6 +21,8 @@ system-test: system
 	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark softflowd=softflowd pmacctd=pmacct nfcapd=nfdump avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd
 	@.ci/system-packages nmap=nmap masscan=masscan dumpcap=wireshark-common dnsmasq=dnsmasq-base kea-dhcp4=kea-dhcp4-server \
 		dhcpd=isc-dhcp-server dhclient=isc-dhcp-client lldpd=lldpd snmpd=snmpd
+	@.ci/system-packages 'rsyslogd=rsyslog rsyslog-gnutls' lognormalizer=liblognorm-utils
+	@.ci/unpacked-package syslog-ng-core $(VENV)/syslog-ng
 
 $(VENV)/.ready: requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "make: no Python 3.11 or newer found"; echo "  help: apt-get install python3 python3-venv"; exit 2; }

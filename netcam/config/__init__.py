@@ -1,0 +1,19 @@
+"""The settings file netcam.toml: what may stand in it, and how it says what is wrong."""
+
+from netcam.config.settings import (
+    JURISDICTIONS,
+    PRIVATE,
+    SITE_CLASSES,
+    Rates,
+    Settings,
+    SiteSettings,
+    effective,
+    find,
+    json_schema,
+    load,
+    parse,
+)
+
+__all__ = [
+    "JURISDICTIONS", "PRIVATE", "SITE_CLASSES", "Rates", "Settings", "SiteSettings", "effective", "find", "json_schema", "load", "parse",
+]  # fmt: skip
