@@ -14,7 +14,7 @@ from types import TracebackType
 
 from netcam.errors import ConfigError, PrivilegeError
 from netcam.lab.capture import Recorder
-from netcam.lab.scenario import SENSOR_HOST, Scenario
+from netcam.lab.scenario import SENSOR_HOST, SENSOR_MAC, Scenario
 
 BRIDGE = "br-lab"
 _USER = ["--user", "--map-root-user"]
@@ -78,7 +78,7 @@ class Estate:
         net = self.network
         own = net.network_address + SENSOR_HOST
         ip(
-            f"link set lo up\nlink add {BRIDGE} type bridge forward_delay 0\naddr add {own}/{net.prefixlen} dev {BRIDGE}\nlink set {BRIDGE} up\n"
+            f"link set lo up\nlink add {BRIDGE} address {SENSOR_MAC} type bridge forward_delay 0\naddr add {own}/{net.prefixlen} dev {BRIDGE}\nlink set {BRIDGE} up\n"
         )
         for number, part in enumerate(("devices", "outside")):
             child = self._world(part)

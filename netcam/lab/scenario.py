@@ -15,6 +15,7 @@ from netcam.model import KINDS
 FOLDER = Path(__file__).resolve().parent / "scenarios"
 SENSOR_HOST = 2
 """Last part of the sensor's own address."""
+SENSOR_MAC = "02:00:5e:00:53:02"
 ROUTER_HOST = 1
 
 
@@ -135,11 +136,13 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole estate."""
+    """A whole estate. One with a `base` repeats that scenario's cameras until there are `count` of them, each with its own MAC."""
 
     title: str
     network: str
-    devices: list[Device]
+    devices: list[Device] = []
+    base: str = ""
+    count: int = 0
     path: str = ""
 
     def net(self) -> IPv4Network:
@@ -166,6 +169,23 @@ def names() -> list[str]:
     return sorted(path.stem for path in FOLDER.glob("*.yaml"))
 
 
+def repeated(scenario: Scenario, where: str) -> Scenario:
+    """The scenario with its base's devices outside, and its cameras again and again. Raises ContentError where they do not fit."""
+    base = load(scenario.base)
+    devices = [d for d in base.devices if d.outside]
+    templates = [d for d in base.devices if not d.outside and d.truth.is_camera and d.truth.tells]
+    taken = {d.host for d in devices} | {SENSOR_HOST}
+    free = (host for host in range(3, scenario.net().num_addresses - 1) if host not in taken)
+    for n in range(scenario.count):
+        host = next(free, None)
+        if host is None:
+            raise ContentError(where, f"{scenario.count} devices do not fit into {scenario.network}", "give a larger network")
+        one = templates[n % len(templates)]
+        mac = f"{one.mac[:8]}:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
+        devices.append(msgspec.structs.replace(one, name=f"{one.name} {n}", host=host, mac=mac, traffic=None))
+    return msgspec.structs.replace(scenario, devices=devices)
+
+
 def load(name_or_path: str) -> Scenario:
     """Read a scenario by name or from a file. Raises ContentError with file, line and cure."""
     path = FOLDER / f"{name_or_path}.yaml"
@@ -175,6 +195,8 @@ def load(name_or_path: str) -> Scenario:
             raise ContentError("scenario", f"no scenario {shown(name_or_path)}", nearest(name_or_path, names()))
     document = read(path)
     scenario = typed(document, Scenario)
+    if scenario.base:
+        scenario = repeated(scenario, document.at("count"))
     hosts: dict[int, str] = {}
     macs: dict[str, str] = {}
     for number, device in enumerate(scenario.devices):

@@ -21,9 +21,14 @@ from typing import Any
 from netcam.errors import PrivilegeError
 from netcam.lab import answers, traffic
 from netcam.lab.estate import ip
-from netcam.lab.scenario import ROUTER_HOST, Device, Scenario, load
+from netcam.lab.scenario import ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, load
 
 TRIPWIRE = range(9100, 9108)
+QUEUE = 65535
+"""Broadcasts that the kernel keeps for the macvlans: each goes to all of them, and its default of 1,000 drops a sweep's ARP at a thousand devices."""
+CROWD = 200
+"""Devices above which each is told the sensor's MAC: all namespaces share one neighbour table of 1,024 entries (arp(7), gc_thresh3),
+which permanent entries do not fill."""
 CONTROL = Path("/proc/sys/net")
 QUIET = {
     # ARP is answered only by the interface that has the address, and asked with that interface's own (kernel: ip-sysctl)
@@ -66,7 +71,7 @@ def build(scenario: Scenario, devices: list[Device], *, outside: bool) -> dict[s
             name = "eth0"
             lines.append(f"link set eth0 address {device.mac}")
         else:
-            lines.append(f"link add link eth0 name {name} address {device.mac} type macvlan mode bridge")
+            lines.append(f"link add link eth0 name {name} address {device.mac} type macvlan mode bridge bcqueuelen {QUEUE}")
         links[device.name] = name
     lines.append("link set eth0 up")
     for number, device in enumerate(devices):
@@ -74,6 +79,9 @@ def build(scenario: Scenario, devices: list[Device], *, outside: bool) -> dict[s
         lines.append(f"addr add {address}/{net.prefixlen} dev {name}")
         if name != "eth0":
             lines.append(f"link set {name} up")
+        if len(devices) > CROWD:
+            sensor = net.network_address + SENSOR_HOST
+            lines.append(f"neigh add {sensor} lladdr {SENSOR_MAC} dev {name} nud permanent")
         table = 1000 + number
         lines.append(f"rule add from {address} lookup {table} pref {table}")
         lines.append(f"route add {net} dev {name} src {address} table {table}")
