@@ -22,8 +22,6 @@ CHECKED_BELOW = 64 * 1024 * 1024
 """Bytes of a SQLite file that is checked whole on every open (under 0.2 s); a larger one by `check`."""
 CACHE_KIB = 65_536
 """Page cache of SQLite: holds the index pages that a batch of a large store touches."""
-MAX_BODY = 64 * 1024 * 1024
-"""Bytes of one stored record: a broken store must not unpack into all memory."""
 WRITER_LOCK = 0x6E657463
 """Advisory lock of PostgreSQL that makes writers queue, as SQLite's file lock does."""
 
@@ -142,6 +140,8 @@ def open_store(target: str | Path) -> tuple[sa.Engine, str]:
             if found is not None and found not in REVISIONS:
                 raise StoreError(where, f"written by a newer netcam (schema {found})", "upgrade netcam, or give another inventory")
             if found != REVISIONS[-1]:
+                if path is not None and found is not None:
+                    _set_aside(engine, path, found)
                 _bring_up(engine, found)
     except BaseException:
         engine.dispose()
@@ -164,6 +164,14 @@ def check(engine: sa.Engine, where: str) -> None:
     if told != "ok":
         found = " ".join(str(told).split())[:200]
         raise StoreError(where, f"the store is damaged: {found}", "restore the last backup, or run `sqlite3 FILE .recover` on a copy")
+
+
+def _set_aside(engine: sa.Engine, path: Path, found: str) -> None:
+    """Keep the store as it is before it is migrated, beside it."""
+    target = path.with_name(f"{path.name}.schema-{found}")
+    if not target.exists():
+        copy(engine, target)
+        target.chmod(0o600)
 
 
 def _bring_up(engine: sa.Engine, found: str | None) -> None:

@@ -3,12 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from netcam.inventory.packing import conclusion, encode, micros, observation_digest
-from netcam.inventory.port import DONE, Device, IdentityVersion, Remark, checked_raw, checked_remark, device_of, pick_scan
+import msgspec
+
+from netcam.inventory import chain
+from netcam.inventory.chain import Damage, Entry, Leaf, Sealed
+from netcam.inventory.packing import conclusion, encode, instant, micros, observation_digest
+from netcam.inventory.port import (
+    DONE,
+    REMARK,
+    RETENTION,
+    Action,
+    Device,
+    IdentityVersion,
+    Remark,
+    checked_action,
+    checked_raw,
+    checked_remark,
+    device_of,
+    emptied_entries,
+    pick_scan,
+    remark_time,
+)
 from netcam.model import Coverage, Finding, Identity, Observation, ScanRecord
 
 
@@ -41,14 +60,31 @@ class MemoryInventory:
         self._findings: dict[str, list[_Version]] = {}
         self._finding_scans: dict[str, dict[str, _Version]] = {}
         self._remarks: dict[tuple[str, str], Remark] = {}
-        self._seq = 0
+        self._actions: list[Action] = []
+        self._sealed: dict[str, dict[int, Sealed]] = {kind: {} for kind in chain.KINDS}
+        self._entries: list[Entry] = []
+        self._signed: dict[int, bytes] = {}
+
+    def _next(self, kind: str) -> int:
+        return next(reversed(self._sealed[kind]), 0) + 1
+
+    def _append(self, kind: str, batch: Sequence[Sealed]) -> None:
+        """Add records and their entry of the chain."""
+        if batch:
+            self._sealed[kind] |= {one.number: one for one in batch}
+            last = self._entries[-1] if self._entries else None
+            self._entries.append(chain.follow(last, kind, [one.leaf for one in batch], batch[0].number, batch[-1].number))
 
     def record(self, observations: Iterable[Observation]) -> int:
         """See Inventory.record."""
-        before = len(self._observations)
+        fresh = {}
         for seen in observations:
-            self._observations.setdefault(observation_digest(seen), seen if seen.at is None else replace(seen, at=seen.at.astimezone(UTC)))
-        return len(self._observations) - before
+            digest = observation_digest(seen)
+            if digest not in self._observations and digest not in fresh:
+                fresh[digest] = seen if seen.at is None else replace(seen, at=seen.at.astimezone(UTC))
+        self._append("observation", [chain.seal_observation(n, seen) for n, seen in enumerate(fresh.values(), self._next("observation"))])
+        self._observations |= fresh
+        return len(fresh)
 
     def observations(
         self,
@@ -107,14 +143,21 @@ class MemoryInventory:
         """See Inventory.finished."""
         return frozenset(line.address for line in self._coverage.get(scan, {}).values() if line.state in DONE)
 
-    def _add(self, versions: list[_Version], record: Identity | Finding, at: datetime, scan: str, said: bytes) -> tuple[_Version, bool]:
+    def _add(
+        self, versions: list[_Version], record: Identity | Finding, at: datetime, scan: str, said: bytes, batch: list[Sealed]
+    ) -> tuple[_Version, bool]:
         """Add a version unless the head is the same; returns the version that holds, and whether what is said is new."""
         digest = hashlib.sha256(encode(record)).digest()
         head = _as_of(versions, None)
         if head is not None and head.digest == digest:
             return head, False
-        self._seq += 1
-        version = _Version(at, self._seq, scan, digest, said, record)
+        kind = "identity" if isinstance(record, Identity) else "finding"
+        number = batch[-1].number + 1 if batch else self._next(kind)
+        if isinstance(record, Identity):
+            batch.append(chain.seal_identity(number, record, micros(at), scan))
+        else:
+            batch.append(chain.seal_finding(number, record, micros(at), scan))
+        version = _Version(at, number, scan, digest, said, record)
         versions.append(version)
         return version, head is None or head.conclusion != said
 
@@ -122,14 +165,16 @@ class MemoryInventory:
         """See Inventory.save_identities."""
         micros(at)
         changed = 0
+        batch: list[Sealed] = []
         for identity in identities:
             key = (identity.site, identity.device)
-            version, new = self._add(self._identities.setdefault(key, []), identity, at, scan or "", conclusion(identity))
+            version, new = self._add(self._identities.setdefault(key, []), identity, at, scan or "", conclusion(identity), batch)
             changed += new
             first, last = self._seen.get(key, (at, at))
             self._seen[key] = (min(first, at), max(last, at))
             if scan is not None:
                 self._identity_scans.setdefault(scan, {})[key] = version
+        self._append("identity", batch)
         return changed
 
     def identities(
@@ -174,11 +219,13 @@ class MemoryInventory:
         """See Inventory.save_findings."""
         micros(at)
         changed = 0
+        batch: list[Sealed] = []
         for finding in findings:
-            version, new = self._add(self._findings.setdefault(finding.key, []), finding, at, scan or "", encode(finding))
+            version, new = self._add(self._findings.setdefault(finding.key, []), finding, at, scan or "", encode(finding), batch)
             changed += new
             if scan is not None:
                 self._finding_scans.setdefault(scan, {})[finding.key] = version
+        self._append("finding", batch)
         return changed
 
     def findings(
@@ -196,10 +243,67 @@ class MemoryInventory:
     def remark(self, remark: Remark) -> None:
         """See Inventory.remark."""
         self._remarks[remark.site, remark.device] = checked_remark(remark)
+        self.act(REMARK, msgspec.json.encode(remark), remark_time(remark), by=remark.by)
 
     def remarks(self, *, site: str | None = None) -> list[Remark]:
         """See Inventory.remarks."""
         return [remark for _, remark in sorted(self._remarks.items()) if site is None or remark.site == site]
+
+    def act(self, kind: str, body: bytes, at: datetime, *, by: str) -> Action:
+        """See Inventory.act."""
+        checked_action(kind, body, by)
+        action = Action(number=len(self._actions) + 1, kind=kind, body=body, at=instant(micros(at)), by=by)
+        self._actions.append(action)
+        self._append("action", [chain.seal_content("action", action.number, body, str(micros(at)), by, kind)])
+        return action
+
+    def actions(self, *, kind: str | None = None, since: datetime | None = None, after: int = 0) -> Iterator[Action]:
+        """See Inventory.actions."""
+        for action in self._actions[max(0, after) :]:
+            if (kind is None or action.kind == kind) and (since is None or action.at >= since):
+                yield action
+
+    def entries(self, after: int = 0) -> list[Entry]:
+        """See Inventory.entries."""
+        return self._entries[max(0, after) :]
+
+    def verify(self) -> list[Damage]:
+        """See Inventory.verify."""
+        newest = {kind: self._next(kind) - 1 for kind in chain.KINDS}
+        emptied = emptied_entries(action.body for action in self.actions(kind=RETENTION))
+        return list(chain.check(self._entries, self._leaves, newest, emptied))
+
+    def _leaves(self, kind: str, first: int, last: int) -> list[Leaf]:
+        stored = self._sealed[kind]
+        return [Leaf(number=n, digest=stored[n].leaf) for n in range(first, last + 1) if n in stored]
+
+    def leaves(self, entry: Entry) -> list[Leaf]:
+        """See Inventory.leaves."""
+        return self._leaves(entry.kind, entry.first, entry.last)
+
+    def entry_of(self, kind: str, number: int) -> Entry | None:
+        """See Inventory.entry_of."""
+        return next((e for e in self._entries if e.kind == kind and e.first <= number <= e.last), None)
+
+    def sealed(self, record: Observation | Identity | Finding) -> Sealed | None:
+        """See Inventory.sealed."""
+        if isinstance(record, Observation):
+            wanted = chain.seal_observation(0, record).words
+            return next((one for one in self._sealed["observation"].values() if one.words == wanted), None)
+        versions = (
+            self._identities.get((record.site, record.device), []) if isinstance(record, Identity) else self._findings.get(record.key, [])
+        )
+        same = [version for version in versions if version.record == record]
+        kind = "identity" if isinstance(record, Identity) else "finding"
+        return self._sealed[kind][same[-1].seq] if same else None
+
+    def save_signed(self, number: int, body: bytes) -> None:
+        """See Inventory.save_signed."""
+        self._signed.setdefault(number, body)
+
+    def signed(self) -> list[bytes]:
+        """See Inventory.signed."""
+        return [body for _, body in sorted(self._signed.items())]
 
     def close(self) -> None:
         """See Inventory.close."""

@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import zlib
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
@@ -54,12 +55,20 @@ def read_text(stored: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), stored) if "\x1a" in stored else stored
 
 
-def observation_digest(seen: Observation) -> bytes:
-    """SHA-256 of an observation: each field as `<characters>:<text>`, in the order of the observation file."""
+def length_prefixed(words: Iterable[str]) -> bytes:
+    """Words that cannot run into each other: each as `<characters>:<text>`, in UTF-8 (lone surrogates passed through)."""
+    return "".join([f"{len(word)}:{word}" for word in words]).encode("utf-8", "surrogatepass")
+
+
+def observation_words(seen: Observation) -> tuple[str, ...]:
+    """The fields of an observation as text, in the order of the observation file; the time in microseconds."""
     at = "" if seen.at is None else str(micros(seen.at))
-    parts = (seen.device, seen.endpoint, seen.mac, at, seen.site, seen.sensor, seen.via, seen.field, seen.value, seen.scan, seen.raw)
-    material = "".join([f"{len(part)}:{part}" for part in parts])
-    return hashlib.sha256(material.encode("utf-8", "surrogatepass")).digest()
+    return seen.device, seen.endpoint, seen.mac, at, seen.site, seen.sensor, seen.via, seen.field, seen.value, seen.scan, seen.raw
+
+
+def observation_digest(seen: Observation) -> bytes:
+    """SHA-256 of an observation's words."""
+    return hashlib.sha256(length_prefixed(observation_words(seen))).digest()
 
 
 def encode(record: Identity | Finding | ScanRecord) -> bytes:
@@ -98,14 +107,14 @@ def inflate(stored: bytes, limit: int) -> bytes:
 
 
 def claims_apart(identity: Identity) -> tuple[bytes, bytes]:
-    """An identity as two parts: all but the claims, and the claims (compressed)."""
+    """An identity as two parts: all but the claims, and the claims."""
     brief = encode(dataclasses.replace(identity, because=(), disputed=()))
     claims = encode(Identity(device="", because=identity.because, disputed=identity.disputed))
-    return brief, deflate(claims)
+    return brief, claims
 
 
 def joined(brief: bytes, claims: bytes) -> Identity:
-    """The identity that claims_apart was given. Raises ValueError where the bytes are broken."""
+    """The identity of its two parts, the claims compressed. Raises ValueError where the bytes are broken."""
     told = decode(inflate(claims, MAX_CLAIMS), Identity)
     return dataclasses.replace(decode(brief, Identity), because=told.because, disputed=told.disputed)
 

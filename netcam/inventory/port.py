@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
+import msgspec
+
 from netcam.errors import StoreError, shown
+from netcam.inventory.chain import Damage, Entry, Leaf, Sealed
 from netcam.model import Coverage, CoverageState, Finding, Identity, Observation, ScanRecord
 
 MAX_RAW = 16 * 1024 * 1024
@@ -16,6 +20,14 @@ MAX_NOTE = 4096
 """Characters of one operator field: a note, not a document."""
 MAX_TAGS = 64
 """Tags of one device."""
+MAX_ACTION = 1024 * 1024
+"""Bytes of one action: it lists what an operator did, it carries no files."""
+REMARK = "remark"
+"""Kind of the action that each remark leaves."""
+RETENTION = "retention"
+"""Kind of the action that says what was removed under which policy."""
+
+_ACTION_KIND = re.compile(r"[a-z][a-z0-9.-]{0,63}")
 
 DONE = frozenset(CoverageState) - {CoverageState.NOT_REACHED}
 """What became of an address that a resumed scan need not ask again."""
@@ -58,6 +70,51 @@ class Remark:
     tags: tuple[str, ...] = ()
     at: datetime | None = None
     by: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What an operator, or the program on a policy's word, did. Appended, never changed; the chain vouches for it."""
+
+    number: int
+    """1, 2, 3 ... in the order of writing."""
+    kind: str
+    body: bytes
+    """JSON, as the kind defines it."""
+    at: datetime
+    by: str
+
+
+def checked_action(kind: str, body: bytes, by: str) -> None:
+    """Raise StoreError for an action that is too long, ValueError for a kind that is no word: that is a bug of the caller."""
+    if not _ACTION_KIND.fullmatch(kind):
+        raise ValueError(f"{kind!r} is not an action kind")
+    if len(body) > MAX_ACTION:
+        raise StoreError(f"action {kind}", f"{len(body)} bytes, more than {MAX_ACTION}", "do less in one step")
+    if len(by) > MAX_NOTE:
+        raise StoreError(f"action {kind}", f"its author is longer than {MAX_NOTE} characters", "write less")
+
+
+def remark_time(remark: Remark) -> datetime:
+    """When a remark's action happened; 1970 where the remark does not say."""
+    return remark.at if remark.at is not None else datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class _Emptied(msgspec.Struct):
+    """The part of a retention action that the chain's check reads."""
+
+    emptied: list[int] = []
+
+
+def emptied_entries(bodies: Iterable[bytes]) -> frozenset[int]:
+    """Numbers of the entries all of whose records were removed, of the bodies of retention actions; a broken body vouches for none."""
+    told: set[int] = set()
+    for body in bodies:
+        try:
+            told |= set(msgspec.json.decode(body, type=_Emptied).emptied)
+        except msgspec.DecodeError:
+            continue
+    return frozenset(told)
 
 
 def checked_raw(raw: bytes) -> None:
@@ -192,6 +249,42 @@ class Inventory(Protocol):
 
     def remarks(self, *, site: str | None = None) -> list[Remark]:
         """The operator's fields of all devices that have some, by site and device."""
+        ...
+
+    def act(self, kind: str, body: bytes, at: datetime, *, by: str) -> Action:
+        """Append what was done; it is never changed. Raises StoreError above MAX_ACTION bytes, ValueError for a kind that is no word."""
+        ...
+
+    def actions(self, *, kind: str | None = None, since: datetime | None = None, after: int = 0) -> Iterator[Action]:
+        """Actions in the order of writing: of a kind, not before `since`, with a number above `after`."""
+        ...
+
+    def entries(self, after: int = 0) -> list[Entry]:
+        """The hash chain, oldest entry first, from the entry after number `after` on."""
+        ...
+
+    def verify(self) -> list[Damage]:
+        """Read everything and hold it against the chain; every altered, missing or foreign record is located."""
+        ...
+
+    def leaves(self, entry: Entry) -> list[Leaf]:
+        """The leaves of an entry's records, by number; of those that retention removed from it too."""
+        ...
+
+    def entry_of(self, kind: str, number: int) -> Entry | None:
+        """The entry that vouches for a record, or None."""
+        ...
+
+    def sealed(self, record: Observation | Identity | Finding) -> Sealed | None:
+        """The stored record as the chain holds it, the latest where it was stored several times; None where it is not stored."""
+        ...
+
+    def save_signed(self, number: int, body: bytes) -> None:
+        """Keep a signature over the chain up to the entry `number`; the first one for an entry stays."""
+        ...
+
+    def signed(self) -> list[bytes]:
+        """The signatures, oldest first."""
         ...
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, Text
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Schema revisions this program reads, oldest first; an older store is migrated, one that is not listed is newer."""
 
 metadata = MetaData()
@@ -166,6 +166,50 @@ remark = Table(
     Column("device", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("site", "device"),
+    sqlite_with_rowid=False,
+)
+
+chain = Table(
+    "chain",
+    metadata,
+    Column("number", _Big, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("last", BigInteger, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("root", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Index("chain_kind", "kind", "first"),
+)
+
+signed = Table(
+    "signed",
+    metadata,
+    Column("number", _Big, primary_key=True, autoincrement=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# what operators did: appended to, never changed
+action = Table(
+    "action",
+    metadata,
+    Column("seq", _Big, primary_key=True, autoincrement=False),
+    Column("at", BigInteger, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("action_kind", "kind", "seq"),
+)
+
+# the leaf of a record that retention took out of an entry which still holds others
+removed = Table(
+    "removed",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("leaf", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("kind", "seq"),
     sqlite_with_rowid=False,
 )
 

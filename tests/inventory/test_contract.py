@@ -5,7 +5,10 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from netcam.errors import StoreError
-from netcam.inventory.port import MAX_NOTE, MAX_RAW, Remark
+from netcam.inventory import merkle
+from netcam.inventory.chain import START
+from netcam.inventory.memory import MemoryInventory
+from netcam.inventory.port import MAX_ACTION, MAX_NOTE, MAX_RAW, Remark
 from netcam.model import Citation, Claim, Coverage, CoverageState, Finding, Identity, Link, Observation, ScanRecord, Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -288,3 +291,90 @@ def test_what_the_operator_says_stands_apart_and_is_replaced_whole(inventory):
 def test_a_remark_that_is_a_document_is_refused(inventory):
     with pytest.raises(StoreError, match="write less"):
         inventory.remark(Remark(device="d1", notes="x" * (MAX_NOTE + 1)))
+
+
+def test_actions_are_numbered_kept_in_order_and_read_by_kind_and_time(inventory):
+    told = [
+        inventory.act("exception", b'{"device":"d1"}', NOON, by="jo"),
+        inventory.act("dispute", b"{}", NOON + HOUR, by="\x00\ud800"),
+        inventory.act("exception", b"\x00\xff", NOON - HOUR, by=""),
+    ]
+    assert [action.number for action in told] == [1, 2, 3]
+    assert list(inventory.actions()) == told
+    assert list(inventory.actions(kind="exception")) == [told[0], told[2]]
+    assert list(inventory.actions(since=NOON)) == told[:2]
+    assert list(inventory.actions(kind="exception", after=1)) == [told[2]]
+    assert list(inventory.actions(kind="nothing")) == []
+
+
+def test_an_action_that_is_a_file_or_has_no_kind_is_refused(inventory):
+    with pytest.raises(StoreError, match="do less"):
+        inventory.act("note", b"x" * (MAX_ACTION + 1), NOON, by="jo")
+    with pytest.raises(ValueError, match="not an action kind"):
+        inventory.act("Not A Kind", b"{}", NOON, by="jo")
+    with pytest.raises(ValueError, match="zone"):
+        inventory.act("note", b"{}", NOON.replace(tzinfo=None), by="jo")
+    assert list(inventory.actions()) == []
+
+
+def test_every_remark_leaves_an_action(inventory):
+    inventory.remark(Remark(device="d1", owner="Estates", at=NOON, by="jo"))
+    inventory.remark(Remark(device="d1", owner="IT", at=NOON + HOUR, by="mo"))
+    assert [(a.by, a.at, b"IT" in a.body) for a in inventory.actions(kind="remark")] == [("jo", NOON, False), ("mo", NOON + HOUR, True)]
+
+
+def filled(inventory):
+    """One of everything that enters the chain."""
+    inventory.record([seen(text, at=NOON + n * HOUR) for n, text in enumerate(HOSTILE)])
+    inventory.save_identities("s1", [identity("d1"), identity("d\x00", site="\ud800")], NOON)
+    inventory.save_identities("s2", [identity("d1", model="B")], NOON + HOUR)
+    inventory.save_findings("s1", [finding("d1"), finding("d\x00", site="\ud800", text="\ud800")], NOON)
+    inventory.remark(Remark(device="d1", owner="Estates", at=NOON, by="jo"))
+
+
+def test_everything_that_is_stored_enters_the_chain_and_the_chain_verifies(inventory):
+    assert inventory.verify() == [] == inventory.entries()
+    filled(inventory)
+    entries = inventory.entries()
+    assert [(e.kind, e.count) for e in entries] == [
+        ("observation", len(HOSTILE)),
+        ("identity", 2),
+        ("identity", 1),
+        ("finding", 2),
+        ("action", 1),
+    ]
+    assert [e.previous for e in entries] == [START, *(e.hash for e in entries[:-1])]
+    assert inventory.verify() == []
+    inventory.record([seen("\x00")])
+    inventory.save_identities("s9", [identity("d1", model="B")], NOON + HOUR)
+    assert inventory.entries() == entries  # what was there already adds nothing
+    assert inventory.entries(after=3) == entries[3:]
+
+
+def test_a_record_is_found_in_the_chain_with_the_proof_that_it_is_there(inventory):
+    filled(inventory)
+    for record in (*inventory.observations(), *inventory.identities(), *inventory.findings()):
+        sealed = inventory.sealed(record)
+        entry = inventory.entry_of(sealed.kind, sealed.number)
+        leaves = [leaf.digest for leaf in inventory.leaves(entry)]
+        place = sealed.number - entry.first
+        assert leaves[place] == sealed.leaf
+        assert merkle.proves(sealed.leaf, place, entry.count, merkle.path(leaves, place), bytes.fromhex(entry.root))
+    assert inventory.sealed(seen("never seen")) is None
+    assert inventory.sealed(identity("d1", model="Z")) is None
+    assert inventory.sealed(finding("d9")) is None
+    assert inventory.entry_of("observation", 10**6) is None
+
+
+def test_all_stores_say_the_same_leaves(inventory):
+    filled(inventory)
+    twin = MemoryInventory()
+    filled(twin)
+    assert inventory.entries() == twin.entries()
+
+
+def test_signatures_are_kept_once_an_entry_in_order(inventory):
+    inventory.save_signed(7, b"b")
+    inventory.save_signed(3, b"a")
+    inventory.save_signed(7, b"other")
+    assert inventory.signed() == [b"a", b"b"]

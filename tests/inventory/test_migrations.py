@@ -1,5 +1,7 @@
 """Every released schema migrates to the present one, which is the one a fresh store gets."""
 
+import gzip
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,47 @@ def test_a_fresh_store_needs_no_migration_and_opens_again_unchanged(tmp_path):
     before = (tmp_path / "a.sqlite").read_bytes()
     SqlInventory(tmp_path / "a.sqlite").close()
     assert (tmp_path / "a.sqlite").read_bytes() == before
+
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def test_every_released_schema_has_a_golden_store():
+    assert {path.name.partition(".")[0] for path in GOLDEN.glob("*.sqlite.gz")} >= set(REVISIONS[:-1])
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in GOLDEN.glob("*.sqlite.gz")))
+def test_a_golden_store_migrates_with_everything_in_it_and_is_kept_aside(name, tmp_path):
+    path = tmp_path / "old.sqlite"
+    path.write_bytes(gzip.decompress((GOLDEN / name).read_bytes()))
+    before = rows(path)
+    store = SqlInventory(path)
+    after = rows(path)
+    for table in before:
+        if table not in ("alembic_version", "sqlite_sequence"):
+            assert after[table] == before[table], table
+    assert store.verify() == []
+    assert sum(entry.count for entry in store.entries()) == sum(
+        len(after[kind]) for kind in ("observation", "identity", "finding", "action")
+    )
+    assert store.observations and store.identities() and store.findings() and store.scans()
+    assert store.record([Observation(field="f", value="new")]) == 1
+    assert store.verify() == []
+    store.close()
+    revision = name.partition(".")[0]
+    assert path.with_name(f"old.sqlite.schema-{revision}").exists() is (revision != REVISIONS[-1])
+
+
+def rows(path):
+    """Everything in the tables, but for the digests of identities, which are made anew."""
+    connection = sqlite3.connect(path)
+    connection.row_factory = sqlite3.Row
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    told = {}
+    for name in names:
+        kept = [dict(row) for row in connection.execute(f"SELECT * FROM {name}")]
+        if name in ("identity", "device"):
+            kept = [{key: value for key, value in row.items() if key != "digest"} for row in kept]
+        told[name] = kept
+    connection.close()
+    return told
