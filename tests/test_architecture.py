@@ -46,7 +46,21 @@ def test_help_imports_nothing_heavy() -> None:
         "try:\n main()\nexcept SystemExit: pass\nsys.stderr.write(json.dumps(sorted(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    heavy = {"scapy", "zeroconf", "zeep", "numpy", "numba", "hyperscan", "sqlalchemy", "rich", "cryptography", "netaddr", "yaml", "jinja2"}
+    heavy = {
+        "msgspec",
+        "scapy",
+        "zeroconf",
+        "zeep",
+        "numpy",
+        "numba",
+        "hyperscan",
+        "sqlalchemy",
+        "rich",
+        "cryptography",
+        "netaddr",
+        "yaml",
+        "jinja2",
+    }
     assert heavy & set(json.loads(run.stderr.splitlines()[-1])) == set()
     assert "scan" in run.stdout
 

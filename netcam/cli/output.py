@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from netcam import wire
 from netcam.model import Finding, Identity, severity_rank, verdict_rank
 
 if TYPE_CHECKING:
@@ -51,6 +50,8 @@ def wants_table(chosen: Format) -> bool:
 
 def line(record: object) -> None:
     """One JSON line on standard output."""
+    from netcam import wire
+
     sys.stdout.write(wire.dumps(record) + "\n")
 
 

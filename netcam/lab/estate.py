@@ -12,7 +12,7 @@ from ipaddress import IPv4Network
 from pathlib import Path
 from types import TracebackType
 
-from netcam.errors import ConfigError, PrivilegeError
+from netcam.errors import ConfigError, PrivilegeError, shown
 from netcam.lab.capture import Recorder
 from netcam.lab.scenario import SENSOR_HOST, SENSOR_MAC, Scenario
 
@@ -29,13 +29,19 @@ def run_inside(argv: list[str]) -> int:
     unshare = shutil.which("unshare", path=os.environ.get("PATH", "") + ":/usr/bin:/bin")
     if unshare is None or shutil.which("ip", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin") is None:
         raise PrivilegeError("lab", "the commands unshare and ip are needed", "apt-get install util-linux iproute2")
+    said = ""
     for way in (_USER, []):  # an account without user namespaces may still be root
-        if subprocess.run([unshare, *way, *_SPACES, "true"], capture_output=True, check=False).returncode == 0:
+        tried = subprocess.run([unshare, *way, *_SPACES, "true"], capture_output=True, check=False)
+        if tried.returncode == 0:
             return subprocess.run([unshare, *way, *_SPACES, sys.executable, "-m", "netcam", *argv], check=False).returncode
-    cure = (
-        "sysctl -w kernel.unprivileged_userns_clone=1 (Debian) or kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or run as root"
-    )
-    raise PrivilegeError("lab", "this machine allows no network namespaces, neither to users nor to this account", cure)
+        said = tried.stderr.decode(errors="replace").strip()
+    if os.geteuid() == 0:
+        cure = "leave the chroot, or give the container CAP_SYS_ADMIN and an unmasked /proc (docker run --privileged)"
+    else:
+        cure = (
+            "sysctl -w kernel.unprivileged_userns_clone=1 (Debian) or kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu), or be root"
+        )
+    raise PrivilegeError("lab", f"this machine allows no network namespaces: {shown(said)}", cure)
 
 
 def ip(batch: str) -> None:
