@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from netcam.catalog import naming
 from netcam.catalog.text import Document, nearest, read, typed
 from netcam.errors import ContentError, shown
 from netcam.model import KINDS, SLOTS
@@ -25,6 +26,13 @@ DRAFT_FACTOR = 0.8
 """A draft fingerprint rests on documentation or on composed examples: it weighs less than one seen on a device."""
 MAC_WEIGHT = 0.4
 """A MAC prefix names whose network chip it is: alone it stays under 0.5 and never makes a kind."""
+
+
+ORIGINS = {
+    "onvif.manufacturer": "onvif-information", "onvif.model": "onvif-information",
+    "onvif.firmware": "onvif-information", "ssdp": "upnp", "hostname": "dhcp",
+}  # fmt: skip
+"""Fields that one answer carries: what it says in several places counts once. Others have their protocol as origin."""
 
 
 class Also(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -81,6 +89,15 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """Claims of one group come from one origin and do not strengthen each other."""
         return self.origin or self.field.partition(".")[0]
 
+    def origin_of(self, field: str) -> str:
+        """The origin of a claim that was read from `field`, for fingerprints over many fields."""
+        if self.origin or not self.field.startswith("any."):
+            return self.group
+        start = field.partition(".")[0]
+        if field.startswith("onvif.scope."):
+            return "ws-discovery"
+        return ORIGINS.get(field, ORIGINS.get(start, start))
+
 
 class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A name on the badge."""
@@ -92,6 +109,33 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source: str = ""
     strength: str = ""
     period: str = ""
+    also: list[str] = []
+    """Other spellings that devices use; case, spaces and hyphens need none."""
+    tells_maker: bool = False
+    """The badge stands on products of this maker only, so that it names the maker too."""
+    word: bool = True
+    """Distinct enough to be looked for in running text and host names; `false` for words that have a meaning of their own."""
+    seek: bool = True
+    """Looked for at all; `false` for names that fields of others hold too."""
+
+
+class ModelScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One row of a maker's model table: how its models of one kind are numbered."""
+
+    scheme: str
+    """A regular expression of the whole model, without anchors."""
+    examples: list[str]
+    source: str
+    kind: str = ""
+    family: str = ""
+    brand: str = ""
+    shared: bool = False
+    """Other makers number alike: says model and kind, no maker."""
+    word: bool = True
+    """Distinct enough to be looked for in running text and host names."""
+    misses: list[str] = []
+    weight: float = 0.0
+    status: str = "draft"
 
 
 class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -107,6 +151,13 @@ class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Beginnings of the company name in the IEEE registry."""
     mac_sources: str = ""
     version_scheme: str = ""
+    usual_kind: str = ""
+    """What nearly all its products are; assumed where a device names the maker and no kind."""
+    source: str = ""
+    """Where the names of this file were read, if not said at each."""
+    also_called: list[str] = []
+    """Former and short names of the maker."""
+    models: list[ModelScheme] = []
     fingerprints: list[Fingerprint] = []
 
 
@@ -119,11 +170,18 @@ class Makers:
     digest: str
     places: dict[str, str]
     """Fingerprint id -> file:line."""
+    spelt_out: tuple[tuple[str, Fingerprint], ...] = ()
+    """Maker and fingerprint, of those that names and model schemes were spelt out into."""
+
+    @cached_property
+    def owned(self) -> tuple[tuple[str, Fingerprint], ...]:
+        """Every fingerprint with the maker whose file holds it."""
+        return (*((name, f) for name, m in self.makers.items() for f in m.fingerprints), *self.spelt_out)
 
     @cached_property
     def by_id(self) -> dict[str, tuple[MakerFile, Fingerprint]]:
         """Fingerprint id -> its maker and itself."""
-        return {f.id: (m, f) for m in self.makers.values() for f in m.fingerprints}
+        return {f.id: (self.makers[name], f) for name, f in self.owned}
 
     def own_brand(self, maker: str) -> str | None:
         """The brand that a maker puts on its own products, or None."""
@@ -134,15 +192,30 @@ class Makers:
     def _spellings(self) -> dict[str, str]:
         found: dict[str, str] = {}
         for file in self.makers.values():
-            for name in (*(b.name for b in file.brands), file.maker):
-                found.setdefault(_bare(name), name)
+            for brand in file.brands:
+                for name in (brand.name, *brand.also):
+                    found.setdefault(_bare(name), brand.name)
+            found.setdefault(_bare(file.maker), file.maker)
         # a maker's own spelling of its own brand wins over the one in another maker's list
-        found |= {_bare(b.name): b.name for file in self.makers.values() for b in file.brands if b.own}
+        found |= {_bare(n): b.name for file in self.makers.values() for b in file.brands if b.own for n in (b.name, *b.also)}
         return found
 
     def spelt(self, name: str) -> str:
         """A brand as its maker's file spells it, where upper and lower case, spaces and hyphens are all that differs."""
         return self._spellings.get(_bare(name), name)
+
+    @cached_property
+    def _called(self) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for file in self.makers.values():
+            own = [n for b in file.brands if b.own for n in (b.name, *b.also)]
+            for name in (file.maker, *own, *file.also_called, *file.legal):
+                found.setdefault(_bare(name), file.maker)
+        return found
+
+    def called(self, name: str) -> str:
+        """A maker by the name of its file, where `name` is its legal, former or short name; else as given."""
+        return self._called.get(_bare(name), name)
 
     def brand(self, maker: str, name: str) -> Brand | None:
         """What the maker's file says of a brand."""
@@ -166,6 +239,7 @@ def _bare(name: str) -> str:
 def load(root: Path) -> Makers:
     """Read all maker files. Raises ContentError with file, line and cure."""
     makers: dict[str, MakerFile] = {}
+    expanded: list[tuple[str, Fingerprint]] = []
     places: dict[str, str] = {}
     digest = hashlib.sha256()
     for path in sorted((root / "makers").glob("*.yaml")):
@@ -183,9 +257,32 @@ def load(root: Path) -> Makers:
                     "ids are unique",
                 )
             places[fingerprint.id] = document.at("fingerprints", n)
+        for n, model in enumerate(file.models):
+            _check_model(model, document, ("models", n))
+        spelt_out = list(naming.expand(file, path.stem))
+        for fingerprint in spelt_out:
+            if fingerprint.id in places:
+                raise ContentError(document.where, f"{shown(fingerprint.id)} comes of two entries", "name each brand and family once")
+            places[fingerprint.id] = document.at("models" if "/models-" in fingerprint.id else "brands")
+            expanded.append((file.maker, fingerprint))
         makers[file.maker] = file
-    everything = tuple(f for m in makers.values() for f in m.fingerprints)
-    return Makers(makers, everything, digest.hexdigest(), places)
+    everything = (*(f for m in makers.values() for f in m.fingerprints), *(f for _, f in expanded))
+    return Makers(makers, everything, digest.hexdigest(), places, tuple(expanded))
+
+
+def _check_model(one: ModelScheme, document: Document, path: tuple[Any, ...]) -> None:
+    try:
+        groups = re.compile(one.scheme).groups
+    except re.error as error:
+        raise ContentError(document.at(*path, "scheme"), f"scheme does not compile: {error}", "test it with python -m re") from None
+    if groups or len(one.scheme) > MAX_PATTERN:
+        raise ContentError(document.at(*path, "scheme"), "scheme captures or is too long", "use (?:...) and split long lists")
+    if not one.examples or not one.source.strip():
+        raise ContentError(document.at(*path), "a scheme has no example or no source", "add a model and where it was read")
+    if one.kind and one.kind not in KINDS:
+        raise ContentError(document.at(*path, "kind"), f"no kind {shown(one.kind)}", nearest(one.kind, KINDS))
+    if one.status not in STATUSES:
+        raise ContentError(document.at(*path, "status"), f"no status {shown(one.status)}", nearest(one.status, STATUSES))
 
 
 def _check(one: Fingerprint, document: Document, path: tuple[Any, ...], stem: str) -> None:
@@ -193,7 +290,7 @@ def _check(one: Fingerprint, document: Document, path: tuple[Any, ...], stem: st
     if not one.id.startswith(f"{stem}/"):
         raise ContentError(at(*path, "id"), f"id {shown(one.id)} does not begin with the file's name", f"write {stem}/...")
     for field, where in ((one.field, (*path, "field")), *((a.field, (*path, "all_of", n, "field")) for n, a in enumerate(one.all_of))):
-        if not known(field):
+        if not known(field) and field not in naming.CLASSES:
             raise ContentError(at(*where), f"no protocol produces field {shown(field)}", nearest(field, FIELDS))
     if sum(bool(x) for x in (one.match, one.equals, one.prefix, one.contains)) != 1:
         raise ContentError(

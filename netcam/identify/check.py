@@ -11,6 +11,7 @@ from typing import Any
 
 from netcam import wire
 from netcam.catalog import makers as maker_files
+from netcam.catalog import naming
 from netcam.catalog.makers import Fingerprint, Makers
 from netcam.errors import ContentError
 from netcam.identify import group, resolve
@@ -74,16 +75,15 @@ def hazard(pattern: str) -> str:
 
 def said(matcher: Matcher, field: str, value: str, also: dict[str, str]) -> list[Claim]:
     """Claims about a device that shows just this."""
-    full = field + "example" if field.endswith(".") else field
+    full = naming.CLASSES[field][0] if field in naming.CLASSES else field + "example" if field.endswith(".") else field
     seen = [Observation(field=full, value=value)]
     seen += [Observation(field=f + "example" if f.endswith(".") else f, value=v) for f, v in also.items()]
     return matcher.claims(seen)
 
 
 def _examples(makers: Makers, matcher: Matcher) -> Iterator[Problem]:
-    for name, file in makers.makers.items():
-        for one in file.fingerprints:
-            yield from _fingerprint(name, one, makers, matcher)
+    for name, one in makers.owned:
+        yield from _fingerprint(name, one, makers, matcher)
 
 
 def _fingerprint(maker: str, one: Fingerprint, makers: Makers, matcher: Matcher) -> Iterator[Problem]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from netcam.catalog import naming
 from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Makers
 from netcam.identify import sieve
 from netcam.identify.registrant import registrant
@@ -94,7 +95,7 @@ class Matcher:
 
     def _grouped(self, field: str) -> tuple[_Group, ...]:
         """The tests of a field by its name and by every prefix it begins with; remembered for the fields that have any."""
-        names = [field, *(start for start in self._prefixes if field.startswith(start) and start != field)]
+        names = [field, *(start for start in self._prefixes if field.startswith(start) and start != field), *naming.classes(field)]
         groups = tuple((self._tests[name], self._sieves.get(name)) for name in names if name in self._tests)
         if groups and len(self._groups) < MAX_REMEMBERED:
             self._groups[field] = groups
@@ -135,7 +136,7 @@ class Matcher:
             if said:
                 key = (one.id, slot, said)
                 if key not in found:
-                    found[key] = Claim(slot=slot, value=said, weight=one.strength, by=one.id, origin=one.group, because=tuple(because))
+                    found[key] = Claim(slot=slot, value=said, weight=one.strength, by=one.id, origin=one.origin_of(seen.field), because=tuple(because))
 
     def _holds(self, also: Also, observations: Iterable[Observation]) -> tuple[Observation, dict[str, str]] | None:
         test = self._also[also].pattern

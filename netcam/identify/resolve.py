@@ -13,6 +13,8 @@ CEILING = 0.99
 """Nothing read from a network is certain: any answer can be forged."""
 ASSUMED_BRAND = 0.6
 """How far the maker's own name is taken for the badge where no badge was seen: most of what a maker sells carries its name."""
+ASSUMED_KIND = 0.6
+"""How far the usual kind of a maker's products is taken for the kind of one that tells none."""
 MAC_ALONE = 0.5
 """A maker known by its MAC prefix alone never exceeds this."""
 
@@ -59,6 +61,9 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         own = makers.own_brand(maker)
         if own is not None:
             slots["brand"], confidence["brand"] = own, round(confidence["maker"] * ASSUMED_BRAND, 4)
+    file = makers.makers.get(maker) if maker else None
+    if file is not None and file.usual_kind and "kind" not in slots and confidence["maker"] > MAC_ALONE:
+        slots["kind"], confidence["kind"] = file.usual_kind, round(confidence["maker"] * ASSUMED_KIND, 4)
     macs = tuple(
         sorted({o.mac for o in observations if o.mac} | {o.value for o in observations if o.field == "mac" and len(o.value) == 17})
     )

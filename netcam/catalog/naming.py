@@ -1,0 +1,125 @@
+"""Names and numbering schemes of a maker's file, spelt out as fingerprints over every field where a device names itself.
+
+A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
+fields that hold a model, `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote, and
+`any.host` for host names, which people change.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from netcam.catalog.makers import Brand, Fingerprint, MakerFile
+
+_MODEL = (
+    "onvif.model", "onvif.scope.hardware", "onvif.scope.model", "upnp.model_name", "upnp.model_number", "sadp.DeviceDescription",
+    "dhip.DeviceType", "dhip.deviceType", "dahua5050.model", "hanwha.model", "vivotek.model", "panasonic.model", "sony.MODEL",
+    "tvt.model", "axis.ProdNbr", "axis.ProdFullName", "axis.ProdShortName", "ubiquiti.model", "ubiquiti.platform", "tplink.device_model",
+    "tplink.model", "hnap.ModelName", "gvcp.model", "mdns.txt.model", "mdns.txt.md", "mdns.txt.mdl", "mdns.txt.product",
+    "mdns.txt.modelname", "mdns.txt.model_name", "mdns.txt.ty", "xm.DeviceModel", "bosch.modelName", "cdp.platform", "list.model",
+    "snmp.oid.1.3.6.1.4.1.39165.1.1.0",
+)  # fmt: skip
+_MAKER = (
+    "onvif.manufacturer", "onvif.scope.manufacturer", "onvif.scope.mfr", "onvif.scope.vendor", "onvif.scope.brand", "upnp.manufacturer",
+    "dhip.Vendor", "tvt.manufacturer", "gvcp.manufacturer", "hnap.VendorName", "mdns.txt.manufacturer", "mdns.txt.mf", "mdns.txt.mfg",
+    "mdns.txt.vendor", "mdns.txt.brand", "mdns.txt.usb_mfg", "axis.Brand", "bosch.manufacturer", "list.maker",
+)  # fmt: skip
+_TEXT = (
+    "http.title", "http.realm", "http.server", "http.location", "rtsp.server", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "tls.subject",
+    "tls.issuer", "onvif.scope.name", "onvif.scope.hardware", "onvif.scope.acc", "onvif.model", "upnp.friendly_name", "upnp.model_name",
+    "upnp.model_description", "upnp.model_number", "upnp.manufacturer_url", "ssdp.server", "mdns.name", "snmp.sysdescr", "ftp.banner",
+    "telnet.banner", "ssh.banner", "smtp.banner", "dhcp.vendor_class", "lldp.system_description", "cdp.platform", "cdp.version",
+    "mdns.txt.model", "mdns.txt.md", "mdns.txt.fn", "vivotek.name", "panasonic.name", "foscam.name", "nmap.product", "nmap.extrainfo",
+)  # fmt: skip
+_HOST = (
+    "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
+)  # fmt: skip
+
+CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"any.model": _MODEL, "any.maker": _MAKER, "any.text": _TEXT, "any.host": _HOST}
+)
+"""Class of fields -> the fields it stands for."""
+
+_OF: dict[str, tuple[str, ...]] = {}
+for _name, _fields in CLASSES.items():
+    for _field in _fields:
+        _OF[_field] = (*_OF.get(_field, ()), _name)
+
+
+def classes(field: str) -> tuple[str, ...]:
+    """The classes that a field belongs to."""
+    return _OF.get(field, ())
+
+
+MAKER_FIELD, MODEL_FIELD, TEXT, HOST = 0.72, 0.85, 0.6, 0.5
+"""Weights: a field that holds a company or model says more than running text, and a host name less: people change it."""
+
+
+def spelling(name: str) -> str:
+    """A name as a pattern: case does not matter, and spaces, hyphens and underscores stand for each other or for nothing."""
+    return r"[ _-]?".join(re.escape(part) for part in re.split(r"[ _-]+", name) if part)
+
+
+def expand(file: MakerFile, stem: str) -> Iterator[Fingerprint]:
+    """The fingerprints that a file's brands and model schemes amount to."""
+    for brand in file.brands:
+        yield from _brand(brand, file, stem)
+    for number, _ in enumerate(file.models):
+        yield from _models(file, number, stem)
+
+
+def _slug(text: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-") or "x"
+
+
+def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
+    from netcam.catalog.makers import Example, Fingerprint
+
+    if not brand.seek:
+        return
+    words = "|".join(spelling(name) for name in (brand.name, *brand.also))
+    says = {"brand": brand.name}
+    if (brand.own or brand.tells_maker) and file.makes_cameras:
+        says["maker"] = file.maker
+    example = [Example(see=brand.name, says=says, source=brand.source or file.source or "the maker's own name for its products")]
+    where = {
+        "any.maker": (rf"\A\W{{0,3}}(?:{words})(?![A-Za-z0-9])", MAKER_FIELD),
+        "any.text": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z])", TEXT),
+        "any.host": (rf"\A(?:{words})(?![A-Za-z])", HOST),
+    }
+    for field, (pattern, weight) in where.items():
+        if field == "any.maker" or brand.word:
+            yield Fingerprint(
+                id=f"{stem}/named-{_slug(brand.name)}-{field[4:]}", field=field, match=pattern, says=says, weight=weight, examples=example
+            )
+
+
+def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
+    from netcam.catalog.makers import Example, Fingerprint, Miss
+
+    one = file.models[number]
+    says = {"model": "{model}"}
+    if one.kind:
+        says["kind"] = one.kind
+    if not one.shared:
+        says["maker"] = file.maker
+        if one.brand:
+            says["brand"] = one.brand
+    examples = [Example(see=text, says={"model": text}, source=one.source) for text in one.examples]
+    misses = [Miss(see=text, source=one.source) for text in one.misses]
+    name = f"{stem}/models-{_slug(one.family or str(number + 1))}"
+    where = {
+        "any.model": (rf"\A(?:[A-Za-z][A-Za-z.&-]{{1,15}}[ _]){{0,3}}(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
+        "any.text": (rf"(?<![\w-])(?P<model>{one.scheme})(?![\w-])", TEXT),
+        "any.host": (rf"\A(?:[A-Za-z][A-Za-z.&]{{1,15}}[ _-])?(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
+    }
+    for field, (pattern, weight) in where.items():
+        if field == "any.model" or one.word:
+            yield Fingerprint(
+                id=f"{name}-{field[4:]}", field=field, match=pattern, says=says, weight=weight, examples=examples, near_misses=misses,
+                status=one.status,
+            )  # fmt: skip
