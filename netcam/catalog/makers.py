@@ -111,10 +111,14 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     period: str = ""
     also: list[str] = []
     """Other spellings that devices use; case, spaces and hyphens need none."""
-    tells_maker: bool = False
-    """The badge stands on products of this maker only, so that it names the maker too."""
+    tells: str = ""
+    """`maker` where the badge stands on products of this maker only, `brand` where it names no maker; by default an own brand tells the maker."""
     word: bool = True
     """Distinct enough to be looked for in running text and host names; `false` for words that have a meaning of their own."""
+    not_before: str = ""
+    """A regular expression that must not follow the name: another company's longer name."""
+    words: list[str] = []
+    """Longer spellings that are distinct enough for running text where the name is not."""
     seek: bool = True
     """Looked for at all; `false` for names that fields of others hold too."""
 
@@ -257,6 +261,10 @@ def load(root: Path) -> Makers:
                     "ids are unique",
                 )
             places[fingerprint.id] = document.at("fingerprints", n)
+        for n, brand in enumerate(file.brands):
+            if brand.tells not in ("", "maker", "brand"):
+                raise ContentError(document.at("brands", n, "tells"), f"no {shown(brand.tells)}", "write maker or brand")
+            _compiles(brand.not_before, document, ("brands", n, "not_before"))
         for n, model in enumerate(file.models):
             _check_model(model, document, ("models", n))
         spelt_out = list(naming.expand(file, path.stem))
@@ -270,11 +278,16 @@ def load(root: Path) -> Makers:
     return Makers(makers, everything, digest.hexdigest(), places, tuple(expanded))
 
 
-def _check_model(one: ModelScheme, document: Document, path: tuple[Any, ...]) -> None:
+def _compiles(pattern: str, document: Document, path: tuple[Any, ...]) -> int:
+    """Number of groups of a pattern. Raises ContentError where it is none."""
     try:
-        groups = re.compile(one.scheme).groups
+        return re.compile(pattern).groups
     except re.error as error:
-        raise ContentError(document.at(*path, "scheme"), f"scheme does not compile: {error}", "test it with python -m re") from None
+        raise ContentError(document.at(*path), f"pattern does not compile: {error}", "test it with python -m re") from None
+
+
+def _check_model(one: ModelScheme, document: Document, path: tuple[Any, ...]) -> None:
+    groups = _compiles(one.scheme, document, (*path, "scheme"))
     if groups or len(one.scheme) > MAX_PATTERN:
         raise ContentError(document.at(*path, "scheme"), "scheme captures or is too long", "use (?:...) and split long lists")
     if not one.examples or not one.source.strip():

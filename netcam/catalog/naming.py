@@ -39,9 +39,7 @@ _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
 )  # fmt: skip
 
-CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"any.model": _MODEL, "any.maker": _MAKER, "any.text": _TEXT, "any.host": _HOST}
-)
+CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType({"any.model": _MODEL, "any.maker": _MAKER, "any.text": _TEXT, "any.host": _HOST})
 """Class of fields -> the fields it stands for."""
 
 _OF: dict[str, tuple[str, ...]] = {}
@@ -55,8 +53,8 @@ def classes(field: str) -> tuple[str, ...]:
     return _OF.get(field, ())
 
 
-MAKER_FIELD, MODEL_FIELD, TEXT, HOST = 0.72, 0.85, 0.6, 0.5
-"""Weights: a field that holds a company or model says more than running text, and a host name less: people change it."""
+MAKER_FIELD, MODEL_FIELD, TEXT, HOST = 0.9, 0.95, 0.75, 0.65
+"""Weights before the factor for drafts: a field that holds a company or model says more than running text, and a host name less: people change it."""
 
 
 def spelling(name: str) -> str:
@@ -81,21 +79,26 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
 
     if not brand.seek:
         return
-    words = "|".join(spelling(name) for name in (brand.name, *brand.also))
+    names = (brand.name, *brand.also, *brand.words)
+    declared = "|".join(spelling(name) for name in names)
+    words = "|".join(spelling(name) for name in (names if brand.word else brand.words))
     says = {"brand": brand.name}
-    if (brand.own or brand.tells_maker) and file.makes_cameras:
+    if (brand.tells or ("maker" if brand.own else "brand")) == "maker" and file.makes_cameras:
         says["maker"] = file.maker
-    example = [Example(see=brand.name, says=says, source=brand.source or file.source or "the maker's own name for its products")]
+    source = brand.source or file.source or "the maker's own name for its products"
+    end = f"(?!{brand.not_before})" if brand.not_before else ""
     where = {
-        "any.maker": (rf"\A\W{{0,3}}(?:{words})(?![A-Za-z0-9])", MAKER_FIELD),
-        "any.text": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z])", TEXT),
-        "any.host": (rf"\A(?:{words})(?![A-Za-z])", HOST),
+        "any.maker": (rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
+        "any.text": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
+        "any.host": (rf"\A(?:{words})(?![A-Za-z]){end}", HOST),
     }
     for field, (pattern, weight) in where.items():
-        if field == "any.maker" or brand.word:
+        if field == "any.maker" or words:
+            example = [Example(see=see, says=says, source=source) for see in (names if brand.word or field == "any.maker" else brand.words)]
             yield Fingerprint(
-                id=f"{stem}/named-{_slug(brand.name)}-{field[4:]}", field=field, match=pattern, says=says, weight=weight, examples=example
-            )
+                id=f"{stem}/named-{_slug(brand.name)}-{field[4:]}", field=field, match=pattern, says=says, weight=weight,
+                examples=example, status="draft",
+            )  # fmt: skip
 
 
 def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
@@ -113,9 +116,9 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
     misses = [Miss(see=text, source=one.source) for text in one.misses]
     name = f"{stem}/models-{_slug(one.family or str(number + 1))}"
     where = {
-        "any.model": (rf"\A(?:[A-Za-z][A-Za-z.&-]{{1,15}}[ _]){{0,3}}(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
+        "any.model": (rf"\A(?:[A-Za-z][A-Za-z.&-]{{1,15}}[ _]){{0,3}}?(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
         "any.text": (rf"(?<![\w-])(?P<model>{one.scheme})(?![\w-])", TEXT),
-        "any.host": (rf"\A(?:[A-Za-z][A-Za-z.&]{{1,15}}[ _-])?(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
+        "any.host": (rf"\A(?:[A-Za-z][A-Za-z.&]{{1,15}}[ _-])??(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
     }
     for field, (pattern, weight) in where.items():
         if field == "any.model" or one.word:

@@ -13,6 +13,8 @@ from netcam.identify import sieve
 from netcam.identify.registrant import registrant
 from netcam.model import Claim, Observation
 
+MAX_NAMED = 1024
+"""Characters in which names and models are looked for in running text: banners are shorter, and hundreds of patterns are tried."""
 MAX_CLAIMS = 500
 """Claims about one device; a real one gets under 60."""
 MAX_REMEMBERED = 100_000
@@ -47,7 +49,8 @@ class _Test:
         return re.compile(self.text, FLAGS)
 
 
-_Group = tuple[list[_Test], sieve.Candidates | None]
+_Group = tuple[list[_Test], sieve.Candidates | None, int]
+"""Tests, which of them may match, and how many characters of a value they see."""
 
 
 def _order(seen: Observation) -> tuple[str, str, str, str, str]:
@@ -80,8 +83,8 @@ class Matcher:
         if known is not None:
             return known
         found: list[_Hit] = []
-        short = value[:MAX_MATCHED]
-        for tests, candidates in self._groups.get(field) or self._grouped(field):
+        for tests, candidates, limit in self._groups.get(field) or self._grouped(field):
+            short = value[:limit]
             for number in range(len(tests)) if candidates is None else candidates(short):
                 one, match = tests[number].one, tests[number].pattern.search(short)
                 if match is not None and one is not None:
@@ -96,7 +99,11 @@ class Matcher:
     def _grouped(self, field: str) -> tuple[_Group, ...]:
         """The tests of a field by its name and by every prefix it begins with; remembered for the fields that have any."""
         names = [field, *(start for start in self._prefixes if field.startswith(start) and start != field), *naming.classes(field)]
-        groups = tuple((self._tests[name], self._sieves.get(name)) for name in names if name in self._tests)
+        groups = tuple(
+            (self._tests[name], self._sieves.get(name), MAX_NAMED if name in naming.CLASSES else MAX_MATCHED)
+            for name in names
+            if name in self._tests
+        )
         if groups and len(self._groups) < MAX_REMEMBERED:
             self._groups[field] = groups
         return groups
@@ -136,7 +143,9 @@ class Matcher:
             if said:
                 key = (one.id, slot, said)
                 if key not in found:
-                    found[key] = Claim(slot=slot, value=said, weight=one.strength, by=one.id, origin=one.origin_of(seen.field), because=tuple(because))
+                    found[key] = Claim(
+                        slot=slot, value=said, weight=one.strength, by=one.id, origin=one.origin_of(seen.field), because=tuple(because)
+                    )
 
     def _holds(self, also: Also, observations: Iterable[Observation]) -> tuple[Observation, dict[str, str]] | None:
         test = self._also[also].pattern
