@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo scan test check bench fuzz licences lock wheel clean system system-test
+.PHONY: help demo scan peers test check bench fuzz licences lock wheel clean system system-test
 
 help:
 	@echo "make demo      sweep a virtual estate and show the result (about a minute after installation)"
@@ -20,7 +20,7 @@ system:
 system-test: system
 	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark softflowd=softflowd pmacctd=pmacct nfcapd=nfdump avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd
 	@.ci/system-packages nmap=nmap masscan=masscan dumpcap=wireshark-common dnsmasq=dnsmasq-base kea-dhcp4=kea-dhcp4-server \
-		dhcpd=isc-dhcp-server dhclient=isc-dhcp-client lldpd=lldpd snmpd=snmpd
+		dhcpd=isc-dhcp-server dhclient=isc-dhcp-client lldpd=lldpd snmpd=snmpd npm=npm
 	@.ci/system-packages 'rsyslogd=rsyslog rsyslog-gnutls' lognormalizer=liblognorm-utils
 	@.ci/unpacked-package syslog-ng-core $(VENV)/syslog-ng
 
@@ -46,7 +46,12 @@ check: $(VENV)/.ready
 	$(BIN)/netcam catalog check
 	$(BIN)/netcam policy check
 
-test: system-test check
+$(VENV)/peers/.ready: $(VENV)/.ready tests/peers/requirements.txt tests/peers/fetch.sh
+	tests/peers/fetch.sh $(BIN)/python $(abspath $(VENV))/peers
+
+peers: $(VENV)/peers/.ready
+
+test: system-test check peers
 	$(BIN)/pytest $(ARGS)
 
 bench: system-test $(VENV)/.ready

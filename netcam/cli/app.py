@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import content, devices, egress, estate, passive, scan
+from netcam.cli import content, devices, egress, estate, owner, passive, scan
 
 app = typer.Typer(
     name="netcam",
@@ -37,6 +37,7 @@ app.command("demo")(estate.demo)
 app.command("scan")(scan.scan)
 app.command("listen")(passive.listen)
 app.command("import")(passive.import_)
+app.command("ask")(owner.ask)
 app.command("identify")(devices.identify)
 app.command("devices")(devices.devices)
 app.command("show")(devices.show)

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 import typer
 
@@ -57,7 +57,7 @@ def listen(
     _ = loaded.matcher, loaded.policies, loaded.families  # wrong content is told before hours of listening
     inventory = open_inventory(store)
     try:
-        with stopped_by_signal() as stop:
+        with stopped_by_signal(threading.Event()) as stop:
             left = seconds
             while True:
                 run = _begin(inventory, settings, site, "passive", str(source or interface))
@@ -167,10 +167,18 @@ def _column(text: str) -> tuple[str, str]:
     return role.strip(), heading.strip()
 
 
+class Switch(Protocol):
+    """What can be set once to end a run."""
+
+    def set(self) -> None: ...
+
+
+S = TypeVar("S", bound=Switch)
+
+
 @contextmanager
-def stopped_by_signal() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second Ctrl-C does the usual."""
-    stop = threading.Event()
+def stopped_by_signal(stop: S) -> Iterator[S]:
+    """The first Ctrl-C or SIGTERM sets `stop`; the second Ctrl-C does the usual."""
     numbers = (signal.SIGINT, signal.SIGTERM)
     before = {number: signal.getsignal(number) for number in numbers}
 

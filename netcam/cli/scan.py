@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PROFILES = ("polite", "standard", "deep")
 
+ScopeOption = Annotated[Path | None, typer.Option("--scope", help="Scope file: what you are authorised to sweep.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: netcam.toml here, if there is one.")]
 StoreOption = Annotated[str | None, typer.Option("--store", help="Inventory: a file, or a database URL.")]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Folder with makers/, policies/, destinations/.")]
@@ -51,7 +52,7 @@ def scan(
     targets: Annotated[list[str] | None, typer.Argument(help="Addresses, networks or ranges; default: attached private networks.")] = None,
     site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
     profile: Annotated[str, typer.Option("--profile", help="polite, standard or deep: how much is asked.")] = "polite",
-    scope: Annotated[Path | None, typer.Option("--scope", help="Scope file: what you are authorised to sweep.")] = None,
+    scope: ScopeOption = None,
     interface: Annotated[list[str] | None, typer.Option("--interface", "-i", help="Only on these interfaces.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every probe and the packet budget; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the site's last interrupted run.")] = False,

@@ -22,6 +22,10 @@ MAX_RAW = 64 * 1024
 """Bytes of an answer that are kept as evidence."""
 
 
+TLSContext = ssl.SSLContext
+"""For files of this room that hand a context on and must not import ssl themselves."""
+
+
 class ProbeStatus(StrEnum):
     """What became of a probe. Travels with the result; never raised."""
 
@@ -71,17 +75,21 @@ def banner_context() -> ssl.SSLContext:
 
 
 async def converse(
-    gate: Gate, address: str, port: int, exchange: Exchange, *, protocol: str, tls: bool, limits: Limits, context: ssl.SSLContext
-) -> Outcome:
-    """Hold one conversation with address:port. Never raises for what the network does."""
+    gate: Gate, address: str, port: int, exchange: Exchange, *, protocol: str, tls: bool, limits: Limits, context: ssl.SSLContext,
+    owner: bool = False, budget: int = MAX_CONVERSATION,
+) -> Outcome:  # fmt: skip
+    """Hold one conversation with address:port and read `budget` bytes of it at most; never raises for what the network does.
+
+    With `owner` it carries the owner's credentials.
+    """
     result = Outcome(ProbeStatus.FAILED)
     try:
-        async with gate.connect(address, port, protocol, timeout=limits.connect) as stream:
+        async with gate.connect(address, port, protocol, timeout=limits.connect, owner=owner) as stream:
             result.open = True
             async with asyncio.timeout(limits.total):
                 if tls:
                     result.tls = await start_tls(stream, context, None)
-                await run(stream, exchange, result, limits, context)
+                await run(stream, exchange, result, limits, context, budget)
     except OutOfScope as error:
         result.status, result.reason = ProbeStatus.OUT_OF_SCOPE, str(error)
     except TimeoutError:
@@ -107,9 +115,10 @@ async def start_tls(stream: Stream, context: ssl.SSLContext, server_name: str | 
     return TLSInfo(made.version() or "", cipher[0] if cipher else "", (leaf,) if leaf else ())
 
 
-async def run(stream: Stream, exchange: Exchange, result: Outcome, limits: Limits, context: ssl.SSLContext) -> None:
+async def run(
+    stream: Stream, exchange: Exchange, result: Outcome, limits: Limits, context: ssl.SSLContext, budget: int = MAX_CONVERSATION
+) -> None:
     """Feed `exchange` until it returns its facts. Raises DecodeError, TimeoutError, OSError."""
-    budget = MAX_CONVERSATION
     raw = bytearray()
     try:
         command = next(exchange)

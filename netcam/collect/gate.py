@@ -178,14 +178,21 @@ class Stream:
     """A TCP conversation with one device, with its bytes counted and bounded."""
 
     def __init__(
-        self, gate: Gate, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, port: int, protocol: str
+        self,
+        gate: Gate,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        address: str,
+        port: int,
+        protocol: str,
+        owner: bool = False,
     ) -> None:
         self._gate, self.reader, self.writer = gate, reader, writer
-        self._address, self._port, self._protocol = address, port, protocol
+        self._address, self._port, self._protocol, self._owner = address, port, protocol, owner
 
     async def send(self, data: bytes) -> None:
         """Send bytes. Raises OutOfScope where they are on the never-request list."""
-        self._gate.check_bytes(data, self._protocol)
+        self._gate.check_bytes(data, self._protocol, owner=self._owner)
         self._gate.count(self._protocol, 1, len(data), "tcp", self._address, self._port, data)
         self.writer.write(data)
         await self.writer.drain()
@@ -294,9 +301,12 @@ class Gate:
         if inside(address, self.exclude):
             raise OutOfScope(f"{host} is excluded")
 
-    def check_bytes(self, data: bytes, protocol: str) -> None:
-        """Raise OutOfScope for a message of the never-request list: the second wall behind the codecs, which cannot make one."""
-        if reason := never.refuses(data):
+    def check_bytes(self, data: bytes, protocol: str, *, owner: bool = False) -> None:
+        """Raise OutOfScope for a message of the never-request list: the second wall behind the codecs, which cannot make one.
+
+        With `owner` the message may carry the owner's credentials, and nothing else of that list.
+        """
+        if reason := never.refuses(data, owner=owner):
             raise OutOfScope(f"{protocol}: {reason}")
 
     def permits(self, address: Address) -> bool:
@@ -345,8 +355,16 @@ class Gate:
         made.send(data, host, port, protocol)
 
     @contextlib.asynccontextmanager
-    async def connect(self, address: str, port: int, protocol: str, *, timeout: float) -> AsyncIterator[Stream]:  # noqa: ASYNC109
-        """Open a TCP conversation, the only one with this device at a time.
+    async def connect(
+        self,
+        address: str,
+        port: int,
+        protocol: str,
+        *,
+        timeout: float,  # noqa: ASYNC109
+        owner: bool = False,
+    ) -> AsyncIterator[Stream]:
+        """Open a TCP conversation, the only one with this device at a time; `owner`: with the owner's credentials.
 
         Raises OutOfScope, OSError, TimeoutError (connect took longer than `timeout` seconds).
         """
@@ -368,7 +386,7 @@ class Gate:
                     self._behaved(address, device, port, None)
                     raise
                 self._behaved(address, device, port, time.monotonic() - begin)
-                stream = Stream(self, reader, writer, address, port, protocol)
+                stream = Stream(self, reader, writer, address, port, protocol, owner)
                 try:
                     yield stream
                 finally:

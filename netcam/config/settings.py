@@ -49,6 +49,10 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     scope: str = ""
     """Scope file, relative to the settings file."""
     timezone: str = "UTC"
+    credentials: str = ""
+    """File with the owner's accounts, relative to the settings file; only its owner may read it."""
+    credentials_in_clear: bool = False
+    """Whether a password may be sent so that anybody on the way can read it (HTTP Basic), to devices that take nothing else."""
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,6 +95,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """The scope file of a site, or None."""
         told = self._site(site).scope
         return (Path(self.path).parent / Path(told).expanduser()) if told else None
+
+    def credentials_path(self, site: str) -> Path | None:
+        """The file with the owner's accounts for a site, or None."""
+        told = self._site(site).credentials
+        return (Path(self.path).parent / Path(told).expanduser()) if told else None
+
+    def credentials_in_clear(self, site: str) -> bool:
+        """Whether the site allows passwords in clear."""
+        return self._site(site).credentials_in_clear
 
     def networks(self, site: str) -> tuple[IPv4Network | IPv6Network, ...]:
         """The site's own networks, as far as they are written."""
@@ -233,13 +246,20 @@ class _Reader:
                 self.fail((*path, "timezone"), f"{shown(site.timezone)} is not a time zone", 'write it as "Europe/London"')
 
 
-_EXAMPLE = {"text": '"..."', "a list of texts": '["..."]', "a whole number": "10", "a number": "1.5", "a table": "{ }"}
+_EXAMPLE = {
+    "text": '"..."',
+    "a list of texts": '["..."]',
+    "a whole number": "10",
+    "a number": "1.5",
+    "true or false": "true",
+    "a table": "{ }",
+}
 
 
 def _words(hint: Any) -> str:
     if get_origin(hint) is tuple and get_args(hint)[0] is str:
         return "a list of texts"
-    return {str: "text", int: "a whole number", float: "a number"}.get(hint, "a table")
+    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(hint, "a table")
 
 
 def _is_network(text: str) -> bool:

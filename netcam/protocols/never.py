@@ -45,7 +45,8 @@ NEVER_REQUESTED: Mapping[str, str] = MappingProxyType(
         r"^Authorization\s*:|[\r\n]Authorization\s*:|[\r\n]Proxy-Authorization\s*:": "credentials",
         r"wsse:Security|<(\w{1,20}:)?UsernameToken\b": "credentials in SOAP",
         rf"<(?:\w{{1,20}}:)?(?:{_CHANGES}[\s>/]|SystemReboot\b)": "ONVIF operation that changes the device",
-        r"<(\w{1,20}:)?Get(Users|System(Backup|Log|SupportInformation)|SnapshotUri|StreamUri)\b": "ONVIF secret or picture",
+        r"<(\w{1,20}:)?GetUsers\b": "ONVIF list of accounts",
+        r"<(\w{1,20}:)?Get(System(Backup|Log|SupportInformation)|SnapshotUri|StreamUri)\b": "ONVIF secret or picture",
         r"<Types>\s*(?!inquiry(_v32)?\s*<)\w": "SADP verb other than the inquiry",
         r"DHDiscover\.(?!search\b)|DevInit\.|PasswdFind\.|\"Security\.\w|deviceDiscovery\.": "Dahua method that resets a device",
         r"^(PUT|DELETE|PATCH|TRACE|CONNECT)\s": "HTTP verb that changes state",
@@ -76,11 +77,17 @@ MESSAGES_NEVER_SENT: Mapping[bytes, str] = MappingProxyType(
 """How a binary message begins -> why it is refused."""
 
 _STARTS = tuple((re.compile(pattern, re.DOTALL), why) for pattern, why in MESSAGES_NEVER_SENT.items())
+OWNER_MAY = frozenset({"credentials", "credentials in SOAP", "ONVIF list of accounts"})
+"""Reasons that do not hold where the owner's own account asks (`netcam ask`): how many accounts there are is read, never who they are."""
+
 _COMPILED = tuple((re.compile(pattern, re.IGNORECASE), why) for pattern, why in NEVER_REQUESTED.items())
 
 
-def refuses(path_or_message: str | bytes) -> str | None:
-    """Why this path or message must not be sent, or None. Percent-encoding does not hide a path."""
+def refuses(path_or_message: str | bytes, *, owner: bool = False) -> str | None:
+    """Why this path or message must not be sent, or None. Percent-encoding does not hide a path.
+
+    With `owner` the reasons of OWNER_MAY are passed over: the message carries the owner's credentials to the owner's device.
+    """
     data = path_or_message.encode("utf-8", "surrogatepass") if isinstance(path_or_message, str) else path_or_message
     for start, why in _STARTS:
         if start.match(data):
@@ -89,7 +96,7 @@ def refuses(path_or_message: str | bytes) -> str | None:
         text = data.decode("latin-1").replace("\x00", "")
         flat = re.sub(r"(?<!:)/{2,}", "/", text.replace("/./", "/"))
         for pattern, why in _COMPILED:
-            if pattern.search(text) or pattern.search(flat):
+            if (pattern.search(text) or pattern.search(flat)) and not (owner and why in OWNER_MAY):
                 return why
         decoded = unquote_to_bytes(data)
         if decoded == data:

@@ -30,7 +30,7 @@ a device may refuse: they are asked once, and never again in the talk after a re
 PRE_AUTH = ("GetSystemDateAndTime", "GetServices", "GetCapabilities")
 """What ONVIF Core lets anybody ask: a refusal of the others may be counted by a device as a failed login."""
 
-_INFORMATION = {
+INFORMATION = {
     "Manufacturer": "onvif.manufacturer",
     "Model": "onvif.model",
     "FirmwareVersion": "onvif.firmware",
@@ -119,10 +119,10 @@ def parse(body: bytes) -> list[Fact]:
         raise DecodeError("no answer of the ONVIF device service")
     facts = decoding.Facts()
     for information in root.every("GetDeviceInformationResponse"):
-        for name, field in _INFORMATION.items():
+        for name, field in INFORMATION.items():
             facts.add(field, information.value(name))
     if document.lenient and b"GetDeviceInformationResponse" in body:
-        for name, field in _INFORMATION.items():
+        for name, field in INFORMATION.items():
             facts.add(field, root.value(name))
     for scope in [item.text.strip() for item in root.every("ScopeItem")][: wsdiscovery.MAX_SCOPES]:
         wsdiscovery.add_scope(facts, scope)

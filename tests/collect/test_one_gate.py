@@ -23,6 +23,7 @@ ALLOWED = {
     "link6.py": {"socket", "scapy"},
     "interfaces.py": {"socket"},  # asks the kernel about interfaces; sends nothing
     "driver.py": {"ssl"},  # makes the context; the gate starts TLS
+    "soap.py": {"httpx", "requests", "requests.structures"},  # their logins and answers as values; see below
 }
 
 
@@ -40,6 +41,19 @@ def test_no_other_file_opens_a_socket_or_starts_a_program(path: Path) -> None:
         elif isinstance(node, ast.Attribute):
             assert node.attr not in SENDS, f"{path.name}:{node.lineno} sends by itself"
     assert {name for name in imported if name in NETWORK or name.partition(".")[0] in NETWORK} <= ALLOWED.get(path.name, set())
+
+
+def test_the_soap_transport_takes_values_from_the_http_libraries_and_no_client() -> None:
+    tree = ast.parse((ROOM / "soap.py").read_text())
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute) and getattr(node.value, "id", "") == "httpx"}
+    assert used == {"Auth", "BasicAuth", "DigestAuth", "HTTPError", "Request", "Response"}
+    taken = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("requests")
+        for alias in node.names
+    }
+    assert taken == {"Response", "CaseInsensitiveDict"}
 
 
 @pytest.mark.parametrize("name", ["link.py", "link6.py"])
