@@ -41,7 +41,8 @@ def unprivileged(bin_):
             return [], as_nobody
     except PermissionError:
         pass
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"], {}
+    # initdb looks its user up: nobody is on every machine
+    return ["unshare", "--user", f"--map-user={NOBODY}", f"--map-group={NOBODY}"], {}
 
 
 @pytest.fixture(scope="session")
