@@ -40,9 +40,9 @@ COVERAGE_BATCH = 1000
 class Content:
     """The content folder, each part read when it is first needed."""
 
-    def __init__(self, root: str | None = None, *, cache: Path | None = None) -> None:
+    def __init__(self, root: str | None = None, *, cache: Path | None = None, local: Path | None = None) -> None:
         self.root = content_root(root)
-        self._cache = cache
+        self._cache, self._local = cache, local
 
     @cached_property
     def makers(self) -> Makers:
@@ -54,7 +54,7 @@ class Content:
     def policies(self) -> Policies:
         from netcam.catalog import policies
 
-        return policies.load(self.root)
+        return policies.load(self.root, families=self.families, local=self._local)
 
     @cached_property
     def families(self) -> Families:

@@ -57,16 +57,39 @@ def results(advisories: Advisories, *, maker: str, brand: str | None, model: str
     for fact in advisories.by_maker.get(fold(maker), ()):
         if fact.brands and (not brand or fold(brand) not in fact.brands):
             continue
-        told = [_row(fact, row, firmware) for row in fact.rows if row.covers(model) is True]
-        if told:
-            found.append(min(told, key=lambda outcome: _ORDER.index(outcome.result)))
+        told = _fact(fact, model, firmware)
+        if told is not None:
+            found.append(_another_badge(told, maker, brand) if not fact.brands else told)
     return found
+
+
+def _fact(fact: Fact, model: str | None, firmware: str | None) -> Outcome | None:
+    """What an advisory says of a version: the worst of its rows that speak of the model and of its line of firmware."""
+    rows = [row for row in fact.rows if row.covers(model) is True]
+    if not rows:
+        return None
+    told = [_row(fact, row, firmware) for row in rows if row.speaks_of(firmware)]
+    if not told:
+        return Outcome(fact, Result.CANNOT_TELL, f"the record speaks of other lines of firmware than {firmware}; check the maker's notice.")
+    return min(told, key=lambda outcome: _ORDER.index(outcome.result))
+
+
+def _another_badge(told: Outcome, maker: str, brand: str | None) -> Outcome:
+    """A device with somebody else's badge may count its versions otherwise: nothing is certain of it."""
+    if not brand or fold(brand) == fold(maker):
+        return told
+    said = f"{told.why} The badge is {brand}, whose versions may count otherwise."
+    if told.result is Result.VULNERABLE:
+        return Outcome(told.fact, Result.POSSIBLY, said)
+    if told.result is Result.FIXED:
+        return Outcome(told.fact, Result.CANNOT_TELL, said)
+    return told
 
 
 def _row(fact: Fact, row: ModelRow, firmware: str | None) -> Outcome:
     """What one row of an advisory says of a version."""
     kind = fact.advisory.range
-    if kind is RangeKind.ALL_VERSIONS:
+    if kind is RangeKind.ALL_VERSIONS and fact.advisory.status is Status.CONFIRMED:
         return Outcome(fact, Result.POSSIBLY if row.row.some else Result.VULNERABLE, "every version of this model is affected.")
     if kind is not RangeKind.EXPLICIT or fact.advisory.status is not Status.CONFIRMED:
         return Outcome(fact, Result.CANNOT_TELL, "the published range is not exact enough to compare; check the maker's notice.")
@@ -76,15 +99,15 @@ def _row(fact: Fact, row: ModelRow, firmware: str | None) -> Outcome:
 
 
 def _spans(fact: Fact, row: ModelRow, firmware: str) -> Outcome:
-    held = [within(span, row.scheme, firmware) for span in row.row.spans]
+    held = [(span, within(span, row.scheme, firmware)) for span in row.row.spans]
     fixed = f"; mended in {row.row.fixed}" if row.row.fixed else ""
-    if any(one is True for one in held):
-        if row.row.some:
-            return Outcome(
-                fact, Result.POSSIBLY, f"{firmware} lies in the published range, which holds for certain models of the series only{fixed}."
-            )
+    inside = [span for span, one in held if one is True]
+    if inside:
+        if row.row.some or all(span.some for span in inside):
+            told = "which does not hold for every model or track"
+            return Outcome(fact, Result.POSSIBLY, f"{firmware} lies in the published range, {told}{fixed}.")
         return Outcome(fact, Result.VULNERABLE, f"{firmware} lies in the published range{fixed}.")
-    if any(one is None for one in held):
+    if any(one is None for _, one in held):
         return Outcome(
             fact, Result.CANNOT_TELL, f"{firmware} cannot be compared with the published range{fixed}; check the maker's notice."
         )
@@ -100,6 +123,8 @@ def within(span: Span, scheme: str, firmware: str) -> bool | None:
         built = build_date(firmware)
         return None if built is None else built < span.built_before
     if span.exactly:
+        if firmware.strip().casefold() == span.exactly.casefold():
+            return True
         order = compare(scheme, firmware, span.exactly)
         return None if order is None else order == 0
     if span.start:
@@ -111,8 +136,17 @@ def within(span: Span, scheme: str, firmware: str) -> bool | None:
         return True
     order = compare(scheme, firmware, end)
     if order is None:
-        return None
+        # `before 5.2.6` leaves out every build of 5.2.6
+        return False if span.before and _finer(firmware, end) else None
+    if span.through and order > 0 and _finer(firmware, span.through):
+        return None  # `through 11.8` does not say which of 11.8.1, 11.8.2 ... is the last
     return order < 0 if span.before else order <= 0
+
+
+def _finer(firmware: str, end: str) -> bool:
+    """Whether the version is one of those that a coarser end may mean: 11.8.20 where the text says 11.8."""
+    left, right = firmware.strip().lstrip("vV"), end.lstrip("vV")
+    return left.casefold().startswith(right.casefold()) and left[len(right) : len(right) + 1] in (".", "_", " ")
 
 
 _DATES = (
@@ -209,7 +243,8 @@ def _ended(identity: Identity, advisories: Advisories, on: date) -> Iterator[Fin
         over = end.support is not None and end.support <= on
         if not over and not (end.sale and end.sale <= on):
             continue
-        when = f"The maker ended support on {end.support}." if over else f"The maker ended sale on {end.sale}."
+        on_or_by = "by" if end.by else "on"
+        when = f"The maker had ended support {on_or_by} {end.support}." if over else f"The maker had ended sale {on_or_by} {end.sale}."
         later = f" Support ends on {end.support}." if end.support and not over else ""
         yield Finding(
             rule="support-ended" if over else "sale-ended",

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import verdicts
+from netcam.catalog import advisories, text
 from netcam.catalog import families as corporate
 from netcam.catalog import policies as content
-from netcam.catalog import text
 from netcam.catalog.families import Families, fold
 from netcam.catalog.policies import Case, Policies, Policy, PolicyStatus
 from netcam.errors import NetcamError
@@ -36,11 +36,12 @@ class Problem:
         return f"{'error' if self.is_error else 'note'}: {self.where}: {self.problem}\n  help: {self.cure}"
 
 
-def check(root: Path, on: date) -> list[Problem]:
-    """Every problem of the policies under `root` on a day; broken content is one problem, with its file and line."""
+def check(root: Path, on: date, *, local: Path | None = None) -> list[Problem]:
+    """Every problem of the policies under `root` and the site's own on a day; broken content is one problem, with file and line."""
     try:
         families = corporate.load(root)
-        policies = content.load(root, families=families)
+        policies = content.load(root, families=families, local=local)
+        advisories.load(root)
         makers = maker_names(root)
     except NetcamError as error:
         return [Problem(error.where, error.problem, error.cure)]

@@ -16,6 +16,7 @@ from netcam.catalog import sources as citing
 from netcam.catalog import text
 from netcam.catalog.families import fold
 from netcam.catalog.sources import Sources, Status
+from netcam.catalog.versions import SCHEMES
 from netcam.errors import ContentError, shown
 
 
@@ -39,14 +40,18 @@ class Span(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     exactly: str = ""
     built_before: date | None = None
     """Affected where the build date in the version lies before this day."""
+    some: bool = False
+    """The text leaves open whether every device with such a version is affected: never more than `possibly`."""
 
 
 class Row(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The models of one range. No models: every model of the maker that runs this line of firmware."""
 
     models: tuple[str, ...] = ()
+    line: str = ""
+    """Glob on the version: the row holds for this line of firmware only, whose numbers count apart from the others'."""
     some: bool = False
-    """The text says `certain models` of these series: never more than `possibly`."""
+    """The text says `certain models` of these series, or leaves a track open: never more than `possibly`."""
     spans: tuple[Span, ...] = ()
     fixed: str = ""
     """The first version that is mended, as published."""
@@ -80,6 +85,8 @@ class Ended(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     models: tuple[str, ...]
     sale: date | None = None
     support: date | None = None
+    by: bool = False
+    """The source says that it had ended by that day; the day itself was not read."""
     sources: tuple[str, ...]
     status: Status
     note: str = ""
@@ -106,7 +113,12 @@ class ModelRow:
 
     row: Row
     models: re.Pattern[str] | None
+    line: re.Pattern[str] | None
     scheme: str
+
+    def speaks_of(self, firmware: str | None) -> bool:
+        """Whether the version is of the row's line of firmware; a version that is not told may be."""
+        return self.line is None or not firmware or self.line.match(firmware.strip().upper()) is not None
 
     def covers(self, model: str | None) -> bool | None:
         """Whether the row speaks of the model; None where the device tells none."""
@@ -171,7 +183,17 @@ def load(root: Path) -> Advisories:
             first = where.setdefault((path.stem, advisory.id), document.at("facts", number))
             if first != document.at("facts", number):
                 raise ContentError(document.at("facts", number), f"{advisory.id} stands twice (also {first})", "merge the two")
-            rows = tuple(ModelRow(row, globs(row.models) if row.models else None, row.scheme or held.scheme) for row in advisory.rows)
+            for row_number, row in enumerate(advisory.rows):
+                if (row.scheme or held.scheme) not in SCHEMES:
+                    scheme = row.scheme or held.scheme
+                    at = document.at("facts", number, "rows", row_number)
+                    raise ContentError(at, f"no way of counting {shown(scheme)}", text.nearest(scheme, SCHEMES))
+            rows = tuple(
+                ModelRow(
+                    row, globs(row.models) if row.models else None, globs((row.line,)) if row.line else None, row.scheme or held.scheme
+                )
+                for row in advisory.rows
+            )
             for maker in held.makers:
                 by_maker.setdefault(fold(maker), []).append(Fact(advisory, rows, brands, held.notices))
         for number, end in enumerate(held.ended):
@@ -194,6 +216,8 @@ def _check(advisory: Advisory, document: text.Document, sources: Sources, number
         raise ContentError(document.at(*at), f"{advisory.id} cites no source", "name at least one id of sources.yaml")
     citing.known(sources, advisory.sources, document, *at, "sources")
     spans = [span for row in advisory.rows for span in row.spans]
+    if not advisory.rows:
+        raise ContentError(document.at(*at), f"{advisory.id} names neither models nor versions", "add a row")
     if advisory.range is RangeKind.EXPLICIT and not spans:
         raise ContentError(document.at(*at), f"{advisory.id} is explicit and gives no versions", "give spans, or call the range vague")
     if advisory.range is RangeKind.EXPLICIT and any(not row.spans for row in advisory.rows):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -19,10 +20,7 @@ from netcam.catalog import text
 from netcam.catalog.families import Families
 from netcam.catalog.sources import Sources, Status
 from netcam.errors import ContentError, shown
-from netcam.model import KINDS, Verdict
-
-SITE_CLASSES = ("force-estate", "sensitive-government", "hosting-government", "shared", "public-space", "contractor", "other")
-"""Classes a policy may speak of. `hosting-government`: a force's building with a government function in it."""
+from netcam.model import JURISDICTIONS, KINDS, LINKS, SITE_CLASSES, Verdict
 
 _FORBIDDEN = re.compile(r"\b(illegal|unlawful|criminal)\w*", re.IGNORECASE)
 """What a tool must not say of a device: that is for a court."""
@@ -270,19 +268,50 @@ class Policies:
     documents: Mapping[str, text.Document]
 
 
-def load(root: Path, *, families: Families | None = None) -> Policies:
-    """Read `policies/*.yaml`. Raises ContentError with file, line and cure; nothing is judged by content that is wrong."""
+def load(root: Path, *, families: Families | None = None, local: Path | None = None) -> Policies:
+    """Read `policies/*.yaml`, and the site's own `*.yaml` in `local`, which may fill a shipped list that is empty.
+
+    Raises ContentError with file, line and cure; nothing is judged by content that is wrong.
+    """
     families = families or corporate.load(root)
     found: dict[str, Policy] = {}
     documents: dict[str, text.Document] = {}
+    if local is not None:
+        families = _with_local_sources(families, local)
     for path in sorted((root / "policies").glob("*.yaml")):
-        document = text.read(path, name=f"{root.name}/policies/{path.name}")
-        policy = text.typed(document, Policy)
-        if policy.id != path.stem:
-            raise ContentError(document.at("id"), f"id {shown(policy.id)} is not the name of the file", f"call it {path.stem}")
-        _Check(policy, document, families).all()
-        found[policy.id], documents[policy.id] = policy, document
-    return Policies(dict(sorted(found.items())), families.sources, citing.digest(root, "policies", "families", "sources.yaml"), documents)
+        _read(path, f"{root.name}/policies/{path.name}", families, found, documents)
+    for path in sorted(local.glob("*.yaml")) if local is not None else ():
+        if path.name != "sources.yaml":
+            _read(path, str(path), families, found, documents)
+    digest = citing.digest(root, "policies", "families", "sources.yaml")
+    if local is not None:
+        digest = hashlib.sha256(f"{digest}\n{citing.digest(local.parent, local.name)}".encode()).hexdigest()
+    return Policies(dict(sorted(found.items())), families.sources, digest, documents)
+
+
+def _read(path: Path, name: str, families: Families, found: dict[str, Policy], documents: dict[str, text.Document]) -> None:
+    document = text.read(path, name=name)
+    policy = text.typed(document, Policy)
+    if policy.id != path.stem:
+        raise ContentError(document.at("id"), f"id {shown(policy.id)} is not the name of the file", f"call it {path.stem}")
+    if policy.id in found and found[policy.id].status is not PolicyStatus.EMPTY:
+        first = documents[policy.id].where
+        raise ContentError(
+            document.at("id"), f"{policy.id} is also {first}", "only a list that ships empty may be filled; choose another id"
+        )
+    _Check(policy, document, families).all()
+    found[policy.id], documents[policy.id] = policy, document
+
+
+def _with_local_sources(families: Families, local: Path) -> Families:
+    """The families with the sources of the site's own policies beside the shipped ones."""
+    if not local.is_dir():
+        raise ContentError(str(local), "is no folder", "create it, or take `policies` out of the settings")
+    own = citing.load(local)
+    for source_id in own.by_id:
+        if source_id in families.sources.by_id:
+            raise ContentError(f"{own.where}: {source_id}", f"source {shown(source_id)} is shipped already", "choose another id")
+    return replace(families, sources=Sources({**families.sources.by_id, **own.by_id}, families.sources.where))
 
 
 class _Check:
@@ -373,6 +402,20 @@ class _Check:
             for name in names:
                 if name not in SITE_CLASSES:
                     raise self.wrong(f"{shown(name)} is no site class", text.nearest(name, SITE_CLASSES), *place, name)
+        for home in policy.reach.home:
+            if home != "any" and home not in JURISDICTIONS:
+                raise self.wrong(f"{shown(home)} is no jurisdiction", text.nearest(home, JURISDICTIONS), "reach", "home")
+        for link in policy.reach.links:
+            if link not in LINKS and not link.startswith("local-"):
+                raise self.wrong(f"{shown(link)} is no link", f"{text.nearest(link, LINKS)}; or local-<word>", "reach", "links", link)
+        for number, case in enumerate(policy.cases):
+            at = ("cases", number, "site")
+            if case.site.site_class not in SITE_CLASSES:
+                raise self.wrong(f"{shown(case.site.site_class)} is no site class", text.nearest(case.site.site_class, SITE_CLASSES), *at)
+            if case.site.jurisdiction not in JURISDICTIONS:
+                raise self.wrong(
+                    f"{shown(case.site.jurisdiction)} is no jurisdiction", text.nearest(case.site.jurisdiction, JURISDICTIONS), *at
+                )
 
     def match(self, number: int, match: Match) -> None:
         named = [n for n in ("family", "headquarters", "badge", "component", "attribute", "every") if getattr(match, n)]

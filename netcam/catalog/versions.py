@@ -92,7 +92,7 @@ def _hikvision_build(one: str, other: str) -> int | None:
 
 _DAHUA = re.compile(
     r"V?(?P<a>\d{1,2}\.\d{3})\.(?P<line>[0-9A-Z]{4,10})\.(?P<n>\d{1,4})(?:\.(?P<kind>[A-Z]{1,2}))?"
-    r"(?:,? ?Build ?(?:Date)?:? ?(?P<b>\d{4}-?\d{2}-?\d{2}))?",
+    r"(?:(?:\.|,? ?Build ?(?:Date)?:? ?)(?P<b>(?:20)?\d{2}-?\d{2}-?\d{2}))?",
     re.IGNORECASE,
 )
 
@@ -104,7 +104,7 @@ def _dahua(one: str, other: str) -> int | None:
         return None
     number = _order(_numbers(left["a"]), _numbers(right["a"]))
     if left["b"] and right["b"]:
-        a, b = left["b"].replace("-", ""), right["b"].replace("-", "")
+        a, b = left["b"].replace("-", "")[-6:], right["b"].replace("-", "")[-6:]
         build = (a > b) - (a < b)
         if number and build and number != build:
             return None
@@ -118,7 +118,7 @@ def _dahua(one: str, other: str) -> int | None:
 _UNIVIEW = re.compile(
     r"(?P<line>[A-Z]{2,6}[_-][A-Z]{0,2}\d{4})-B(?P<b>\d{4})P(?P<p>\d{2})(?:D(?P<d>\d{4}))?(?:C\d{2})?\w{0,8}", re.IGNORECASE
 )
-_UNIVIEW_NEW = re.compile(r"(?P<line>[A-Z]{3,6}-B\d{4})\.(?P<v>\d{1,3}(?:\.\d{1,3}){1,2})\.C(?P<c>\d{5})\.(?P<d>\d{6})", re.IGNORECASE)
+_UNIVIEW_NEW = re.compile(r"(?P<line>[A-Z]{3,6}-B\d{4})\.(?P<v>\d{1,3}(?:\.\d{1,3}){1,2})(?:\.C(?P<c>\d{5}))?\.(?P<d>\d{6})", re.IGNORECASE)
 
 
 def _uniview(one: str, other: str) -> int | None:
@@ -167,6 +167,18 @@ def _vivotek(one: str, other: str) -> int | None:
     return _order((int(left["v"]), ord(left["l"].lower() or "`")), (int(right["v"]), ord(right["l"].lower() or "`")))
 
 
+_AVTECH = re.compile(r"(?:FullImg-)?(?P<v>\d{4}(?:-\d{4}){3})", re.IGNORECASE)
+
+
+def _avtech(one: str, other: str) -> int | None:
+    """Four parts with a count each; in order only where no part went back while another went on."""
+    left, right = _AVTECH.fullmatch(one), _AVTECH.fullmatch(other)
+    if left is None or right is None:
+        return None
+    orders = {(a > b) - (a < b) for a, b in zip(_numbers(left["v"]), _numbers(right["v"]), strict=True)}
+    return None if orders >= {-1, 1} else max(orders, key=abs)
+
+
 _NUMBERS = r"\d{1,6}(?:\.\d{1,8}){1,5}"
 
 SCHEMES: Mapping[str, Order] = MappingProxyType(
@@ -193,8 +205,18 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         "mobotix": _dotted(rf"(?:MX-)?V?(?P<v>{_NUMBERS})"),
         "sony": _dotted(rf"v?(?P<v>{_NUMBERS})"),
         "i-pro": _dotted(rf"v?(?P<v>{_NUMBERS})(?:E\d)?"),
-        # v3.12 2017-06-12
-        "geovision": _dotted(rf"v?(?P<v>{_NUMBERS})(?: (?P<b>\d{{4}}-\d{{2}}-\d{{2}}))?"),
+        # v3.12 2017-06-12; V1.00_2017_12_15
+        "geovision": _dotted(rf"v?(?P<v>{_NUMBERS})(?:[ _](?P<b>\d{{4}}[-_]\d{{2}}[-_]\d{{2}}))?"),
+        # FullImg-1023-1007-1011-1009
+        "avtech": _avtech,
+        # 2.60B15, 1.01_B2; a letter or word behind it is another build of the same number
+        "d-link": _dotted(rf"v?(?P<v>{_NUMBERS})(?:[ _]?B(?P<b>\d{{1,3}}))?"),
+        # 2.0b60_20200207
+        "lilin": _dotted(r"v?(?P<v>\d{1,3}\.\d{1,3})b(?P<b>\d{1,4})(?:_\d{8})?"),
+        # M2.1.6.05
+        "zavio": _dotted(rf"M?(?P<v>{_NUMBERS})"),
+        # 1.0.7-0298; V2.3.8-8
+        "numbers-dash": _dotted(rf"V?(?P<v>{_NUMBERS})(?:-(?P<b>\d{{1,6}}))?"),
         # 5.1.3.0(19A9): the bracket names a commit, which says nothing of order
         "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\))?"),
         # 2.6.0.150(15529)

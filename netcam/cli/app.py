@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import content, devices, egress, estate, owner, passive, scan
+from netcam.cli import content, devices, egress, estate, owner, passive, policy, scan
 
 app = typer.Typer(
     name="netcam",
@@ -46,6 +46,6 @@ app.command("diff")(devices.diff)
 app.command("reidentify")(devices.reidentify)
 app.command("report")(devices.report)
 app.add_typer(egress.app, name="egress")
-app.add_typer(content.policy, name="policy")
+app.add_typer(policy.policy, name="policy")
 app.add_typer(content.catalog, name="catalog")
 app.add_typer(estate.lab, name="lab")

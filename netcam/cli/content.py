@@ -1,4 +1,4 @@
-"""The content on the command line: `policy`, `catalog`, and `explain`, which is the reference manual."""
+"""The content on the command line: `catalog`, and `explain`, which is the reference manual."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from netcam.errors import ConfigError, shown
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-policy = typer.Typer(help="Policies: texts, whom they bind, and their cases.", no_args_is_help=True, rich_markup_mode=None)
 catalog = typer.Typer(help="Fingerprints: check and count them.", no_args_is_help=True, rich_markup_mode=None)
 
 
@@ -23,86 +22,6 @@ def put(lines: Iterable[str]) -> None:
     """Plain lines for a person; what a device wrote into them is escaped."""
     for text in lines:
         typer.echo(output.escaped(text, limit=4000))
-
-
-@policy.command("list")
-def policy_list(format_: FormatOption = output.Format.AUTO, content: ContentOption = None) -> None:
-    """List the policies: id, jurisdiction, kind, title, and the date their facts are good for."""
-    from netcam.pipeline import Content
-
-    rows = [
-        [p.id, p.jurisdiction, str(p.kind), p.title, str(p.good_for), "stale" if p.stale(output.clock().date()) else str(p.status)]
-        for p in Content(content).policies.policies.values()
-    ]
-    columns = ("id", "jurisdiction", "kind", "title", "good_for", "status")
-    if output.wants_table(format_):
-        output.console().print(output.table("Policies", columns, rows))
-        return
-    output.each(dict(zip(columns, row, strict=True)) for row in rows)
-
-
-@policy.command("show")
-def policy_show(policy_id: Annotated[str, typer.Argument(metavar="ID")], content: ContentOption = None) -> None:
-    """Show one policy whole: text, reach, citations, dates, what it matches and its cases."""
-    from netcam.assess.explain import policy_lines
-    from netcam.catalog.text import nearest
-    from netcam.pipeline import Content
-
-    policies = Content(content).policies
-    if policy_id not in policies.policies:
-        raise ConfigError("policy show", f"no policy {shown(policy_id)}", nearest(policy_id, policies.policies))
-    put(policy_lines(policies.policies[policy_id], policies))
-
-
-@policy.command("check")
-def policy_check(content: ContentOption = None) -> None:
-    """Run every policy's cases, resolve its citations, report review dates."""
-    from netcam.assess.policy_check import check
-    from netcam.catalog.home import content_root
-
-    told(check(content_root(content), output.clock().date()), "policies")
-
-
-@policy.command("family")
-def policy_family(name: str, content: ContentOption = None) -> None:
-    """Print a corporate family: entities, subsidiaries, brands, OEM relations and divested parts, with sources."""
-    from netcam.assess.explain import family_lines
-    from netcam.pipeline import Content
-
-    put(family_lines(name, Content(content).families))
-
-
-@policy.command("why")
-def policy_why(
-    address: str, site: Annotated[str | None, typer.Option("--site")] = None, store: StoreOption = None, content: ContentOption = None
-) -> None:
-    """Print how a device is tied to each policy: badge, tell, maker, owner, and the strength of each link."""
-    from netcam.assess.explain import why_lines
-    from netcam.inventory import open_inventory
-    from netcam.pipeline import Content
-
-    inventory = open_inventory(store)
-    try:
-        one = find(inventory.identities(site=site), address)
-        mine = [f for f in inventory.findings(site=site) if f.device == one.device]
-    finally:
-        inventory.close()
-    loaded = Content(content)
-    put(why_lines(one, mine, loaded.policies, loaded.families))
-
-
-@policy.command("check-model")
-def policy_check_model(brand: str, model: str = "", content: ContentOption = None) -> None:
-    """Say before a purchase what the policies would say of BRAND MODEL; no network is touched."""
-    from netcam.assess.explain import check_model
-    from netcam.pipeline import Content
-
-    loaded = Content(content)
-    found = check_model(brand, model, loaded.policies, loaded.families, on=output.clock().date())
-    for finding in found:
-        put([f"{finding.verdict}: {finding.rule}: {finding.text}"])
-    if not found:
-        put([f"unknown: no policy names {brand}; unknown is not a pass"])
 
 
 @catalog.command("check")

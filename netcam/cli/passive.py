@@ -53,7 +53,8 @@ def listen(
     from netcam.inventory import open_inventory
     from netcam.pipeline import Content
 
-    settings, loaded = settings_file.load(config), Content(content, cache=cache_folder())
+    settings = settings_file.load(config)
+    loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
     _ = loaded.matcher, loaded.policies, loaded.families  # wrong content is told before hours of listening
     inventory = open_inventory(store)
     try:
@@ -107,7 +108,8 @@ def import_(
     columns = dict(_column(text) for text in column or ())
     for path in files:  # a wrong name or format stops before anything is stored
         source.choose(path, from_)
-    settings, loaded = settings_file.load(config), Content(content, cache=cache_folder())
+    settings = settings_file.load(config)
+    loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
     _ = loaded.matcher, loaded.policies, loaded.families
     inventory = open_inventory(store)
     try:

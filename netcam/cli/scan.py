@@ -97,7 +97,7 @@ def scan(
         if inventory is None:
             show_plan(plan, format_)
             return
-        loaded = Content(content, cache=cache_folder())
+        loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
         _ = loaded.matcher, loaded.policies, loaded.families  # wrong content must stop the run before a packet leaves
         with progress_on_stderr() as progress:
             finished, judged = sweep(plan, inventory, loaded, settings.site(site), clock=output.clock, progress=progress, stop=StopSwitch())

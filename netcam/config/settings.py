@@ -13,20 +13,16 @@ from typing import Any, NoReturn, get_args, get_origin
 import msgspec
 
 from netcam.errors import ConfigError, nearest, shown
-from netcam.model import Site
+from netcam.model import JURISDICTIONS, LINKS, SITE_CLASSES, Site
 
 MAX_FILE = 4 * 1024 * 1024
 """Bytes of a settings file: a thousand sites take 300 kB."""
 
-SITE_CLASSES = ("unset", "force-estate", "sensitive-government", "hosting-secret-material", "shared", "public-space", "other")
-JURISDICTIONS = (
-    "unset", "gb", "gb-eng", "gb-sct", "gb-wls", "gb-nir", "us", "ca", "au", "nz", "ie", "fr", "de", "nl", "be", "dk", "se", "no", "fi",
-    "ee", "lv", "lt", "pl", "cz", "it", "es", "pt", "tw", "jp", "kr", "in", "il", "other",
-)  # fmt: skip
 PRIVATE = tuple(ip_network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10"))
 """What counts as inside where a site names no networks: RFC 1918, RFC 3927, RFC 4193, RFC 4291."""
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_LOCAL_LINK = re.compile(r"local-[a-z0-9-]{1,60}")
 _HOST = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.?", re.IGNORECASE)
 
 
@@ -37,7 +33,7 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     site_class: str = "unset"
     jurisdiction: str = "unset"
     links: tuple[str, ...] = ()
-    """Recorded ties that bring a foreign text into reach."""
+    """Recorded ties that bring a text from elsewhere into reach."""
     owner: str = ""
     contract: str = ""
     networks: tuple[str, ...] = ()
@@ -71,6 +67,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sensor: str = ""
     inventory: str = ""
     content: str = ""
+    policies: str = ""
+    """Folder with the site's own policy files, relative to the settings file."""
     rates: Rates = Rates()
     sites: dict[str, SiteSettings] = {}
     path: str = ""
@@ -90,6 +88,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.sites and id != "default":
             raise ConfigError(self.path or "settings", f"no site {shown(id)}", f"{nearest(id, self.sites)}; or add [sites.{_toml_key(id)}]")
         return SiteSettings()
+
+    def policies_path(self) -> Path | None:
+        """The folder with the site's own policies, or None."""
+        return (Path(self.path).parent / Path(self.policies).expanduser()) if self.policies else None
 
     def scope_path(self, site: str) -> Path | None:
         """The scope file of a site, or None."""
@@ -230,6 +232,9 @@ class _Reader:
         for key, value, valid in (("class", site.site_class, SITE_CLASSES), ("jurisdiction", site.jurisdiction, JURISDICTIONS)):
             if value not in valid:
                 self.fail((*path, key), f"{shown(value)} is not known", nearest(value, valid))
+        for link in site.links:
+            if link not in LINKS and not _LOCAL_LINK.fullmatch(link):
+                self.fail((*path, "links"), f"{shown(link)} is no link that a policy knows", f"{nearest(link, LINKS)}; or local-<word>")
         for key, texts in (("networks", site.networks), ("internal", site.internal)):
             for text in texts:
                 if not _is_network(text):

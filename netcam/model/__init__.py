@@ -4,11 +4,14 @@ from netcam.model.finding import Citation, Finding, Link, Verdict, severity_rank
 from netcam.model.identity import CAMERA_KINDS, KINDS, SLOTS, Claim, Identity
 from netcam.model.observation import Fact, Observation
 from netcam.model.scan import Coverage, CoverageState, ScanRecord
-from netcam.model.site import Site
+from netcam.model.site import JURISDICTIONS, LINKS, SITE_CLASSES, Site
 
 __all__ = [
     "CAMERA_KINDS",
+    "JURISDICTIONS",
     "KINDS",
+    "LINKS",
+    "SITE_CLASSES",
     "SLOTS",
     "Citation",
     "Claim",

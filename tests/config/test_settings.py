@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from netcam import config
 from netcam.errors import ConfigError
-from netcam.model import Site
+from netcam.model import SITE_CLASSES, Site
 
 WHOLE = """\
 sensor = "north-1"
@@ -138,7 +138,7 @@ def test_a_deeply_nested_file_is_refused():
 def test_the_schema_for_editors_names_every_setting_and_the_effective_settings_have_them():
     schema = config.json_schema()
     site = schema["$defs"]["SiteSettings"]["properties"]
-    assert site["class"]["enum"] == list(config.SITE_CLASSES)
+    assert site["class"]["enum"] == list(SITE_CLASSES)
     told = config.effective(config.parse(WHOLE, "netcam.toml"))
     assert set(schema["$defs"]["Settings"]["properties"]) == set(told) - {"path"}
     assert set(site) == set(told["sites"]["hq"])
