@@ -63,7 +63,7 @@ def ask(
     settings = settings_file.load(config)
     given = owners.load(credentials or settings.credentials_path(site))
     refusals = owners.Refusals(state_folder() / "refusals.json")
-    loaded = Content(content, cache=cache_folder())
+    loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
     inventory = open_inventory(store)
     try:
         known = list(devices(inventory, site, addresses or ()))

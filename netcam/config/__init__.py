@@ -1,9 +1,7 @@
 """The settings file netcam.toml: what may stand in it, and how it says what is wrong."""
 
 from netcam.config.settings import (
-    JURISDICTIONS,
     PRIVATE,
-    SITE_CLASSES,
     Rates,
     Settings,
     SiteSettings,
@@ -15,5 +13,5 @@ from netcam.config.settings import (
 )
 
 __all__ = [
-    "JURISDICTIONS", "PRIVATE", "SITE_CLASSES", "Rates", "Settings", "SiteSettings", "effective", "find", "json_schema", "load", "parse",
+    "PRIVATE", "Rates", "Settings", "SiteSettings", "effective", "find", "json_schema", "load", "parse",
 ]  # fmt: skip
