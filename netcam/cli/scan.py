@@ -7,7 +7,7 @@ import platform
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -54,6 +54,10 @@ def scan(
     profile: Annotated[str, typer.Option("--profile", help="polite, standard or deep: how much is asked.")] = "polite",
     scope: ScopeOption = None,
     interface: Annotated[list[str] | None, typer.Option("--interface", "-i", help="Only on these interfaces.")] = None,
+    vlan: Annotated[
+        list[str] | None,
+        typer.Option("--vlan", help="Also VLANs that come tagged: TRUNK:NUMBER=OWN-ADDRESS/PREFIX, as in eth0:20=10.1.20.5/24."),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every probe and the packet budget; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the site's last interrupted run.")] = False,
     format_: FormatOption = output.Format.AUTO,
@@ -69,6 +73,7 @@ def scan(
         raise ConfigError("--profile", f"no profile {shown(profile)}", nearest(profile, PROFILES))
     from netcam import config as settings_file
     from netcam.collect import scope as scopes
+    from netcam.collect import vlan as vlans
     from netcam.collect.gate import StopSwitch
     from netcam.collect.sweep import SweepRequest, prepare
     from netcam.inventory import open_inventory
@@ -77,8 +82,11 @@ def scan(
     settings = settings_file.load(config)
     wanted_scope = scope or settings.scope_path(site)
     authorised = scopes.load(wanted_scope, now=output.clock()) if wanted_scope else None
+    tagged = [vlans.parse(text) for text in vlan or ()]
     inventory = None if dry_run else open_inventory(store)
+    joined = ExitStack()
     try:
+        joined.enter_context(vlans.joined(tagged, silent=dry_run))
         scan_id, done = uuid.uuid4().hex[:12], frozenset[str]()
         if resume and inventory is not None:
             scan_id, done, targets = last_interrupted(inventory, site, targets)
@@ -89,7 +97,7 @@ def scan(
             targets=tuple(targets or ()),
             scope=authorised,
             profile=profile,
-            interfaces=tuple(interface or ()),
+            interfaces=(*interface, *(one.name for one in tagged)) if interface else (),
             done=done,
             state_dir=state_folder(),
         )
@@ -104,6 +112,7 @@ def scan(
         seen = observed(inventory.observations(scan=finished.id))
         show_result(finished, judged, seen, format_)
     finally:
+        joined.close()
         if inventory is not None:
             inventory.close()
     if finished.status == "interrupted":

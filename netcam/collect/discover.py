@@ -214,12 +214,22 @@ class Discoverer:
             raise RuntimeError(f"the link helper ended with {code}")
         return code == 0
 
+    def _vlans(self, network: Network) -> set[int]:
+        """The VLANs that the run has joined on the link of `network`."""
+        link = self.plan.on_link(network)
+        tails = [i.name.rpartition(".") for i in self.plan.interfaces]
+        return {int(number) for trunk, dot, number in tails if link and dot and number.isdigit() and link.name.startswith(trunk)}
+
     def _arp_told(self, network: Network, told: dict[str, Any]) -> None:
         """A line of the link helper: an answer, or at its end what it sent."""
         if told.get("done"):
             self.gate.count("arp", told["sent"], told["sent"] * 60, "arp", str(network), 0, b"")
             if told["dropped"]:
                 self.notes.append(f"{network}: the kernel dropped {told['dropped']} ARP answers; sweep again at a lower rate")
+            if strange := sorted(set(told["vlans"]) - self._vlans(network)):
+                self.notes.append(
+                    f"{network}: frames of VLANs {', '.join(map(str, strange[:20]))} come tagged to this port; those networks were not asked (--vlan)"
+                )
             if told["lost"]:
                 self.notes.append(f"{network}: {told['lost']} ARP requests could not be sent")
             return

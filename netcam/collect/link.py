@@ -19,7 +19,10 @@ import time
 
 ETH_P_ARP = 0x0806
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h
-SOL_PACKET, PACKET_STATISTICS = 263, 6  # linux/if_packet.h
+SOL_PACKET, PACKET_STATISTICS, PACKET_AUXDATA = 263, 6, 8  # linux/if_packet.h
+AUXDATA = struct.Struct("IIIHHHH")
+"""tpacket_auxdata: status, len, snaplen, mac, net, vlan_tci, vlan_tpid (linux/if_packet.h)."""
+TP_STATUS_VLAN_VALID = 0x10
 TARGET_AT = 14 + 24
 """Offset of the target protocol address in an Ethernet ARP request (RFC 826)."""
 RECEIVE_BUFFER = 8 << 20
@@ -54,9 +57,20 @@ def open_socket(interface: str) -> socket.socket:
     buffer = ctypes.create_string_buffer(program)
     made.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(FILTER), ctypes.addressof(buffer)))
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     made.bind((interface, ETH_P_ARP))
     made.setblocking(False)
     return made
+
+
+def receive(link: socket.socket, size: int) -> tuple[bytes, int]:
+    """A frame, and the VLAN of its 802.1Q tag, which the kernel takes out of the frame and tells beside; 0: it had none."""
+    data, told, _, _ = link.recvmsg(size, socket.CMSG_SPACE(AUXDATA.size))
+    for level, kind, beside in told:
+        if (level, kind) == (SOL_PACKET, PACKET_AUXDATA) and len(beside) >= AUXDATA.size:
+            status, *_, tci, _ = AUXDATA.unpack_from(beside)
+            return data, tci & 0xFFF if status & TP_STATUS_VLAN_VALID else 0
+    return data, 0
 
 
 def frame(mac: str, source: str) -> bytearray:
@@ -91,17 +105,19 @@ def main(argv: list[str]) -> int:
     drop_privileges()
     runs = [(int(first), int(last)) for first, last in (line.split() for line in sys.stdin if line.strip())]
     heard: dict[str, set[str]] = {}
+    vlans: set[int] = set()
     packed = struct.Struct(">I")
     sent = lost = 0
 
     def hear() -> None:
         while True:
             try:
-                data = link.recv(256)
-            except BlockingIOError:
+                data, vlan = receive(link, 256)
+            except OSError:  # nothing waits, or the interface is gone
                 return
-            except OSError:
-                return
+            if vlan:
+                vlans.add(vlan)  # of another network: its addresses are not those of this link
+                continue
             found = answer(data)
             if found is None or found[1] == mac or (found[2] == 2 and data[6:12] == bytes(request[6:12])):
                 continue
@@ -112,7 +128,7 @@ def main(argv: list[str]) -> int:
 
     def summary() -> None:
         _, drops = struct.unpack("II", link.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        sys.stdout.write(json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops}) + "\n")
+        sys.stdout.write(json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops, "vlans": sorted(vlans)}) + "\n")
         sys.stdout.flush()
 
     def stop(_signal: int, _frame: object) -> None:

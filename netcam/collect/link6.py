@@ -16,7 +16,7 @@ import struct
 import sys
 import time
 
-from netcam.collect.link import RECEIVE_BUFFER, SO_ATTACH_FILTER, SOL_PACKET, drop_privileges
+from netcam.collect.link import PACKET_AUXDATA, RECEIVE_BUFFER, SO_ATTACH_FILTER, SOL_PACKET, drop_privileges, receive
 
 ETH_P_IPV6 = 0x86DD
 ALL_NODES, ALL_NODES_MAC = "ff02::1", "33:33:00:00:00:01"
@@ -35,6 +35,7 @@ def open_socket(interface: str) -> socket.socket:
     buffer = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *step) for step in FILTER))
     made.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(FILTER), ctypes.addressof(buffer)))
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+    made.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
     made.bind((interface, ETH_P_IPV6))
     made.setblocking(False)
     # answers to ff02::1 come to this machine alone; announcements go to groups that its network card may filter
@@ -97,9 +98,10 @@ def main(argv: list[str]) -> int:
             if not select.select([link], [], [], left)[0]:
                 continue
             try:
-                told = answer(link.recv(256))
+                data, vlan = receive(link, 256)
             except OSError:
                 continue
+            told = None if vlan else answer(data)
             if told is None or told[1] == mac or told in heard or len(heard) >= MAX_HEARD:
                 continue
             heard.add(told)

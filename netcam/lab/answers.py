@@ -11,6 +11,7 @@ import ssl
 import struct
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
+from ipaddress import ip_address
 from xml.sax.saxutils import escape
 
 from netcam.lab.certificates import old_tls
@@ -24,19 +25,24 @@ _DISCOVERY = "http://schemas.xmlsoap.org/ws/2005/04/discovery"
 _ADDRESSING = "http://schemas.xmlsoap.org/ws/2004/08/addressing"
 
 
+def literal(address: str) -> str:
+    """An address as URLs write it (RFC 3986 section 3.2.2)."""
+    return f"[{address}]" if ":" in address else address
+
+
 def datagrams(device: Device, address: str) -> Iterator[tuple[int, tuple[str, ...], Answer]]:
     """The UDP services of a device: port, groups, and what is answered. A service with groups also answers alone."""
     if device.onvif is not None:
         answer = functools.partial(ws_discovery, device, address)
-        yield 3702, ("239.255.255.250",), answer
+        yield 3702, ("239.255.255.250", "ff02::c"), answer
     if device.sadp:
         yield 37020, ("239.255.255.250",), functools.partial(sadp, device, address)
     if device.dhip:
         yield 37810, ("239.255.255.251",), functools.partial(dhip, device, address)
     if device.mdns is not None:
-        yield 5353, ("224.0.0.251",), functools.partial(mdns, device, address)
+        yield 5353, ("224.0.0.251", "ff02::fb"), functools.partial(mdns, device, address)
     if device.ssdp is not None:
-        yield 1900, ("239.255.255.250",), functools.partial(ssdp, device, address)
+        yield 1900, ("239.255.255.250", "ff02::c"), functools.partial(ssdp, device, address)
 
 
 def streams(device: Device, address: str) -> Iterator[tuple[int, Handler, ssl.SSLContext | None]]:
@@ -172,7 +178,7 @@ def ws_discovery(device: Device, address: str, question: bytes) -> list[bytes]:
     body = (
         f"<d:ProbeMatches><d:ProbeMatch><wsadis:EndpointReference><wsadis:Address>urn:uuid:{_endpoint(device)}</wsadis:Address>"
         f"</wsadis:EndpointReference><d:Types>{onvif.types}</d:Types><d:Scopes>{' '.join(map(_scope, onvif.scopes))}</d:Scopes>"
-        f"<d:XAddrs>http://{address}{port}{onvif.path}</d:XAddrs><d:MetadataVersion>10</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches>"
+        f"<d:XAddrs>http://{literal(address)}{port}{onvif.path}</d:XAddrs><d:MetadataVersion>10</d:MetadataVersion></d:ProbeMatch></d:ProbeMatches>"
     )
     return [_envelope(onvif, header, body).encode()]
 
@@ -184,7 +190,7 @@ def _scope(short: str) -> str:
 def soap(device: Device, onvif: Onvif, address: str, body: bytes) -> tuple[int, str]:
     """The pre-login operations of ONVIF Core; what wants a login gets the fault NotAuthorized."""
     port = "" if onvif.port == 80 else f":{onvif.port}"
-    here = f"http://{address}{port}{onvif.path}"
+    here = f"http://{literal(address)}{port}{onvif.path}"
     if b"GetSystemDateAndTime" in body:
         inner = "<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:DateTimeType>NTP</tt:DateTimeType></tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>"
     elif b"GetCapabilities" in body:
@@ -270,6 +276,8 @@ def mdns(device: Device, address: str, question: bytes) -> list[bytes]:
             records.append(record)
 
     host = f"{said.host}.local"
+    own = ip_address(address)
+    number, reverse = (1 if own.version == 4 else 28, own.packed), own.reverse_pointer
     for name, kind in asked:
         if name == "_services._dns-sd._udp.local":
             for service in said.services:
@@ -284,10 +292,9 @@ def mdns(device: Device, address: str, question: bytes) -> list[bytes]:
                     16,
                     b"".join(bytes([len(e)]) + e for e in (f"{k}={v}".encode()[:255] for k, v in service.txt.items())) or b"\0",
                 )
-                add(_name(host), 1, bytes(map(int, address.split("."))))
-        reverse = ".".join(reversed(address.split("."))) + ".in-addr.arpa"
-        if name == host.lower() and kind in (1, 255):
-            add(_name(host), 1, bytes(map(int, address.split("."))))
+                add(_name(host), *number)
+        if name == host.lower() and kind in (number[0], 255):
+            add(_name(host), *number)
         if name == reverse:
             add(_name(reverse), 12, _name(host))
     if not records:
@@ -307,7 +314,7 @@ def ssdp(device: Device, address: str, question: bytes) -> list[bytes]:
     ):
         return []
     answer = (
-        f"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\nLOCATION: http://{address}:{said.port}/description.xml\r\n"
+        f"HTTP/1.1 200 OK\r\nCACHE-CONTROL: max-age=1800\r\nEXT:\r\nLOCATION: http://{literal(address)}:{said.port}/description.xml\r\n"
         f"SERVER: {said.server}\r\nST: {said.st}\r\nUSN: uuid:{_endpoint(device)}::{said.st}\r\n\r\n"
     )
     return [answer.encode()]

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from netcam.errors import ConfigError, PrivilegeError, shown
 from netcam.lab.capture import Recorder
-from netcam.lab.scenario import SENSOR_HOST, SENSOR_MAC, Scenario
+from netcam.lab.scenario import ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Scenario, members, parents
 
 BRIDGE = "br-lab"
 _USER = ["--user", "--map-root-user"]
@@ -81,15 +81,31 @@ class Estate:
         return list(self._tripped)
 
     def _start(self) -> None:
-        net = self.network
+        net, scenario = self.network, self.scenario
         own = net.network_address + SENSOR_HOST
-        ip(
-            f"link set lo up\nlink add {BRIDGE} address {SENSOR_MAC} type bridge forward_delay 0\naddr add {own}/{net.prefixlen} dev {BRIDGE}\nlink set {BRIDGE} up\n"
-        )
-        for number, part in enumerate(("devices", "outside")):
-            child = self._world(part)
-            end = f"lab{number}"
-            ip(f"link add {end} type veth peer name eth0 netns {child.pid}\nlink set {end} master {BRIDGE}\nlink set {end} up\n")
+        lines = [
+            f"link set lo up\nlink add {BRIDGE} address {SENSOR_MAC} type bridge forward_delay 0\naddr add {own}/{net.prefixlen} dev {BRIDGE}"
+        ]
+        if (six := scenario.net6()) is not None:
+            lines.append(f"addr add {six.network_address + SENSOR_HOST}/{six.prefixlen} dev {BRIDGE} nodad")
+        ip("\n".join([*lines, f"link set {BRIDGE} up"]) + "\n")
+        parts = ["devices", "outside", *(s.name for s in scenario.segments)]
+        children = {part: self._world(part) for part in parts}
+        ports = 0
+        for part, child in children.items():
+            segment = next((s for s in scenario.segments if s.name == part), None)
+            if segment is not None and segment.routed:
+                number = [s.name for s in scenario.segments if s.routed].index(part)
+                ip(f"link add r{number} netns {children['outside'].pid} type veth peer name eth0 netns {child.pid}\n")
+                ip(f"route add {segment.net()} via {net.network_address + ROUTER_HOST}\n")
+                continue
+            ends = ["trunk"] if segment is not None else parents(len(members(scenario, part)))
+            for end in ends:
+                ip(
+                    f"link add lab{ports} type veth peer name {end} netns {child.pid}\nlink set lab{ports} master {BRIDGE}\nlink set lab{ports} up\n"
+                )
+                ports += 1
+        for child in children.values():
             self._say(child, "go")
         if self.pcap is not None:
             self._recorder = Recorder(BRIDGE, self.pcap)
@@ -154,4 +170,4 @@ class Estate:
 
 def networks(scenario: Scenario) -> list[IPv4Network]:
     """The networks that count as inside the estate."""
-    return [scenario.net()]
+    return [scenario.net(), *(s.net() for s in scenario.segments)]

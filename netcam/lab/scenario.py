@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, ip_network
+import re
+from collections.abc import Iterator
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ SENSOR_HOST = 2
 """Last part of the sensor's own address."""
 SENSOR_MAC = "02:00:5e:00:53:02"
 ROUTER_HOST = 1
+PER_PARENT = 200
+"""Macvlans of one parent: a broadcast is copied to all at once, and the kernel's backlog of 1,000 frames drops what more would get."""
 
 
 class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -113,6 +117,30 @@ class Greeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
+class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A further network of the estate: a VLAN that comes tagged to the sensor's port, or one behind the router."""
+
+    name: str
+    network: str
+    vlan: int = 0
+    routed: bool = False
+
+    def net(self) -> IPv4Network:
+        """The segment's network."""
+        return _four(self.network)
+
+
+class Repeat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`count` more cameras: those of the base scenario again and again, each with an address and a MAC of its own."""
+
+    count: int
+    segment: str = ""
+    families: str = "4"
+    """`4`, `6` or `46`: which of IPv4 and IPv6 they have."""
+    wrong: str = ""
+    """A network that is not the segment's: their addresses are of it, as those of cameras never set up."""
+
+
 class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One device. `outside` ones stand behind the router's namespace, so that packets to them cross the wire."""
 
@@ -122,6 +150,11 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     truth: Truth
     sources: list[str]
     outside: bool = False
+    segment: str = ""
+    """Name of the segment it stands on; empty: the estate's own network."""
+    families: str = "4"
+    wrong: str = ""
+    """Its address, where that is not of its segment's network."""
     traffic: str | None = None
     web: list[Web] = []
     rtsp: list[Rtsp] = []
@@ -136,32 +169,51 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Scenario(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A whole estate. One with a `base` repeats that scenario's cameras until there are `count` of them, each with its own MAC."""
+    """A whole estate. One with a `base` repeats that scenario's cameras as `repeat` says; its other devices are left out."""
 
     title: str
     network: str
+    network6: str = ""
+    """IPv6 prefix (/64) of the estate's own network."""
     devices: list[Device] = []
+    segments: list[Segment] = []
     base: str = ""
-    count: int = 0
+    repeat: list[Repeat] = []
     path: str = ""
 
-    def net(self) -> IPv4Network:
-        """The estate's network."""
-        made = ip_network(self.network)
-        assert isinstance(made, IPv4Network)
-        return made
+    def net(self, segment: str = "") -> IPv4Network:
+        """The network of a segment, or (empty) the estate's own."""
+        return next(s.net() for s in self.segments if s.name == segment) if segment else _four(self.network)
+
+    def net6(self) -> IPv6Network | None:
+        """The IPv6 prefix of the estate's own network."""
+        made = ip_network(self.network6) if self.network6 else None
+        return made if isinstance(made, IPv6Network) else None
 
     def address(self, device: Device) -> str:
-        """A device's address."""
-        return str(self.net().network_address + device.host)
+        """A device's address: of its segment, of the wrong range, or IPv6 where it has no other."""
+        if device.families == "6":
+            return self.address6(device)
+        return device.wrong or str(self.net(device.segment).network_address + device.host)
+
+    def address6(self, device: Device) -> str:
+        """A device's IPv6 address, or nothing."""
+        net = self.net6()
+        return str(net.network_address + device.host) if net is not None and "6" in device.families else ""
 
     def truth(self) -> list[dict[str, Any]]:
         """What is true of each device, in order of address."""
         return [
             {"address": self.address(d), "mac": d.mac, "name": d.name, "traffic": d.traffic}
             | {name: getattr(d.truth, name) for name in Truth.__struct_fields__}
-            for d in sorted(self.devices, key=lambda d: d.host)
+            for d in sorted(self.devices, key=lambda d: (d.segment, d.families == "6", bool(d.wrong), d.host))
         ]
+
+
+def _four(network: str) -> IPv4Network:
+    made = ip_network(network)
+    assert isinstance(made, IPv4Network)
+    return made
 
 
 def names() -> list[str]:
@@ -170,20 +222,43 @@ def names() -> list[str]:
 
 
 def repeated(scenario: Scenario, where: str) -> Scenario:
-    """The scenario with its base's devices outside, and its cameras again and again. Raises ContentError where they do not fit."""
+    """The scenario with its base's devices outside and all cameras that its `repeat` asks for. Raises ContentError where they do not fit."""
     base = load(scenario.base)
-    devices = [d for d in base.devices if d.outside]
+    devices = [d for d in base.devices if d.outside] + list(scenario.devices)
     templates = [d for d in base.devices if not d.outside and d.truth.is_camera and d.truth.tells]
-    taken = {d.host for d in devices} | {SENSOR_HOST}
-    free = (host for host in range(3, scenario.net().num_addresses - 1) if host not in taken)
-    for n in range(scenario.count):
-        host = next(free, None)
-        if host is None:
-            raise ContentError(where, f"{scenario.count} devices do not fit into {scenario.network}", "give a larger network")
-        one = templates[n % len(templates)]
-        mac = f"{one.mac[:8]}:{n >> 16 & 255:02x}:{n >> 8 & 255:02x}:{n & 255:02x}"
-        devices.append(msgspec.structs.replace(one, name=f"{one.name} {n}", host=host, mac=mac, traffic=None))
+    number = 0
+    for group in scenario.repeat:
+        taken = {d.host for d in devices if d.segment == group.segment} | {SENSOR_HOST, ROUTER_HOST}
+        free = (host for host in range(3, scenario.net(group.segment).num_addresses - 1) if host not in taken)
+        stray: Iterator[object] = _four(group.wrong).hosts() if group.wrong else iter(())
+        for _ in range(group.count):
+            host = next(free, None)
+            if host is None:
+                raise ContentError(
+                    where, f"{group.count} devices do not fit into {group.segment or scenario.network}", "give a larger network"
+                )
+            # on the wrong range only those are told to anybody that answer a question to a group
+            some = [t for t in templates if t.sadp or t.dhip or t.onvif or t.mdns or t.ssdp] if group.wrong else templates
+            one = some[number % len(some)]
+            mac = f"{one.mac[:8]}:{number >> 16 & 255:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
+            wrong = str(next(stray)) if group.wrong else ""
+            own = _own(one, mac, number)
+            devices.append(
+                msgspec.structs.replace(own, host=host, traffic=None, segment=group.segment, families=group.families, wrong=wrong)
+            )
+            number += 1
     return msgspec.structs.replace(scenario, devices=devices)
+
+
+def _own(template: Device, mac: str, number: int) -> Device:
+    """The template with a name, MAC and serial number of its own, wherever its answers name them."""
+    said = msgspec.json.encode(template).decode()
+    for form in (str, str.upper):
+        for mark in (":", "-", ""):
+            said = said.replace(form(template.mac.replace(":", mark)), form(mac.replace(":", mark)))
+    serials = r'("(?:DeviceSN|SerialNo|SerialNumber|serialNumber)":"[^"]*?)\d{1,5}"'
+    said = re.sub(serials, lambda found: f'{found[1]}{number:05d}"', said)
+    return msgspec.structs.replace(msgspec.json.decode(said, type=Device), name=f"{template.name} {number}", mac=mac)
 
 
 def load(name_or_path: str) -> Scenario:
@@ -195,21 +270,37 @@ def load(name_or_path: str) -> Scenario:
             raise ContentError("scenario", f"no scenario {shown(name_or_path)}", nearest(name_or_path, names()))
     document = read(path)
     scenario = typed(document, Scenario)
+    segments = {"": None} | {s.name: s for s in scenario.segments}
     if scenario.base:
-        scenario = repeated(scenario, document.at("count"))
-    hosts: dict[int, str] = {}
+        scenario = repeated(scenario, document.at("repeat"))
+    hosts: dict[tuple[str, int], str] = {}
     macs: dict[str, str] = {}
     for number, device in enumerate(scenario.devices):
         where = document.at("devices", number)
         if device.truth.kind not in KINDS:
             raise ContentError(where, f"no kind {shown(device.truth.kind)}", nearest(device.truth.kind, KINDS))
-        if device.host in hosts or device.host == SENSOR_HOST or not 0 < device.host < scenario.net().num_addresses - 1:
-            raise ContentError(
-                where, f"host {device.host} is taken or outside {scenario.network}", "give each device a host number of its own"
-            )
+        if device.segment not in segments:
+            raise ContentError(where, f"no segment {shown(device.segment)}", nearest(device.segment, segments))
+        net, place = scenario.net(device.segment), (device.segment, device.host)
+        if place in hosts or device.host == SENSOR_HOST or not 0 < device.host < net.num_addresses - 1:
+            raise ContentError(where, f"host {device.host} is taken or outside {net}", "give each device a host number of its own")
+        if device.wrong and ip_address(device.wrong) in net:
+            raise ContentError(where, f"wrong {device.wrong} lies in {net}", "leave it out: it is the right range")
         if device.mac in macs or len(device.mac) != 17 or device.mac != device.mac.lower():
             raise ContentError(where, f"mac {shown(device.mac)} is taken or not six lower-case pairs", "give each device a MAC of its own")
         if not device.sources:
             raise ContentError(where, "no source for what the device answers", "say where each banner was seen, or that it is composed")
-        hosts[device.host] = macs[device.mac] = device.name
+        hosts[place] = macs[device.mac] = device.name
     return msgspec.structs.replace(scenario, path=str(path))
+
+
+def members(scenario: Scenario, part: str) -> list[Device]:
+    """The devices of one namespace: `devices` on the estate's own link, `outside`, or those of a segment."""
+    if part == "outside":
+        return [d for d in scenario.devices if d.outside]
+    return [d for d in scenario.devices if not d.outside and d.segment == ("" if part == "devices" else part)]
+
+
+def parents(devices: int) -> list[str]:
+    """The interfaces that the macvlans of so many devices stand on."""
+    return [f"eth{n}" for n in range(max(1, -(-devices // PER_PARENT)))]

@@ -1,4 +1,4 @@
-"""A namespace full of devices: `python -m netcam.lab.world SCENARIO devices|outside`, started by `estate`, one process for all of them."""
+"""A namespace full of devices: `python -m netcam.lab.world SCENARIO devices|outside|SEGMENT`, started by `estate`, one process for all of them."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from netcam.errors import PrivilegeError
-from netcam.lab import answers, traffic
+from netcam.lab import answers, tagger, traffic
 from netcam.lab.estate import ip
-from netcam.lab.scenario import ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, load
+from netcam.lab.scenario import PER_PARENT, ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, load, members, parents
 
 TRIPWIRE = range(9100, 9108)
 QUEUE = 65535
@@ -46,54 +46,77 @@ _OFFLOADS = (0x17, 0x19, 0x1F, 0x24)
 """ETHTOOL_STXCSUM, SSG, STSO, SGSO (linux/ethtool.h)."""
 
 
-def build(scenario: Scenario, devices: list[Device], *, outside: bool) -> dict[str, str]:
+def build(scenario: Scenario, devices: list[Device], part: str) -> dict[str, str]:
     """Bring up one macvlan per device, each answering with its own MAC; returns the interface of each device's name."""
-    net = scenario.net()
-    router = net.network_address + ROUTER_HOST
     try:
         for place in ("all", "default"):
             for key, value in QUIET.items():
                 (CONTROL / "ipv4/conf" / place / key).write_text(str(value))
         if (CONTROL / "ipv6").exists():
             # no addresses that the scenario does not name, and no chatter of a thousand interfaces about them
-            (CONTROL / "ipv6/conf/default/disable_ipv6").write_text("1")
-            (CONTROL / "ipv6/conf/eth0/disable_ipv6").write_text("1")
+            for place in ("default", *parents(len(devices))):
+                (CONTROL / "ipv6/conf" / place / "disable_ipv6").write_text("1")
+        if part == "outside":
+            (CONTROL / "ipv4/ip_forward").write_text("1")
     except OSError as error:
         raise PrivilegeError(
             "lab", f"{error.filename}: {error.strerror}", "run where /proc/sys/net can be written (docker: --privileged)"
         ) from None
-    wire_like("eth0")
     lines = ["link set lo up"]
+    for parent in parents(len(devices)):
+        wire_like(parent)
     links: dict[str, str] = {}
     for number, device in enumerate(devices):
         name = f"d{number}"
-        if outside and device.host == ROUTER_HOST:
+        parent = f"eth{number // PER_PARENT}"
+        if part == "outside" and device.host == ROUTER_HOST:
             name = "eth0"
             lines.append(f"link set eth0 address {device.mac}")
         else:
-            lines.append(f"link add link eth0 name {name} address {device.mac} type macvlan mode bridge bcqueuelen {QUEUE}")
+            lines.append(f"link add link {parent} name {name} address {device.mac} type macvlan mode bridge bcqueuelen {QUEUE}")
         links[device.name] = name
-    lines.append("link set eth0 up")
+    ip("\n".join(lines) + "\n")
+    lines = [f"link set {parent} up" for parent in parents(len(devices))]
     for number, device in enumerate(devices):
-        address, name = scenario.address(device), links[device.name]
-        lines.append(f"addr add {address}/{net.prefixlen} dev {name}")
-        if name != "eth0":
-            lines.append(f"link set {name} up")
-        if len(devices) > CROWD:
-            sensor = net.network_address + SENSOR_HOST
-            lines.append(f"neigh add {sensor} lladdr {SENSOR_MAC} dev {name} nud permanent")
-        table = 1000 + number
-        lines.append(f"rule add from {address} lookup {table} pref {table}")
-        lines.append(f"route add {net} dev {name} src {address} table {table}")
-        if not outside:
-            lines.append(f"route add default via {router} dev {name} src {address} table {table}")
-    if outside:
+        lines += _addressed(scenario, device, links[device.name], 1000 + number, crowd=len(devices) > CROWD, outside=part == "outside")
+    if part == "outside":
         lines += [f"addr add {destination}/32 dev lo" for destination in traffic.DESTINATIONS.values()]
         # what answers from outside comes back through the router, so under its MAC
         lines += [f"rule add from {far} lookup 900 pref 900" for far in traffic.OUTSIDE]
-        lines.append(f"route add {net} dev eth0 table 900")
+        lines.append(f"route add {scenario.net()} dev eth0 table 900")
+        for n, segment in enumerate(s for s in scenario.segments if s.routed):
+            lines += [f"addr add {segment.net().network_address + ROUTER_HOST}/{segment.net().prefixlen} dev r{n}", f"link set r{n} up"]
     ip("\n".join(lines) + "\n")
     return links
+
+
+def _addressed(scenario: Scenario, device: Device, name: str, table: int, *, crowd: bool, outside: bool) -> list[str]:
+    """Lines that give a device its addresses and the routes by which it answers."""
+    net, address = scenario.net(device.segment), scenario.address(device)
+    lines = []
+    if "6" in device.families:
+        for key, value in (("disable_ipv6", "0"), ("accept_dad", "0"), ("accept_ra", "0")):
+            (CONTROL / "ipv6/conf" / name / key).write_text(value)
+    if name != "eth0":
+        lines.append(f"link set {name} up")
+    if six := scenario.address6(device):
+        lines.append(f"addr add {six}/64 dev {name} nodad")
+    if device.families == "6":
+        return lines
+    if device.wrong:
+        # it answers whoever is on the link, by ARP: its gateway is not there
+        lines += [f"addr add {address}/24 dev {name}", f"rule add from {address} lookup {table} pref {table}"]
+        return [*lines, f"route add default dev {name} src {address} table {table}"]
+    lines.insert(0, f"addr add {address}/{net.prefixlen} dev {name}")
+    routed = any(s.routed for s in scenario.segments if s.name == device.segment)
+    if crowd and not routed:
+        sensor = net.network_address + SENSOR_HOST
+        lines.append(f"neigh add {sensor} lladdr {SENSOR_MAC} dev {name} nud permanent")
+    lines.append(f"rule add from {address} lookup {table} pref {table}")
+    lines.append(f"route add {net} dev {name} src {address} table {table}")
+    if not outside:
+        lines.append(f"route add default via {net.network_address + ROUTER_HOST} dev {name} src {address} table {table}")
+    return lines
 
 
 def wire_like(link: str) -> None:
@@ -107,15 +130,27 @@ def wire_like(link: str) -> None:
 
 
 def bound(kind: int, link: str, address: str, port: int, *, group: str | None = None) -> socket.socket:
-    """A socket of one device, bound to its interface and address, or to a group or broadcast address that it hears there."""
-    made = socket.socket(socket.AF_INET, kind)
+    """A socket of one device, bound to its interface and address, or to a group or broadcast address that it hears there.
+
+    `address` `::` is every IPv6 address of the interface.
+    """
+    six = ":" in address
+    made = socket.socket(socket.AF_INET6 if six else socket.AF_INET, kind)
     made.setblocking(False)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, link.encode())
+    if six:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     if group is not None and ip_address(group).is_multicast:
-        request = struct.pack("=4s4si", socket.inet_aton(group), socket.inet_aton(address), socket.if_nametoindex(link))
-        made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
-    made.bind((group or address, port))
+        index = socket.if_nametoindex(link)
+        if six:
+            made.setsockopt(
+                socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, socket.inet_pton(socket.AF_INET6, group) + struct.pack("=i", index)
+            )
+        else:
+            request = struct.pack("=4s4si", socket.inet_aton(group), socket.inet_aton(address), index)
+            made.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, request)
+    made.bind((group if group and not six else address, port))
     if kind == socket.SOCK_STREAM:
         made.listen(BACKLOG)
     return made
@@ -137,14 +172,25 @@ class Answering(asyncio.DatagramProtocol):
 async def serve(scenario: Scenario, device: Device, link: str) -> None:
     """Start every service of one device."""
     loop, address = asyncio.get_running_loop(), scenario.address(device)
-    for port, groups, answer in answers.datagrams(device, address):
-        own = bound(socket.SOCK_DGRAM, link, address, port)
-        # heard by group and asked alone: two sockets, since one bound to a group could not answer from the device's address
-        for heard in (own, *(bound(socket.SOCK_DGRAM, link, address, port, group=group) for group in groups)):
-            await loop.create_datagram_endpoint(functools.partial(Answering, answer, own), sock=heard)
-    for port, handler, context in answers.streams(device, address):
-        waiting = bound(socket.SOCK_STREAM, link, address, port)
-        await asyncio.start_server(handler, sock=waiting, ssl=context, ssl_handshake_timeout=10 if context else None)
+    places = [address] if "4" in device.families else []
+    places += ["::"] if "6" in device.families else []
+    for place in places:
+        for port, groups, answer in answers.datagrams(device, address):
+            mine = [g for g in groups if (":" in g) == (place == "::")]
+            if place == "::":
+                if not mine:
+                    continue  # a protocol of IPv4 alone
+                # one socket: the kernel answers from the address that it was asked at, or the link's own
+                own = bound(socket.SOCK_DGRAM, link, place, port, group=mine[0])
+                await loop.create_datagram_endpoint(functools.partial(Answering, answer, own), sock=own)
+                continue
+            own = bound(socket.SOCK_DGRAM, link, address, port)
+            # heard by group and asked alone: two sockets, since one bound to a group could not answer from the device's address
+            for heard in (own, *(bound(socket.SOCK_DGRAM, link, address, port, group=group) for group in mine)):
+                await loop.create_datagram_endpoint(functools.partial(Answering, answer, own), sock=heard)
+        for port, handler, context in answers.streams(device, address):
+            waiting = bound(socket.SOCK_STREAM, link, place, port)
+            await asyncio.start_server(handler, sock=waiting, ssl=context, ssl_handshake_timeout=10 if context else None)
     if device.tripwire:
         for port in TRIPWIRE:
             await asyncio.start_server(functools.partial(tripped, address, port), sock=bound(socket.SOCK_STREAM, link, address, port))
@@ -160,8 +206,13 @@ async def tripped(address: str, port: int, _: asyncio.StreamReader, writer: asyn
 async def run(scenario: Scenario, part: str) -> None:
     """Serve until standard input ends; `traffic` on it starts the traffic."""
     outside = part == "outside"
-    mine = [d for d in scenario.devices if d.outside == outside]
-    links = build(scenario, mine, outside=outside)
+    mine = members(scenario, part)
+    segment = next((s for s in scenario.segments if s.name == part), None)
+    if segment is not None and segment.vlan:
+        ip("link set trunk up\n")
+        wire_like("trunk")
+        tagger.start("trunk", "eth0", segment.vlan)
+    links = build(scenario, mine, part)
     for device in mine:
         await serve(scenario, device, links[device.name])
     if outside:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.collect import link, link6
+from netcam.collect import link, link6, trunk
 from netcam.collect.gate import Gate, Rates, StopSwitch
 from netcam.collect.scope import Scope, parse_target
 
@@ -21,6 +21,7 @@ ALLOWED = {
     "gate.py": {"socket", "ssl"},
     "link.py": {"socket", "scapy"},
     "link6.py": {"socket", "scapy"},
+    "vlan.py": {"subprocess"},  # starts the helper that tags; what passes it has passed the gate
     "interfaces.py": {"socket"},  # asks the kernel about interfaces; sends nothing
     "driver.py": {"ssl"},  # makes the context; the gate starts TLS
     "soap.py": {"httpx", "requests", "requests.structures"},  # their logins and answers as values; see below
@@ -28,7 +29,7 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in sorted(ROOM.glob("*.py")) if p.name not in ("link.py", "link6.py", "gate.py")], ids=lambda p: p.name
+    "path", [p for p in sorted(ROOM.glob("*.py")) if p.name not in ("link.py", "link6.py", "trunk.py", "gate.py")], ids=lambda p: p.name
 )
 def test_no_other_file_opens_a_socket_or_starts_a_program(path: Path) -> None:
     tree = ast.parse(path.read_text())
@@ -56,7 +57,7 @@ def test_the_soap_transport_takes_values_from_the_http_libraries_and_no_client()
     assert taken == {"Response", "CaseInsensitiveDict"}
 
 
-@pytest.mark.parametrize("name", ["link.py", "link6.py"])
+@pytest.mark.parametrize("name", ["link.py", "link6.py", "trunk.py"])
 def test_the_link_helper_imports_nothing_of_netcam_but_itself(name: str) -> None:
     path = ROOM / name
     if not path.exists():
@@ -113,3 +114,18 @@ def test_arp_goes_to_the_network_without_exclusions_and_finished_ones(
     gate = Gate(networks=net, scope=scope, rates=Rates(), stop=StopSwitch())
     base = int(parse_target("10.0.0.0")[0].network_address)
     assert gate.arp_targets(net[0], done) == [(base + a, base + b) for a, b in runs]
+
+
+@given(st.binary(min_size=14, max_size=64), st.integers(1, 4094))
+def test_a_tagged_frame_is_the_frame_with_four_bytes_after_its_addresses(frame: bytes, vlan: int) -> None:
+    told = trunk.tagged(frame, vlan)
+    assert told[:12] + told[16:] == frame
+    assert told[12:16] == bytes([0x81, 0x00, vlan >> 8, vlan & 255])  # IEEE 802.1Q: priority 0, not drop eligible
+
+
+def test_the_filter_of_a_vlan_ends_in_all_or_nothing() -> None:
+    steps = trunk.vlan_filter(20)
+    assert [s[0] for s in steps[-2:]] == [0x06, 0x06]
+    assert (steps[-2][3], steps[-1][3]) == (trunk.LARGEST, 0)
+    for at, (code, yes, no, _) in enumerate(steps):
+        assert code not in (0x15,) or max(at + 1 + yes, at + 1 + no) < len(steps)
