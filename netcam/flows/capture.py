@@ -1,4 +1,4 @@
-"""Capture files to flows: pcap in both byte orders, microseconds and nanoseconds, pcapng with several interfaces, gzip, zstd."""
+"""Capture files to flows: pcap in both byte orders, microseconds and nanoseconds, pcapng with several interfaces; gzip, zstd, xz, bzip2."""
 
 from __future__ import annotations
 
@@ -9,19 +9,18 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
-from netcam.errors import ConfigError, ContentError
-from netcam.flows.table import FlowTable
+from netcam.errors import ContentError
+from netcam.flows import rows as layout
+from netcam.flows.compiled import needs_extra as needs_numba
 
 if TYPE_CHECKING:
-    from netcam.flows.walker import Walk
+    from netcam.flows.build import Assembly
+    from netcam.flows.table import FlowTable
 
-CHUNK = 32 << 20
-"""Bytes read at a time: bounds memory whatever the file's size."""
-MAX_BLOCK = 16 << 20
-"""Bytes of one pcapng block; real ones hold one packet."""
-MAX_INTERFACES = 1024
+CHUNK = 512 << 10
+"""Bytes read at a time: they stay in the processor's cache until they are walked."""
 _MAGIC = {
     b"\xd4\xc3\xb2\xa1": (False, False),
     b"\xa1\xb2\xc3\xd4": (True, False),
@@ -31,56 +30,83 @@ _MAGIC = {
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 
 
-def needs_numba() -> None:
-    """Raise ConfigError with the cure where the extra `egress` is not installed."""
-    try:
-        import numba  # noqa: F401
-    except ImportError:
-        raise ConfigError("egress", "numpy and numba are not installed here", "pip install 'netcam[egress]'") from None
-
-
 def read(
-    path: Path, *, internal: Sequence[IPv4Network | IPv6Network] = (), progress: Callable[[int, int], None] | None = None
+    path: Path,
+    *,
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    idle: float = layout.IDLE,
+    active: float = 0,
 ) -> FlowTable:
-    """Read a capture into a table. A cut or corrupt end is counted and told, not raised.
+    """Read a capture into one table, whatever its size: for captures that are known to be small. See `windows`."""
+    from netcam.flows.build import merged
 
-    Raises ContentError where the file cannot be read or is no capture.
+    return merged(list(windows(path, internal=internal, idle=idle, active=active)))
+
+
+def windows(
+    path: Path,
+    *,
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    idle: float = layout.IDLE,
+    active: float = 0,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[FlowTable]:
+    """Read a capture into tables of bounded size; the last one carries the notes. A cut or corrupt end is counted and told, not raised.
+
+    `idle` and `active` in seconds, 0 for never. Raises ContentError where the file cannot be read or is no capture.
     """
     needs_numba()
-    from netcam.flows import build, walker
-    from netcam.flows.names import Namer
-
     where = str(path)
-    try:
-        raw = path.open("rb")
-    except OSError as error:
-        raise ContentError(where, error.strerror or "cannot be read", "give a capture file (pcap or pcapng)") from None
-    walk, namer = walker.Walk(), Namer()
     notes: list[str] = []
-    with raw, _decompressed(raw) as file:
+    with opened(path) as raw, _decompressed(raw) as file:
         source = _Reader(file, notes)
         magic = source.take(4)
-        if magic in _MAGIC:
-            _pcap(source, *_MAGIC[magic], walk, namer, notes, where)
-        elif magic == _PCAPNG:
-            _pcapng(source, walk, namer, notes)
-        else:
+        if magic not in _MAGIC and magic != _PCAPNG:
             raise ContentError(where, f"is no capture (it begins with {magic!r})", "give a file that tcpdump or Wireshark wrote")
-    made = build.table(walk, namer)
-    made.notes += notes
-    made.counters["file_truncated"] = sum("truncated" in note for note in notes)
-    return made
+        from netcam.flows.build import Assembly
+
+        assembly = Assembly(where, internal=internal, idle=idle, active=active)
+        walked = _pcap(source, *_MAGIC[magic], assembly, notes, where) if magic in _MAGIC else _pcapng(source, assembly, notes)
+        for used in walked:
+            yield from assembly.ready()
+            if progress is not None:
+                progress(used)
+    last: FlowTable | None = None
+    for table in assembly.finish():
+        if last is not None:
+            yield last
+        last = table
+    assert last is not None
+    last.notes += notes
+    last.counters["file_truncated"] = sum("truncated" in note for note in notes)
+    yield last
+
+
+def opened(path: Path) -> IO[bytes]:
+    """The file. Raises ContentError where it cannot be read."""
+    try:
+        return path.open("rb", buffering=0)
+    except OSError as error:
+        raise ContentError(str(path), error.strerror or "cannot be read", "give a capture file (pcap or pcapng)") from None
 
 
 def _decompressed(raw: IO[bytes]) -> IO[bytes]:
-    head = raw.read(4)
+    head = raw.read(6)
     raw.seek(0)
     if head[:2] == b"\x1f\x8b":
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
-    if head == b"\x28\xb5\x2f\xfd":
+    if head[:4] == b"\x28\xb5\x2f\xfd":
         import zstandard
 
-        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw))
+        return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    if head == b"\xfd7zXZ\0":
+        import lzma
+
+        return lzma.LZMAFile(raw)
+    if head[:3] == b"BZh":
+        import bz2
+
+        return bz2.BZ2File(raw)
     return raw
 
 
@@ -113,127 +139,80 @@ class _Reader:
             left -= len(part)
         return b"".join(parts)
 
-    def chunks(self) -> Iterator[bytes]:
-        """The rest, CHUNK bytes at a time."""
-        while chunk := self.take(CHUNK):
-            yield chunk
+    def into(self, view: memoryview) -> int:
+        """Fill a buffer as far as the file goes; returns the bytes read, 0 at the end."""
+        if not isinstance(self._file, io.RawIOBase):
+            part = self.take(len(view))
+            view[: len(part)] = part
+            return len(part)
+        filled = 0
+        while filled < len(view):
+            try:
+                got = self._file.readinto(view[filled:])
+            except OSError as error:
+                self._notes.append(f"the file cannot be read on, and is truncated there: {error.strerror}")
+                break
+            if not got:
+                break
+            filled += got
+        return filled
 
 
-def _pcap(source: _Reader, big: bool, nano: bool, walk: Walk, namer: object, notes: list[str], where: str) -> None:
+def _buffer(size: int) -> Any:
     import numpy as np
 
-    from netcam.flows import walker
-    from netcam.flows.names import Namer
+    return np.empty(size, np.uint8)
 
-    assert isinstance(namer, Namer)
+
+def _pcap(source: _Reader, big: bool, nano: bool, assembly: Assembly, notes: list[str], where: str) -> Iterator[int]:
+    """Walk a classic capture; yields the bytes used as it goes."""
     head = source.take(20)
     if len(head) < 20:
         raise ContentError(where, "is a capture cut within its header", "copy the file again")
-    link = struct.unpack(">I" if big else "<I", head[16:20])[0] & 0x0FFFFFFF
-    if link not in (walker.ETHERNET, walker.RAW, walker.SLL, walker.SLL2, 12, 228, 229):
-        raise ContentError(where, f"has link type {link}, which is not read", "capture on Ethernet, or with the type any (Linux cooked)")
-    link = walker.RAW if link in (12, 228, 229) else link
-    rest = b""
-    for chunk in source.chunks():
-        data = np.frombuffer(rest + chunk, np.uint8)
-        at = 0
-        while True:
-            walk.room((len(data) - at) // 16)
-            stopped = int(walker.pcap(data, at, big, nano, link, walk.slots, walk.rows, walk.used, walk.counters, walk.hints))
-            full = int(walk.used[1]) >= walker.MAX_HINTS
-            namer.look(data, walk.take_hints(), walk.rows)
-            if stopped < 0:
-                notes.append(
-                    f"a packet claims an impossible length at byte {-1 - stopped} of a chunk: the file is corrupt or truncated from there on"
-                )
-                return
-            at = stopped
-            if not full:
-                break
-        rest = data[at:].tobytes()
-    if rest:
-        notes.append(f"the last packet is truncated: {len(rest)} bytes are left over")
+    told = struct.unpack(">I" if big else "<I", head[16:20])[0] & 0x0FFFFFFF
+    link = layout.LINKS.get(told)
+    if link is None:
+        raise ContentError(where, f"has link type {told}, which is not read", "capture on Ethernet, or with the type any (Linux cooked)")
+    buffer, kept, done = _buffer(CHUNK + layout.MAX_PACKET + 16), 0, 24
+    view = memoryview(buffer)
+    while got := source.into(view[kept : kept + CHUNK]):
+        size = kept + got
+        stopped = assembly.walk.pcap(buffer, size, big=big, nano=nano, link=link)
+        if stopped < 0:
+            notes.append(
+                f"a packet claims an impossible length at byte {done - 1 - stopped}: the file is corrupt or truncated from there on"
+            )
+            return
+        kept = size - stopped
+        buffer[:kept] = buffer[stopped:size].copy()
+        done += stopped
+        yield done
+    if kept:
+        notes.append(f"the last packet is truncated: {kept} bytes are left over")
 
 
-def _pcapng(source: _Reader, walk: Walk, namer: object, notes: list[str]) -> None:
-    """Blocks as draft-ietf-opsawg-pcapng describes them; packets are handed to the walker in pcap shape, by interface type."""
+def _pcapng(source: _Reader, assembly: Assembly, notes: list[str]) -> Iterator[int]:
+    """Walk the blocks of a pcapng file, its first four bytes being read; yields the bytes used as it goes."""
     import numpy as np
 
-    from netcam.flows import walker
-    from netcam.flows.names import Namer
-
-    assert isinstance(namer, Namer)
-    order, first = "<", True
-    interfaces: list[tuple[int, int]] = []
-    pending: dict[int, list[bytes]] = {}
-    held = 0
-
-    def flush() -> None:
-        nonlocal held
-        for link, parts in pending.items():
-            data = np.frombuffer(b"".join(parts), np.uint8)
-            at = 0
-            while at < len(data):
-                walk.room(len(parts))
-                stopped = int(walker.pcap(data, at, False, True, link, walk.slots, walk.rows, walk.used, walk.counters, walk.hints))
-                namer.look(data, walk.take_hints(), walk.rows)
-                if stopped <= at:
-                    break
-                at = stopped
-        pending.clear()
-        held = 0
-
-    while True:
-        kind_raw = _PCAPNG if first else source.take(4)
-        if not kind_raw:
-            break
-        size_raw = source.take(4)
-        if len(kind_raw) < 4 or len(size_raw) < 4:
-            notes.append("the last block is truncated")
-            break
-        body = b""
-        if kind_raw == _PCAPNG:
-            mark = source.take(4)
-            order = "<" if mark == b"\x4d\x3c\x2b\x1a" else ">"
-            body, interfaces = mark, []
-        first = False
-        size = struct.unpack(order + "I", size_raw)[0]
-        if size < 12 or size > MAX_BLOCK or size % 4:
-            notes.append(f"a block claims {size} bytes: the file is corrupt or truncated from there on")
-            break
-        body += source.take(size - 8 - len(body))
-        if len(body) < size - 8:
-            notes.append("the last block is truncated")
-            break
-        kind = struct.unpack(order + "I", kind_raw)[0]
-        if kind == 1 and len(body) >= 12 and len(interfaces) < MAX_INTERFACES:
-            interfaces.append((struct.unpack(order + "H", body[:2])[0], _resolution(body[8:-4], order)))
-        elif kind in (6, 3) and interfaces:
-            if kind == 6 and len(body) >= 24:
-                number, high, low, cap, wire = struct.unpack(order + "IIIII", body[:20])
-                data = body[20 : 20 + min(cap, len(body) - 24)]
-            elif kind == 3 and len(body) >= 8:
-                number, high, low, wire = 0, 0, 0, struct.unpack(order + "I", body[:4])[0]
-                data = body[4 : 4 + min(wire, len(body) - 8)]
-            else:
-                continue
-            if number >= len(interfaces):
-                walk.counters[walker.C_MALFORMED] += 1
-                continue
-            link, ticks = interfaces[number]
-            link = walker.RAW if link in (12, 228, 229) else link
-            if link not in (walker.ETHERNET, walker.RAW, walker.SLL, walker.SLL2):
-                walk.counters[walker.C_NOT_IP] += 1
-                continue
-            ns = (high << 32 | low) * 1_000_000_000 // ticks
-            seconds = min(ns // 1_000_000_000, 0xFFFFFFFF)
-            pending.setdefault(link, []).append(
-                struct.pack("<IIII", seconds, ns % 1_000_000_000, len(data), min(max(wire, len(data)), 0x40000)) + data
-            )
-            held += len(data) + 16
-            if held >= CHUNK:
-                flush()
-    flush()
+    buffer, done = _buffer(2 * CHUNK), 0
+    buffer[:4] = np.frombuffer(_PCAPNG, np.uint8)
+    kept = 4
+    while got := source.into(memoryview(buffer)[kept : kept + CHUNK]):
+        size = kept + got
+        stopped, needed = assembly.walk.pcapng(buffer, size)
+        if stopped < 0:
+            notes.append(f"a block at byte {done - 1 - stopped} claims an impossible size: the file is corrupt or truncated from there on")
+            return
+        kept = size - stopped
+        rest = buffer[stopped:size].copy()
+        if needed + CHUNK > len(buffer):
+            buffer = _buffer(needed + CHUNK)
+        buffer[:kept] = rest
+        done += stopped
+        yield done
+    if kept:
+        notes.append(f"the last block is truncated: {kept} bytes are left over")
 
 
 def _resolution(options: bytes, order: str) -> int:

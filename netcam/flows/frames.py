@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netcam.errors import ContentError
-from netcam.flows.capture import _MAGIC, _PCAPNG, MAX_BLOCK, MAX_INTERFACES, _decompressed, _Reader, _resolution
+from netcam.flows.capture import _MAGIC, _PCAPNG, _decompressed, _Reader, _resolution
+from netcam.flows.rows import INTERFACES, MAX_BLOCK
 
 MAX_PACKET = 262_144
 """Bytes of one packet: the largest snapshot length that capture programs use."""
@@ -97,7 +98,7 @@ def _pcapng(source: _Reader, notes: list[str]) -> Iterator[Frame]:
             notes.append(f"only the first {MAX_UNPACKED} bytes were read")
             return
         kind = struct.unpack(order + "I", kind_raw)[0]
-        if kind == 1 and len(body) >= 12 and len(interfaces) < MAX_INTERFACES:
+        if kind == 1 and len(body) >= 12 and len(interfaces) < INTERFACES:
             interfaces.append((struct.unpack(order + "H", body[:2])[0], _resolution(body[8:-4], order)))
         elif kind == 6 and len(body) >= 24:
             number += 1

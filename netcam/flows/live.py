@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
 
-from netcam.flows.capture import needs_numba
-from netcam.flows.ring import Ring, opened
+from netcam.flows import rows as layout
+from netcam.flows.compiled import needs_extra
+from netcam.flows.ring import opened
 from netcam.flows.table import FlowTable
+
+EXPIRE_EVERY = 5.0
+"""Seconds between two looks for conversations that are over, where nothing passes that would move time."""
 
 
 def watch(
@@ -19,36 +24,72 @@ def watch(
     stop: threading.Event | None = None,
     ready: threading.Event | None = None,
 ) -> FlowTable:
-    """Listen for `seconds` (None: until `stop` or Ctrl-C) and return the flows; `ready` is set when listening has begun.
+    """Listen for `seconds` (None: until `stop` or Ctrl-C) and return all flows in one table; `ready` is set when listening has begun.
 
     Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW.
     """
-    needs_numba()
-    with opened(interface, what="egress watch") as ring:
-        return _read(ring, seconds, stop, ready)
+    from netcam.flows.build import merged
+
+    return merged(list(windows(interface, seconds=seconds, every=None, internal=internal, stop=stop, ready=ready)))
 
 
-def _read(ring: Ring, seconds: float | None, stop: threading.Event | None, ready: threading.Event | None) -> FlowTable:
+def windows(
+    interface: str,
+    *,
+    seconds: float | None,
+    every: float | None,
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    stop: threading.Event | None = None,
+    ready: threading.Event | None = None,
+    filter_: str = "",
+    fanout: int = 0,
+    idle: float = layout.IDLE,
+    active: float = layout.ACTIVE,
+) -> Iterator[FlowTable]:
+    """Flows that ended, each `every` seconds and at the end; a window that is full comes sooner. For months: memory is bounded.
+
+    `filter_`: a BPF program as `tcpdump -ddd` prints it; `fanout`: rings that share the interface's packets under this group number,
+    0 for one ring. Raises as `watch`.
+    """
+    needs_extra()
     import numpy as np
 
-    from netcam.flows import build, walker
-    from netcam.flows.names import Namer
+    from netcam.flows.build import Assembly
 
-    walk, namer = walker.Walk(), Namer()
-    if ready is not None:
-        ready.set()
-    data = np.frombuffer(ring.memory, np.uint8)
-    try:
-        for at, packets in ring.blocks(seconds=seconds, stop=stop):
-            walk.room(packets)
-            walker.ring_block(data, at, walker.ETHERNET, walk.slots, walk.rows, walk.used, walk.counters, walk.hints)
-            namer.look(data, walk.take_hints(), walk.rows)
-    except KeyboardInterrupt:
-        pass  # what was seen until now is the result
-    dropped = ring.dropped()
-    made = build.table(walk, namer)
-    del data  # the ring cannot be unmapped while an array looks at it
-    made.counters["kernel_dropped"] = dropped
-    if dropped:
-        made.notes.append(f"the kernel dropped {dropped} packets before they could be read: counts are lower bounds")
-    return made
+    with opened(interface, what="egress watch", program=filter_, fanout=fanout) as ring:
+        assembly = Assembly(interface, internal=internal, idle=idle, active=active)
+        if ready is not None:
+            ready.set()
+        data = np.frombuffer(ring.memory, np.uint8)
+        dropped = 0
+
+        def told(table: FlowTable) -> FlowTable:
+            nonlocal dropped
+            lost, dropped = dropped + ring.dropped(), 0
+            table.counters["kernel_dropped"] = lost
+            if lost:
+                table.notes.append(f"the kernel dropped {lost} packets before they could be read: counts are lower bounds")
+            return table
+
+        now = time.monotonic()
+        cut, expire = now + (every or 0), now + EXPIRE_EVERY
+        try:
+            for at, packets in ring.blocks(seconds=seconds, stop=stop, idle=True):
+                if packets:
+                    assembly.walk.ring_block(data, at, packets)
+                for table in assembly.ready():
+                    yield told(table)
+                now = time.monotonic()
+                if now >= expire:
+                    expire = now + EXPIRE_EVERY
+                    if not packets:
+                        assembly.walk.expire(time.time_ns())
+                if every is not None and now >= cut:
+                    cut = now + every
+                    yield told(assembly.cut())
+        except KeyboardInterrupt:
+            pass  # what was seen until now is the result
+        finally:
+            del data  # the ring cannot be unmapped while an array looks at it
+        for table in assembly.finish():
+            yield told(table)

@@ -1,145 +1,183 @@
-"""Names of flows: TLS server name, HTTP Host, or the DNS answer that the same client got before. Parsed only where the walker points."""
+"""Names of flows: TLS or QUIC server name, HTTP Host, the DNS answer that the same client got before, the certificate's name."""
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from netcam.flows import walker
+from netcam.flows import rows as r
+from netcam.flows.hello import client_hello, host_header, joined, quic_initial, record_hello, server_flight, server_name, user_agent, valid
+from netcam.flows.lookups import Resolver, dns_answers
+from netcam.flows.walk import Array
 
-MAX_ANSWERS = 200_000
-"""DNS answers remembered, oldest forgotten first: 20 for each of 10,000 clients."""
-MAX_NAME = 253
-"""Characters of a name (RFC 1035 section 2.3.4)."""
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63}){0,40}\.?")
+__all__ = ["Namer", "dns_answers", "host_header", "server_name", "valid"]
 
-
-def valid(name: str) -> str:
-    """The name in lower case without its last dot, or empty where it is no host name (RFC 1123, and underscores as seen)."""
-    return name.lower().rstrip(".") if len(name) <= MAX_NAME + 1 and _NAME.fullmatch(name) else ""
-
-
-def server_name(hello: bytes) -> str:
-    """The server_name of a TLS ClientHello (RFC 6066 section 3); empty where there is none or it is cut."""
-    try:
-        at = 5 + 4 + 2 + 32
-        at += 1 + hello[at]
-        at += 2 + int.from_bytes(hello[at : at + 2], "big")
-        at += 1 + hello[at]
-        end = at + 2 + int.from_bytes(hello[at : at + 2], "big")
-        at += 2
-        while at + 4 <= min(end, len(hello)):
-            kind, size = int.from_bytes(hello[at : at + 2], "big"), int.from_bytes(hello[at + 2 : at + 4], "big")
-            at += 4
-            if kind == 0 and hello[at + 2] == 0:
-                length = int.from_bytes(hello[at + 3 : at + 5], "big")
-                return valid(hello[at + 5 : at + 5 + length].decode("ascii", "replace")) if at + 5 + length <= len(hello) else ""
-            at += size
-    except IndexError:
-        pass
-    return ""
+MAX_STREAMS = 4096
+"""Beginnings of TLS streams put together at a time; the oldest gives way."""
+MAX_STREAM = r.WANTED
+"""Bytes of one."""
+MAX_NAMED = 1 << 20
+"""Open flows with a name: no more than the table holds."""
+LOW64 = 0xFFFFFFFFFFFFFFFF
 
 
-def host_header(request: bytes) -> str:
-    """The Host of an HTTP request; empty where there is none."""
-    found = re.search(rb"(?i)\r\nhost:[ \t]*([^\r\n]{1,300})", request[:2048])
-    return valid(found[1].decode("latin-1").strip().partition(":")[0]) if found else ""
+@dataclass(slots=True)
+class _Told:
+    """What the packets of one flow said."""
 
-
-def _label(data: bytes, at: int) -> tuple[str, int]:
-    """A domain name with compression (RFC 1035 section 4.1.4), and where reading goes on. Raises IndexError, ValueError."""
-    labels: list[str] = []
-    after, jumps = -1, 0
-    while True:
-        size = data[at]
-        if size & 0xC0 == 0xC0:
-            after = at + 2 if after < 0 else after
-            at = (size & 0x3F) << 8 | data[at + 1]
-            jumps += 1
-            if jumps > 32:
-                raise ValueError("compression loop")
-        elif size == 0:
-            return ".".join(labels), (after if after >= 0 else at + 1)
-        else:
-            labels.append(data[at + 1 : at + 1 + size].decode("latin-1"))
-            at += 1 + size
-            if len(labels) > 64:
-                raise ValueError("too many labels")
-
-
-def dns_answers(data: bytes) -> list[tuple[str, int]]:
-    """Question name and addresses (IPv4 as number, IPv6 as number above 2**32) of a DNS answer."""
-    found: list[tuple[str, int]] = []
-    try:
-        if not data[2] & 0x80:
-            return []
-        questions, answers = int.from_bytes(data[4:6], "big"), int.from_bytes(data[6:8], "big")
-        at, name = 12, ""
-        for _ in range(min(questions, 4)):
-            name, at = _label(data, at)
-            at += 4
-        name = valid(name)
-        if not name:
-            return []
-        for _ in range(min(answers, 64)):
-            _, at = _label(data, at)
-            kind, size = int.from_bytes(data[at : at + 2], "big"), int.from_bytes(data[at + 8 : at + 10], "big")
-            at += 10
-            if (kind, size) in ((1, 4), (28, 16)):
-                value = data[at : at + size]
-                if len(value) == size:
-                    found.append((name, int.from_bytes(value, "big")))
-            at += size
-    except (IndexError, ValueError):
-        pass
-    return found
+    name: str = ""
+    source: str = ""
+    certified: str = ""
+    texts: dict[str, str] = field(default_factory=dict)
 
 
 class Namer:
-    """Collects names as the walk goes on, and gives each row its best one at the end."""
+    """Reads where the loop points to, and gives each ended row what was said in it."""
 
     def __init__(self) -> None:
-        self.direct: dict[int, tuple[str, str]] = {}
-        self._answers: OrderedDict[tuple[int, int], str] = OrderedDict()
+        self.resolver = Resolver()
+        self._told: OrderedDict[int, _Told] = OrderedDict()
+        self._streams: OrderedDict[tuple[int, int], bytearray] = OrderedDict()
+        self._initials: OrderedDict[int, dict[int, bytes]] = OrderedDict()
 
-    def look(self, buffer: npt.NDArray[np.uint8], hints: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> None:
+    def look(self, buffer: npt.NDArray[np.uint8], hints: Array) -> None:
         """Parse what the hints point to."""
-        for kind, row, begin, end, _ in hints.tolist():
+        for kind, serial, begin, end, at, back, c_hi, c_lo, s_hi, s_lo, version, mac, ports in hints.tolist():
             data = buffer[begin:end].tobytes()
-            if kind == walker.DNS:
-                client = self._client(rows[row])
-                for name, address in dns_answers(data):
-                    self._answers[(client, address)] = name
-                    self._answers.move_to_end((client, address))
-                while len(self._answers) > MAX_ANSWERS:
-                    self._answers.popitem(last=False)
-            elif row not in self.direct:
-                name = server_name(data) if kind == walker.TLS else host_header(data)
-                if name:
-                    self.direct[row] = (name, "sni" if kind == walker.TLS else "http")
+            if kind in (r.DNS, r.DNS_TCP):
+                if kind == r.DNS_TCP:
+                    data = data[2 : 2 + int.from_bytes(data[:2], "big")]
+                client, server = (c_hi & LOW64, c_lo & LOW64), (s_hi & LOW64, s_lo & LOW64)
+                self.resolver.heard(data, at, client, server, version, mac, ports)
+            elif kind == r.TLS:
+                self._stream(serial, back, data)
+            elif kind == r.QUIC:
+                self._quic(serial, data)
+            elif kind == r.HTTP and not back:
+                told = self._of(serial)
+                name = host_header(data)
+                if name and not told.name:
+                    told.name, told.source = name, "http"
+                if agent := user_agent(data):
+                    told.texts.setdefault("agent", agent)
 
-    @staticmethod
-    def _client(row: Any) -> int:
-        return _number(int(row[walker.A_HI]), int(row[walker.A_LO]))
+    def _of(self, serial: int) -> _Told:
+        told = self._told.get(serial)
+        if told is None:
+            told = self._told[serial] = _Told()
+            if len(self._told) > MAX_NAMED:
+                self._told.popitem(last=False)
+        return told
 
-    def names(self, rows: npt.NDArray[np.int64]) -> dict[int, tuple[str, str]]:
-        """Row -> name and source, the order SNI or Host, then the DNS answer of the same client."""
-        found = dict(self.direct)
-        if self._answers:
-            for n in range(len(rows)):
-                if n in found:
-                    continue
-                row = rows[n]
-                pair = (self._client(row), _number(int(row[walker.B_HI]), int(row[walker.B_LO])))
-                name = self._answers.get(pair)
-                if name:
-                    found[n] = (name, "dns")
-        return found
+    def _stream(self, serial: int, back: int, data: bytes) -> None:
+        """The beginning of one side of a TLS stream; segments are taken in the order they came."""
+        key = (serial, back)
+        held = self._streams.get(key)
+        if held is None:
+            if data[:1] != b"\x16":
+                return  # the loop hands on more than was asked for
+            held = self._streams[key] = bytearray()
+            if len(self._streams) > MAX_STREAMS:
+                self._streams.popitem(last=False)
+        held += data[: MAX_STREAM - len(held)]
+        stream = bytes(held)
+        first = stream[5] if len(stream) > 5 else 0
+        if first == 1:
+            whole = len(stream) >= 5 + int.from_bytes(stream[3:5], "big") or len(stream) >= MAX_STREAM
+            hello = record_hello(stream)
+            if hello is not None:
+                told = self._of(serial)
+                if hello.name and not told.name:
+                    told.name, told.source = hello.name, "sni"
+                if whole:
+                    told.texts["ja4"] = hello.ja4()
+                    if hello.alpn:
+                        told.texts["alpn"] = "".join(c for c in hello.alpn.decode("latin-1") if c.isprintable())
+            if whole or (hello is None and len(stream) > 4096):
+                del self._streams[key]
+        elif first == 2:
+            flight = server_flight(stream)
+            if flight is not None:
+                told = self._of(serial)
+                told.texts["ja4s"] = flight.ja4s
+                if flight.certificate:
+                    told.texts["certificate"] = flight.certificate
+                    if flight.issuer:
+                        told.texts["issuer"] = flight.issuer
+                    told.certified = flight.names[0] if flight.names else ""
+                if flight.complete:
+                    self._streams.pop(key, None)
+            if len(stream) >= MAX_STREAM:
+                self._streams.pop(key, None)
+        else:
+            self._streams.pop(key, None)
 
+    def _quic(self, serial: int, data: bytes) -> None:
+        told = self._told.get(serial)
+        if told is not None and "ja4" in told.texts:
+            return
+        frames = quic_initial(data)
+        if not frames:
+            return
+        held = self._initials.setdefault(serial, {})
+        held |= frames
+        if len(self._initials) > MAX_STREAMS:
+            self._initials.popitem(last=False)
+        message = joined(held)
+        hello = client_hello(message)
+        if hello is None:
+            return
+        told = self._of(serial)
+        if hello.name and not told.name:
+            told.name, told.source = hello.name, "quic"
+        if len(message) >= 4 + int.from_bytes(message[1:4], "big"):
+            told.texts["ja4"] = hello.ja4("q")
+            self._initials.pop(serial, None)
 
-def _number(high: int, low: int) -> int:
-    return (high & 0xFFFFFFFFFFFFFFFF) << 64 | (low & 0xFFFFFFFFFFFFFFFF)
+    def take(self, rows: Array) -> tuple[dict[int, tuple[str, str]], dict[str, dict[int, str]], list[int]]:
+        """For ended rows: row -> name and source, text columns, and rows whose DNS name was past its time to live."""
+        names: dict[int, tuple[str, str]] = {}
+        texts: dict[str, dict[int, str]] = {}
+        stale: list[int] = []
+        certified: dict[int, str] = {}
+        if self._told:
+            serials = rows[:, r.SERIAL]
+            order = np.argsort(serials, kind="stable")
+            keys = np.fromiter(self._told, np.int64, len(self._told))
+            place = np.searchsorted(serials[order], keys)
+            place[place == len(serials)] = 0
+            rowed = order[place]
+            for key, n in zip(keys[serials[rowed] == keys].tolist(), rowed[serials[rowed] == keys].tolist(), strict=True):
+                # a conversation told by its active timeout goes on under another serial: its names stay with the first part
+                told = self._told.pop(key)
+                if told.name:
+                    names[n] = (told.name, told.source)
+                elif told.certified:
+                    certified[n] = told.certified
+                for column, text in told.texts.items():
+                    texts.setdefault(column, {})[n] = text
+        self._by_answers(rows, names, stale)
+        for n, name in certified.items():
+            names.setdefault(n, (name, "certificate"))
+        return names, texts, stale
+
+    def _by_answers(self, rows: Array, names: dict[int, tuple[str, str]], stale: list[int]) -> None:
+        known = self.resolver.low_halves()
+        if not known:
+            return
+        wanted = np.fromiter(known, np.uint64, len(known))
+        servers = rows.view(np.uint64)[:, r.B_LO]
+        for n in np.flatnonzero(np.isin(servers, wanted)).tolist():
+            if n in names:
+                continue
+            row = rows[n]
+            client = (int(row[r.A_HI]) & LOW64) << 64 | (int(row[r.A_LO]) & LOW64)
+            address = (int(row[r.B_HI]) & LOW64) << 64 | (int(row[r.B_LO]) & LOW64)
+            found = self.resolver.name(client, address, int(row[r.START]))
+            if found:
+                names[n] = (found[0], "dns")
+                if found[1]:
+                    stale.append(n)

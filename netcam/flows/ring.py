@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import select
 import socket
@@ -19,6 +20,10 @@ BLOCK_TIMEOUT = 60
 """Milliseconds after which the kernel hands over a block that is not full."""
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 1, 5, 6, 10  # linux/if_packet.h
 PACKET_MR_PROMISC, TPACKET_V3, ETH_P_ALL = 1, 2, 3
+PACKET_FANOUT, PACKET_FANOUT_HASH, PACKET_FANOUT_FLAG_DEFRAG = 18, 0, 0x8000
+SO_ATTACH_FILTER = 26
+MAX_INSTRUCTIONS = 4096
+"""Instructions of one filter (linux/bpf_common.h: BPF_MAXINSNS)."""
 _HEADER = struct.Struct("<IIIIIIH")
 """Head of tpacket3_hdr: next offset, seconds, nanoseconds, captured, on the wire, status, offset of the frame (linux/if_packet.h)."""
 
@@ -29,8 +34,11 @@ class Ring:
     def __init__(self, link: socket.socket, memory: mmap.mmap) -> None:
         self._link, self.memory = link, memory
 
-    def blocks(self, *, seconds: float | None, stop: threading.Event | None = None) -> Iterator[tuple[int, int]]:
-        """Offset and number of packets of each full block until the time or `stop` comes; a block goes back after its turn."""
+    def blocks(self, *, seconds: float | None, stop: threading.Event | None = None, idle: bool = False) -> Iterator[tuple[int, int]]:
+        """Offset and number of packets of each full block until the time or `stop` comes; a block goes back after its turn.
+
+        With `idle`, (0, 0) comes every tenth of a second in which there is none.
+        """
         end = time.monotonic() + seconds if seconds is not None else None
         block, waiter = 0, select.poll()
         waiter.register(self._link, select.POLLIN)
@@ -38,6 +46,8 @@ class Ring:
             at = block * BLOCK
             if not struct.unpack_from("<I", self.memory, at + 8)[0] & 1:
                 waiter.poll(100)
+                if idle and not struct.unpack_from("<I", self.memory, at + 8)[0] & 1:
+                    yield 0, 0
                 continue
             yield at, struct.unpack_from("<I", self.memory, at + 12)[0]
             struct.pack_into("<I", self.memory, at + 8, 0)
@@ -59,11 +69,22 @@ class Ring:
         return int(struct.unpack("III", self._link.getsockopt(SOL_PACKET, PACKET_STATISTICS, 12))[1])
 
 
-@contextmanager
-def opened(interface: str, *, what: str) -> Iterator[Ring]:
-    """A ring on `interface` for the command `what`.
+def _program(text: str) -> bytes:
+    """A classic BPF program as `tcpdump -ddd` prints it: the number of instructions, then four numbers each. Raises ConfigError."""
+    try:
+        numbers = [int(word) for word in text.replace(",", " ").split()]
+        if not numbers or len(numbers) != 1 + 4 * numbers[0] or not 0 < numbers[0] <= MAX_INSTRUCTIONS:
+            raise ValueError
+        return b"".join(struct.pack("HBBI", *numbers[1 + 4 * n : 5 + 4 * n]) for n in range(numbers[0]))
+    except (ValueError, struct.error):
+        raise ConfigError("--filter", f"{shown(text)} is no BPF program", "give what `tcpdump -ddd 'net 10.0.0.0/8'` prints") from None
 
-    Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW.
+
+@contextmanager
+def opened(interface: str, *, what: str, program: str = "", fanout: int = 0) -> Iterator[Ring]:
+    """A ring on `interface` for the command `what`; `program` as `tcpdump -ddd` prints it, `fanout` a group number that rings share.
+
+    Raises ConfigError for an interface that is not there or a program that is none, PrivilegeError without CAP_NET_RAW.
     """
     names = [name for _, name in socket.if_nameindex()]
     if interface not in names:
@@ -79,7 +100,13 @@ def opened(interface: str, *, what: str) -> Iterator[Ring]:
         frames = BLOCK * BLOCKS // 2048
         link.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack("IIIIIII", BLOCK, BLOCKS, 2048, frames, BLOCK_TIMEOUT, 0, 0))
         with mmap.mmap(link.fileno(), BLOCK * BLOCKS, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE) as memory:
+            if program:
+                code = ctypes.create_string_buffer(_program(program))
+                size = (len(code) - 1) // 8
+                link.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", size, ctypes.addressof(code)))
             link.bind((interface, ETH_P_ALL))
+            if fanout:
+                link.setsockopt(SOL_PACKET, PACKET_FANOUT, fanout & 0xFFFF | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16)
             link.setsockopt(
                 SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", socket.if_nametoindex(interface), PACKET_MR_PROMISC, 0, b"")
             )

@@ -16,14 +16,14 @@ COLUMNS: Mapping[str, str] = {
     "start": "i8", "end": "i8", "a_hi": "u8", "a_lo": "u8", "b_hi": "u8", "b_lo": "u8", "a_port": "i4", "b_port": "i4", "proto": "i4",
     "version": "i4", "a_mac": "u8", "b_mac": "u8", "packets_out": "i8", "packets_in": "i8", "bytes_out": "i8", "bytes_in": "i8",
     "payload_out": "i8", "payload_in": "i8", "flags_out": "i4", "flags_in": "i4", "vlan": "i4",
-    "blocked": "i4", "end_reason": "i4", "sampling": "i4", "source": "i4", "quality": "i4", "rtt": "i8",
+    "wire_out": "i8", "wire_in": "i8", "blocked": "i4", "end_reason": "i4", "sampling": "i4", "source": "i4", "quality": "i4", "rtt": "i8",
     "retransmitted_out": "i4", "retransmitted_in": "i4", "size_squares_out": "f8", "size_squares_in": "f8",
     "gap_sum_out": "f8", "gap_sum_in": "f8", "gap_squares_out": "f8", "gap_squares_in": "f8", "tells": "i4",
     "asn": "i8", "country": "i4", "device": "i4", "joined": "i4",
 }  # fmt: skip
 """Column -> numpy type. `a` began the conversation, `out` is from a to b; times in nanoseconds since 1970, bytes at the IP layer.
 
-`blocked` 1: a firewall refused it, nothing was transferred. `end_reason`: END_REASONS, 0 where it is not known. `sampling`: one packet
+`wire`: bytes of the frames on the link, 0 where the source does not know. `blocked` 1: a firewall refused it, nothing was transferred. `end_reason`: END_REASONS, 0 where it is not known. `sampling`: one packet
 in so many was looked at and counts are multiplied; 0 and 1: every packet. `source`: index into `FlowTable.sources`. `quality`: bits
 of QUALITY. `rtt`: nanoseconds from SYN to the answer's ACK where seen, else 0. `size_squares`: sum of squared IP packet sizes, `gap_sum`
 and `gap_squares`: of the seconds between packets of one direction. `tells`: bits of TELLS. `asn` and `country` (two letters as number,
@@ -31,9 +31,13 @@ and `gap_squares`: of the seconds between packets of one direction. `tells`: bit
 """
 END_REASONS = ("", "idle timeout", "active timeout", "end of flow", "forced end", "lack of resources")
 """IPFIX flowEndReason (information element 136)."""
-QUALITY = {"midstream": 1, "truncated": 2, "combined": 4, "payload_only": 8, "clock_jump": 16, "no_bytes": 32, "swapped": 64}
+QUALITY = {
+    "midstream": 1, "truncated": 2, "combined": 4, "payload_only": 8, "clock_jump": 16, "no_bytes": 32, "swapped": 64, "stale_name": 128,
+    "tunnelled": 256, "carrier": 512, "estimate": 1024,
+}  # fmt: skip
 """What a reader of a row must know: the beginning was not seen; packets were cut; one byte count for both directions (stands in
-bytes_out); the source counts payload only; time ran backwards; the source tells no bytes; who began is a guess by ports."""
+bytes_out); the source counts payload only; time ran backwards; the source tells no bytes; who began is a guess by ports; the DNS answer's time to live was over; the packets came in a tunnel; the row is
+the tunnel, whose packets are rows of their own too; counts were multiplied by a sampling rate."""
 TELLS = {
     "tls": 1, "http": 2, "dns": 4, "quic": 8, "stun": 16, "turn": 32, "rtp": 64, "rtsp": 128, "rtmp": 256, "pppp": 512,
     "dahua_p2p": 1024, "ssh": 2048, "jpeg": 4096, "mqtt": 8192, "dtls": 16384, "wireguard": 32768, "dns_tcp": 65536, "ntp": 131072,

@@ -1,354 +1,575 @@
-"""The compiled loop: link-layer frames to flow columns, and where in the buffer a name may stand (numba)."""
+"""The compiled loop: link-layer frames to flow rows, and where in the buffer something may stand to be read (numba).
+
+Imported only to compile (`compiled.py` loads what comes out). Written for one machine-code function without Python objects: arrays are
+raw memory that the caller owns, all numbers are 64-bit integers, nothing is allocated and nothing raised.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
-from numba import njit
+from numba import carray, cfunc, types
 
-ETHERNET, RAW, SLL, SLL2 = 1, 101, 113, 276
-"""Link types (tcpdump.org/linktypes)."""
-IDLE = 300 * 1_000_000_000
-"""Nanoseconds of silence after which a conversation is over (IPFIX idle timeout; 300 s keeps camera heartbeats of 120 s in one flow)."""
-SLOTS = 1 << 21
-"""Places of the hash table: a million flows at half load, 16 MB."""
-MAX_FLOWS = 1 << 20
-"""Rows of one table: an address scan beyond that is counted, not stored."""
-MAX_HINTS = 1 << 16
-"""Places where a name may stand, kept between two looks of the caller."""
+from netcam.flows.accounts import (
+    _account,
+    _drop,
+    _fast,
+    _hash,
+    _l16,
+    _l32,
+    _mac,
+    _n16,
+    _n32,
+    _quiet,
+    _sweep,
+    _tell,
+    _u16,
+    _u32,
+    _u64,
+)
+from netcam.flows.rows import *
 
-START, END, A_HI, A_LO, B_HI, B_LO, PORTS, PROTO, A_MAC, B_MAC = range(10)
-P_OUT, P_IN, B_OUT, B_IN, L_OUT, L_IN, FLAGS, VLAN, VERSION = range(10, 19)
-WIDTH = 19
-
-C_PACKETS, C_TRUNCATED, C_NOT_IP, C_FRAGMENTS, C_FULL, C_BYTES, C_MALFORMED = range(7)
-COUNTERS = ("packets", "truncated", "not_ip", "fragments", "table_full", "bytes", "malformed")
-
-DNS, TLS, HTTP = 1, 2, 3
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _u16(b: Any, i: Any) -> Any:
-    return (np.uint32(b[i]) << 8) | np.uint32(b[i + 1])
+_I8, _P8, _PI = types.int64, types.CPointer(types.uint8), types.CPointer(types.int64)
+_PD = types.CPointer(types.float64)
+_ENTRY = _I8(_I8, _P8, _I8, _I8, _I8, _I8, _I8, _PI, _PD, *[_PI] * 10)
 
 
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _u64(b: Any, i: Any) -> Any:
-    r = np.uint64(0)
-    for k in range(8):
-        r = (r << np.uint64(8)) | np.uint64(b[i + k])
-    return r
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _mac(b: Any, i: Any) -> Any:
-    r = np.uint64(0)
-    for k in range(6):
-        r = (r << np.uint64(8)) | np.uint64(b[i + k])
-    return r
-
-
-@njit(cache=True, inline="always")  # type: ignore[untyped-decorator]
-def _mix(h: Any, v: Any) -> Any:
-    h = (h ^ v) * np.uint64(0x9E3779B97F4A7C15)
-    return h ^ (h >> np.uint64(29))
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def frame(b: Any, i: Any, end: Any, wire: Any, at: Any, link: Any, slots: Any, rows: Any, used: Any, counters: Any, hints: Any) -> None:
+@_fast
+def _frame(
+    b: Any, i: Any, end: Any, wire: Any, at: Any, link: Any, vlan: Any, memory: Any,
+) -> Any:  # fmt: skip
     """Account one frame that lies in b[i:end]; `wire` is its length on the wire, `at` its time in ns."""
+    rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets = memory
     counters[C_PACKETS] += 1
     counters[C_BYTES] += wire
-    if end - i < wire:
+    used[U_NOW] = at
+    quality = np.int64(0)
+    cut = wire - (end - i)
+    if cut > 0:
         counters[C_TRUNCATED] += 1
-    src_mac = np.uint64(0)
-    dst_mac = np.uint64(0)
-    vlan = 0
-    kind = 0
-    if link == ETHERNET:
-        if end - i < 14:
-            counters[C_MALFORMED] += 1
-            return
-        dst_mac = _mac(b, i)
-        src_mac = _mac(b, i + 6)
-        kind = _u16(b, i + 12)
-        i += 14
-    elif link == SLL:
-        if end - i < 16:
-            counters[C_MALFORMED] += 1
-            return
-        if _u16(b, i + 4) == 6:
-            src_mac = _mac(b, i + 6)
-        kind = _u16(b, i + 14)
-        i += 16
-    elif link == SLL2:
-        if end - i < 20:
-            counters[C_MALFORMED] += 1
-            return
-        if b[i + 11] == 6:
-            src_mac = _mac(b, i + 12)
-        kind = _u16(b, i)
-        i += 20
+        quality |= Q_TRUNCATED
     else:
-        if end - i < 1:
-            counters[C_MALFORMED] += 1
-            return
-        kind = 0x0800 if b[i] >> 4 == 4 else 0x86DD
-    # tags and tunnels below IP: 802.1Q, 802.1ad, MPLS, PPPoE
-    for _ in range(8):
-        if kind in (0x8100, 0x88A8, 0x9100):
-            if end - i < 4:
-                counters[C_MALFORMED] += 1
-                return
-            vlan = _u16(b, i) & 0x0FFF
-            kind = _u16(b, i + 2)
-            i += 4
-        elif kind in (0x8847, 0x8848):
-            bottom = False
-            while not bottom and end - i >= 4:
-                bottom = b[i + 2] & 1 == 1
-                i += 4
-            if end - i < 1:
-                counters[C_MALFORMED] += 1
-                return
-            kind = 0x0800 if b[i] >> 4 == 4 else 0x86DD
-        elif kind == 0x8864:
-            if end - i < 8:
-                counters[C_MALFORMED] += 1
-                return
-            protocol = _u16(b, i + 6)
-            kind = 0x0800 if protocol == 0x0021 else (0x86DD if protocol == 0x0057 else 0)
-            i += 8
-        else:
-            break
-    if kind == 0x0800:
-        if end - i < 20 or b[i] >> 4 != 4:
-            counters[C_MALFORMED] += 1
-            return
-        header = (b[i] & 15) * 4
-        total = np.int64(_u16(b, i + 2))
-        if total == 0:
-            total = wire  # segmentation offload writes no length
-        if header < 20 or total < header:
-            counters[C_MALFORMED] += 1
-            return
-        proto = np.int64(b[i + 9])
-        s_hi = np.uint64(0)
-        d_hi = np.uint64(0)
-        s_lo = (np.uint64(_u16(b, i + 12)) << np.uint64(16)) | np.uint64(_u16(b, i + 14))
-        d_lo = (np.uint64(_u16(b, i + 16)) << np.uint64(16)) | np.uint64(_u16(b, i + 18))
-        fragment = _u16(b, i + 6) & 0x1FFF
-        size = total
-        stop = min(end, i + total)
-        i += header
-        body = total - header
-        version = 4
-    elif kind == 0x86DD:
-        if end - i < 40 or b[i] >> 4 != 6:
-            counters[C_MALFORMED] += 1
-            return
-        body = np.int64(_u16(b, i + 4))
-        size = body + 40
-        proto = np.int64(b[i + 6])
-        s_hi, s_lo, d_hi, d_lo = _u64(b, i + 8), _u64(b, i + 16), _u64(b, i + 24), _u64(b, i + 32)
-        stop = min(end, i + size)
-        i += 40
-        fragment = np.uint32(0)
-        version = 6
-        for _ in range(8):
-            if proto in (0, 43, 60, 135):
-                if stop - i < 8:
-                    break
-                length = (np.int64(b[i + 1]) + 1) * 8
-                proto = np.int64(b[i])
-                i += length
-                body -= length
-            elif proto == 44:
-                if stop - i < 8:
-                    break
-                fragment = _u16(b, i + 2) >> 3
-                proto = np.int64(b[i])
+        cut = np.int64(0)
+    src_mac = np.int64(0)
+    dst_mac = np.int64(0)
+    kind = np.int64(-1)
+    depth = 0
+    while depth <= MAX_LAYERS:
+        # the link layer, unless a tunnel said what follows
+        if kind < 0:
+            if link == ETHERNET:
+                if end - i < 14:
+                    counters[C_MALFORMED] += 1
+                    return
+                dst_mac = _mac(b, i)
+                src_mac = _mac(b, i + 6)
+                kind = _u16(b, i + 12)
+                i += 14
+            elif link == SLL:
+                if end - i < 16:
+                    counters[C_MALFORMED] += 1
+                    return
+                if _u16(b, i + 4) == 6:
+                    src_mac = _mac(b, i + 6)
+                kind = _u16(b, i + 14)
+                i += 16
+            elif link == SLL2:
+                if end - i < 20:
+                    counters[C_MALFORMED] += 1
+                    return
+                if b[i + 11] == 6:
+                    src_mac = _mac(b, i + 12)
+                kind = _u16(b, i)
+                i += 20
+            elif link == NULL or link == LOOP:
+                if end - i < 5:
+                    counters[C_MALFORMED] += 1
+                    return
+                i += 4  # the family's number differs by system; the packet says itself what it is
+                kind = np.int64(0x0800) if b[i] >> 4 == 4 else np.int64(0x86DD)
+            elif link == PPP:
+                if end - i >= 4 and b[i] == 0xFF and b[i + 1] == 3:
+                    i += 2
+                if end - i < 2:
+                    counters[C_MALFORMED] += 1
+                    return
+                kind = np.int64(b[i])
+                if kind & 1:
+                    i += 1
+                else:
+                    kind = _u16(b, i)
+                    i += 2
+                kind = np.int64(0x0800) if kind == 0x21 else (np.int64(0x86DD) if kind == 0x57 else np.int64(0))
+            elif link == WIFI or link == RADIOTAP:
+                if link == RADIOTAP:
+                    if end - i < 8 or _l16(b, i + 2) < 8:
+                        counters[C_MALFORMED] += 1
+                        return
+                    i += _l16(b, i + 2)
+                if end - i < 24:
+                    counters[C_NOT_IP] += 1
+                    return
+                control, more = np.int64(b[i]), np.int64(b[i + 1])
+                if control & 0x0C != 8 or control & 0x40 or more & 0x40:
+                    counters[C_NOT_IP] += 1  # no data frame, an empty one, or enciphered
+                    return
+                ways = more & 3
+                dst_mac = _mac(b, i + 16) if ways & 1 else _mac(b, i + 4)
+                src_mac = _mac(b, i + 16) if ways == 2 else _mac(b, i + 10)
+                i += 24 + (6 if ways == 3 else 0) + (2 if control & 0x80 else 0)
+                if end - i < 8 or _u32(b, i) & 0xFFFFFF00 != 0xAAAA0300:
+                    counters[C_NOT_IP] += 1
+                    return
+                kind = _u16(b, i + 6)
                 i += 8
-                body -= 8
+            elif link == RAW:
+                if end - i < 1:
+                    counters[C_MALFORMED] += 1
+                    return
+                kind = np.int64(0x0800) if b[i] >> 4 == 4 else np.int64(0x86DD)
+            else:
+                counters[C_LINK] += 1
+                return
+            if kind < 1536 and end - i >= 8 and link == ETHERNET and _u32(b, i) & 0xFFFFFF00 == 0xAAAA0300:
+                kind = _u16(b, i + 6)  # IEEE 802.3 with a SNAP header (RFC 1042)
+                i += 8
+        # tags and tunnels below IP: 802.1Q, 802.1ad, MPLS, PPPoE
+        for _ in range(8):
+            if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100:
+                if end - i < 4:
+                    counters[C_MALFORMED] += 1
+                    return
+                vlan = _u16(b, i) & 0x0FFF
+                kind = _u16(b, i + 2)
+                i += 4
+            elif kind == 0x8847 or kind == 0x8848:
+                bottom = False
+                while not bottom and end - i >= 4:
+                    bottom = b[i + 2] & 1 == 1
+                    i += 4
+                if end - i < 1 or not bottom:
+                    counters[C_MALFORMED] += 1
+                    return
+                first = b[i] >> 4
+                if first == 4 or first == 6:
+                    kind = np.int64(0x0800) if first == 4 else np.int64(0x86DD)
+                elif end - i >= 18 and _u32(b, i) == 0:
+                    i += 4  # pseudowire with a control word (RFC 4448)
+                    dst_mac = _mac(b, i)
+                    src_mac = _mac(b, i + 6)
+                    kind = _u16(b, i + 12)
+                    i += 14
+                else:
+                    kind = np.int64(0)
+            elif kind == 0x8864:
+                if end - i < 8:
+                    counters[C_MALFORMED] += 1
+                    return
+                protocol = _u16(b, i + 6)
+                kind = np.int64(0x0800) if protocol == 0x0021 else (np.int64(0x86DD) if protocol == 0x0057 else np.int64(0))
+                i += 8
             else:
                 break
-    else:
-        counters[C_NOT_IP] += 1
-        return
-    s_port: Any = 0
-    d_port: Any = 0
-    flags: Any = 0
-    payload = body
-    if fragment:
-        counters[C_FRAGMENTS] += 1
-    elif proto == 6 and stop - i >= 14:
-        s_port, d_port = np.int64(_u16(b, i)), np.int64(_u16(b, i + 2))
-        flags = np.int64(b[i + 13])
-        offset = (b[i + 12] >> 4) * 4
-        payload = body - offset
-        i += offset
-    elif proto == 17 and stop - i >= 8:
-        s_port, d_port = np.int64(_u16(b, i)), np.int64(_u16(b, i + 2))
-        payload = body - 8
-        i += 8
-    if payload < 0:
-        payload = 0
-    # the key is the same for both directions
-    swap = s_hi > d_hi or (s_hi == d_hi and (s_lo > d_lo or (s_lo == d_lo and s_port > d_port)))
-    if swap:
-        k0, k1, k2, k3, ports = d_hi, d_lo, s_hi, s_lo, (d_port << 16) | s_port
-    else:
-        k0, k1, k2, k3, ports = s_hi, s_lo, d_hi, d_lo, (s_port << 16) | d_port
-    h = _mix(_mix(_mix(_mix(_mix(np.uint64(proto), k0), k1), k2), k3), np.uint64(ports))
-    place = np.int64(h & np.uint64(slots.shape[0] - 1))
-    n = -1
-    while True:
-        n = slots[place]
-        if n < 0:
-            break
-        r = rows[n]
-        a_port, b_port = r[PORTS] >> 16, r[PORTS] & 0xFFFF
-        if r[PROTO] == proto:
-            x0, x1, x2, x3 = np.uint64(r[A_HI]), np.uint64(r[A_LO]), np.uint64(r[B_HI]), np.uint64(r[B_LO])
-            same = x0 == s_hi and x1 == s_lo and x2 == d_hi and x3 == d_lo and a_port == s_port and b_port == d_port
-            back = x0 == d_hi and x1 == d_lo and x2 == s_hi and x3 == s_lo and a_port == d_port and b_port == s_port
-            if same or back:
-                break
-        place = (place + 1) & (slots.shape[0] - 1)
-    if n >= 0 and (at - rows[n, END] > IDLE or (proto == 6 and flags & 0x12 == 2 and rows[n, FLAGS] & 0x0505 != 0)):
-        n = -2  # idle too long, or a new connection on the ports of one that has ended: a new row in the same place
-    if n < 0:
-        if used[0] >= rows.shape[0]:
-            counters[C_FULL] += 1
+        s_hi = np.int64(0)
+        d_hi = np.int64(0)
+        if kind == 0x0800:
+            if end - i < 20 or b[i] >> 4 != 4:
+                counters[C_MALFORMED] += 1
+                return
+            header = (np.int64(b[i]) & 15) * 4
+            total = _u16(b, i + 2)
+            if total == 0:
+                total = end - i + cut  # segmentation offload writes no length
+            if header < 20 or total < header:
+                counters[C_MALFORMED] += 1
+                return
+            if total > end - i + cut:
+                counters[C_LYING] += 1
+                total = end - i + cut
+                if total < header:
+                    return
+            proto = np.int64(b[i + 9])
+            s_lo = _u32(b, i + 12)
+            d_lo = _u32(b, i + 16)
+            pieces = _u16(b, i + 6)
+            fragment = pieces & 0x1FFF
+            more_fragments = pieces & 0x2000
+            identity = _u16(b, i + 4)
+            size = total
+            stop = min(end, i + total)
+            i += header
+            body = total - header
+            version = np.int64(4)
+        elif kind == 0x86DD:
+            if end - i < 40 or b[i] >> 4 != 6:
+                counters[C_MALFORMED] += 1
+                return
+            body = _u16(b, i + 4)
+            proto = np.int64(b[i + 6])
+            if body == 0 and proto != 59:
+                body = end - i + cut - 40  # a jumbogram, or segmentation offload
+            if body > end - i + cut - 40:
+                counters[C_LYING] += 1
+                body = end - i + cut - 40
+            size = body + 40
+            s_hi, s_lo, d_hi, d_lo = _u64(b, i + 8), _u64(b, i + 16), _u64(b, i + 24), _u64(b, i + 32)
+            stop = min(end, i + size)
+            i += 40
+            fragment = np.int64(0)
+            more_fragments = np.int64(0)
+            identity = np.int64(0)
+            version = np.int64(6)
+            for _ in range(12):
+                if proto == 0 or proto == 43 or proto == 60 or proto == 135 or proto == 139 or proto == 140 or proto == 51:
+                    if stop - i < 8:
+                        break
+                    length = (np.int64(b[i + 1]) + 2) * 4 if proto == 51 else (np.int64(b[i + 1]) + 1) * 8
+                    if length > body:
+                        break
+                    proto = np.int64(b[i])
+                    i += length
+                    body -= length
+                elif proto == 44:
+                    if stop - i < 8:
+                        break
+                    pieces = _u16(b, i + 2)
+                    fragment = pieces >> 3
+                    more_fragments = pieces & 1
+                    identity = _u32(b, i + 4)
+                    proto = np.int64(b[i])
+                    i += 8
+                    body -= 8
+                    if fragment:
+                        break
+                else:
+                    break
+            if i > stop:
+                i = stop
+        else:
+            if depth == 0:
+                counters[C_NOT_IP] += 1
             return
-        n = used[0]
-        used[0] += 1
-        slots[place] = n
-        r = rows[n]
-        # who began: the SYN says; without one, the side with the higher port
-        out = True
-        if (proto == 6 and flags & 0x12 == 0x12) or (
-            not (proto == 6 and flags & 2) and proto in (6, 17) and s_port < d_port and s_port < 1024
-        ):
-            out = False
-        r[START] = at
-        if out:
-            r[A_HI], r[A_LO], r[B_HI], r[B_LO] = np.int64(s_hi), np.int64(s_lo), np.int64(d_hi), np.int64(d_lo)
-            r[PORTS] = (s_port << 16) | d_port
-            r[A_MAC], r[B_MAC] = np.int64(src_mac), np.int64(dst_mac)
-        else:
-            r[A_HI], r[A_LO], r[B_HI], r[B_LO] = np.int64(d_hi), np.int64(d_lo), np.int64(s_hi), np.int64(s_lo)
-            r[PORTS] = (d_port << 16) | s_port
-            r[A_MAC], r[B_MAC] = np.int64(dst_mac), np.int64(src_mac)
-        r[PROTO] = proto
-        r[VLAN] = vlan
-        r[VERSION] = version
-        r[END] = at
-    r = rows[n]
-    outward = np.uint64(r[A_HI]) == s_hi and np.uint64(r[A_LO]) == s_lo and (r[PORTS] >> 16) == s_port
-    r[END] = max(r[END], at)
-    r[START] = min(r[START], at)
-    if outward:
-        r[P_OUT] += 1
-        r[B_OUT] += size
-        r[L_OUT] += payload
-        r[FLAGS] |= flags
-    else:
-        r[P_IN] += 1
-        r[B_IN] += size
-        r[L_IN] += payload
-        r[FLAGS] |= flags << 8
-    what = 0
-    if payload > 16 and stop - i > 16:
-        if proto == 17 and s_port == 53:
-            what = DNS
-        elif proto == 6 and b[i] == 0x16 and b[i + 1] == 3 and b[i + 5] == 1:
-            what = TLS
-        elif proto == 6 and outward and ((b[i] == 71 and b[i + 1] == 69 and b[i + 2] == 84) or (b[i] == 80 and b[i + 1] == 79)):
-            what = HTTP
-    if what and used[1] < hints.shape[0]:
-        k = used[1]
-        hints[k, 0], hints[k, 1], hints[k, 2], hints[k, 3], hints[k, 4] = what, n, i, stop, at
-        used[1] += 1
+        s_port = np.int64(0)
+        d_port = np.int64(0)
+        flags = np.int64(0)
+        seq = np.int64(-1)
+        payload = body
+        look = True
+        inner = np.int64(-2)
+        begin = i
+        follow = i
+        if fragment or more_fragments:
+            counters[C_FRAGMENTS] += 1
+            tag = _hash(used[U_SEED], s_hi, s_lo, 0, d_lo ^ d_hi, identity & 0xFFFF, 0, proto ^ identity >> 16)
+            k = tag & (FRAGMENTS - 1)
+            if fragment == 0:
+                if (proto == 6 or proto == 17 or proto == 132) and stop - i >= 4:
+                    frags[k, 0], frags[k, 1], frags[k, 2] = tag + 1, _u32(b, i), at
+            else:
+                look = False
+                if frags[k, 0] == tag + 1 and -30_000_000_000 < at - frags[k, 2] < 30_000_000_000:
+                    s_port, d_port = frags[k, 1] >> 16 & 0xFFFF, frags[k, 1] & 0xFFFF
+        if fragment:
+            pass
+        elif proto == 6 and stop - i >= 4:
+            s_port, d_port = _u16(b, i), _u16(b, i + 2)
+            if stop - i >= 14:
+                flags = np.int64(b[i + 13])
+                seq = _u32(b, i + 4)
+                offset = (np.int64(b[i + 12]) >> 4) * 4
+                payload = body - offset
+                begin = i + offset
+                if offset < 20:
+                    counters[C_MALFORMED] += 1
+                    begin = stop
+                    payload = np.int64(0)
+            else:
+                payload = max(np.int64(0), body - 20)
+                begin = stop
+        elif (proto == 17 or proto == 136) and stop - i >= 4:
+            s_port, d_port = _u16(b, i), _u16(b, i + 2)
+            payload = body - 8
+            begin = min(stop, i + 8)
+            if proto == 17 and d_port == 4789 and stop - begin >= 8 + 14 and b[begin] & 8 and depth < MAX_LAYERS:
+                inner = np.int64(-1)  # VXLAN (RFC 7348)
+                follow = begin + 8
+        elif (proto == 132 or proto == 33) and stop - i >= 4:
+            s_port, d_port = _u16(b, i), _u16(b, i + 2)
+            payload = max(np.int64(0), body - 12)
+            begin = stop
+        elif (proto == 1 or proto == 58) and stop - i >= 2:
+            payload = max(np.int64(0), body - 8)
+        elif proto == 4 and depth < MAX_LAYERS:
+            inner, follow = np.int64(0x0800), i
+        elif proto == 41 and depth < MAX_LAYERS:
+            inner, follow = np.int64(0x86DD), i
+        elif proto == 47 and stop - i >= 4 and depth < MAX_LAYERS:
+            bits, protocol = _u16(b, i), _u16(b, i + 2)
+            follow = i + 4 + (4 if bits & 0x8000 else 0) + (4 if bits & 0x2000 else 0) + (4 if bits & 0x1000 else 0)
+            if bits & 7 == 1:
+                if protocol == 0x880B:  # PPTP (RFC 2637): sequence and acknowledgement numbers are optional
+                    follow = i + 8 + (4 if bits & 0x1000 else 0) + (4 if bits & 0x0080 else 0)
+                    if stop - follow >= 4 and b[follow] == 0xFF and b[follow + 1] == 3:
+                        follow += 2
+                    if stop - follow >= 2:
+                        if b[follow] == 0x21 or _u16(b, follow) == 0x21:
+                            inner = np.int64(0x0800)
+                            follow += 1 if b[follow] == 0x21 else 2
+                        elif b[follow] == 0x57 or _u16(b, follow) == 0x57:
+                            inner = np.int64(0x86DD)
+                            follow += 1 if b[follow] == 0x57 else 2
+            elif protocol == 0x0800 or protocol == 0x86DD or protocol == 0x8847:
+                inner = protocol
+            elif protocol == 0x6558:
+                inner = np.int64(-1)
+            elif protocol == 0x88BE:
+                inner = np.int64(-1)  # ERSPAN: a copied frame, with a header of 8 bytes where a sequence number is present
+                follow += 8 if bits & 0x1000 else 0
+            elif protocol == 0x22EB and stop - follow >= 12:
+                inner = np.int64(-1)
+                follow += 12 + (8 if b[follow + 11] & 1 else 0)
+            if bits & 0x4000:
+                inner = np.int64(-2)  # routing within GRE was withdrawn (RFC 2784)
+        if payload < 0:
+            payload = np.int64(0)
+        carries = inner > -2 and not fragment and stop - follow >= 20
+        told = quality
+        if depth > 0:
+            told |= Q_TUNNELLED
+        if carries:
+            told |= Q_CARRIER
+            look = False
+        _account(
+            b, begin, stop, at, wire, size, payload, version, proto, s_hi, s_lo, d_hi, d_lo, s_port, d_port, flags, seq, src_mac, dst_mac,
+            vlan, told, look, memory,
+        )  # fmt: skip
+        if not carries:
+            return
+        if depth == 0:
+            counters[C_TUNNELLED] += 1
+        # the frame that is carried: its length is what the outer packet says is left
+        depth += 1
+        left = body - (follow - i)
+        cut = max(np.int64(0), left - (stop - follow))
+        wire = left
+        end = stop
+        i = follow
+        kind = inner
+        link = np.int64(ETHERNET)
+        vlan = np.int64(0)
+        if inner != -1:
+            src_mac = np.int64(0)
+            dst_mac = np.int64(0)
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def pcap(b: Any, at: Any, big: Any, nano: Any, link: Any, slots: Any, rows: Any, used: Any, counters: Any, hints: Any) -> Any:
-    """Walk whole pcap records of `b` from `at`; returns where it stopped: a cut record, a full list of hints, or -1 - at for a lie."""
-    n = b.shape[0]
-    while n - at >= 16 and used[1] < hints.shape[0]:
-        if big:
-            s = (np.int64(_u16(b, at)) << 16) | np.int64(_u16(b, at + 2))
-            f = (np.int64(_u16(b, at + 4)) << 16) | np.int64(_u16(b, at + 6))
-            cap = (np.int64(_u16(b, at + 8)) << 16) | np.int64(_u16(b, at + 10))
-            wire = (np.int64(_u16(b, at + 12)) << 16) | np.int64(_u16(b, at + 14))
-        else:
-            s = np.int64(b[at]) | np.int64(b[at + 1]) << 8 | np.int64(b[at + 2]) << 16 | np.int64(b[at + 3]) << 24
-            f = np.int64(b[at + 4]) | np.int64(b[at + 5]) << 8 | np.int64(b[at + 6]) << 16 | np.int64(b[at + 7]) << 24
-            cap = np.int64(b[at + 8]) | np.int64(b[at + 9]) << 8 | np.int64(b[at + 10]) << 16 | np.int64(b[at + 11]) << 24
-            wire = np.int64(b[at + 12]) | np.int64(b[at + 13]) << 8 | np.int64(b[at + 14]) << 16 | np.int64(b[at + 15]) << 24
-        if cap > 0x40000:
+@_fast
+def _full(used: Any, hints: Any, done: Any, minutes: Any) -> Any:
+    return (
+        used[U_HINTS] >= hints.shape[0] - MARGIN or used[U_DONE] >= done.shape[0] - MARGIN or used[U_MINUTES] >= minutes.shape[0] - MARGIN
+    )
+
+
+@_fast
+def _pcap(
+    b: Any, n: Any, at: Any, big: Any, nano: Any, link: Any, memory: Any,
+) -> Any:  # fmt: skip
+    """Walk whole pcap records of b[at:n]; returns where it stopped: a cut record or a full list; -1 - at for a lie."""
+    rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets = memory
+    unit = 1 if nano else 1000
+    while n - at >= 16 and not _full(used, hints, done, minutes):
+        s, f = _n32(b, at, big), _n32(b, at + 4, big)
+        cap, wire = _n32(b, at + 8, big), _n32(b, at + 12, big)
+        if cap > MAX_PACKET:
             return -1 - at
         if n - at - 16 < cap:
-            return at
-        frame(
-            b,
-            at + 16,
-            at + 16 + cap,
-            max(wire, cap),
-            s * 1_000_000_000 + f * (1 if nano else 1000),
-            link,
-            slots,
-            rows,
-            used,
-            counters,
-            hints,
-        )
+            break
+        _frame(b, at + 16, at + 16 + cap, max(min(wire, MAX_PACKET), cap), s * 1_000_000_000 + f * unit, link, np.int64(0), memory)
         at += 16 + cap
+    _sweep(used, rows, slots, free, done, minutes, used[U_NOW], SWEEP)
     return at
 
 
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def ring_block(b: Any, base: Any, link: Any, slots: Any, rows: Any, used: Any, counters: Any, hints: Any) -> Any:
-    """Walk one TPACKET_V3 block that begins at b[base] (linux/if_packet.h: tpacket_block_desc, tpacket3_hdr); returns its packets."""
-    count = np.int64(b[base + 12]) | np.int64(b[base + 13]) << 8 | np.int64(b[base + 14]) << 16 | np.int64(b[base + 15]) << 24
-    first = np.int64(b[base + 16]) | np.int64(b[base + 17]) << 8 | np.int64(b[base + 18]) << 16 | np.int64(b[base + 19]) << 24
-    at = base + first
-    for _ in range(count):
-        following = np.int64(b[at]) | np.int64(b[at + 1]) << 8 | np.int64(b[at + 2]) << 16 | np.int64(b[at + 3]) << 24
-        s = np.int64(b[at + 4]) | np.int64(b[at + 5]) << 8 | np.int64(b[at + 6]) << 16 | np.int64(b[at + 7]) << 24
-        ns = np.int64(b[at + 8]) | np.int64(b[at + 9]) << 8 | np.int64(b[at + 10]) << 16 | np.int64(b[at + 11]) << 24
-        cap = np.int64(b[at + 12]) | np.int64(b[at + 13]) << 8 | np.int64(b[at + 14]) << 16 | np.int64(b[at + 15]) << 24
-        wire = np.int64(b[at + 16]) | np.int64(b[at + 17]) << 8 | np.int64(b[at + 18]) << 16 | np.int64(b[at + 19]) << 24
-        mac = np.int64(b[at + 24]) | np.int64(b[at + 25]) << 8
-        frame(b, at + mac, at + mac + cap, wire, s * 1_000_000_000 + ns, link, slots, rows, used, counters, hints)
-        at += following
-    return count
+@_fast
+def _interface(b: Any, at: Any, end: Any, big: Any, ifs: Any, k: Any) -> Any:
+    """Read an Interface Description Block: link type, ticks a second, offset."""
+    ifs[k, 0] = _n16(b, at + 8, big)
+    ifs[k, 1] = 6  # if_tsresol: microseconds unless it says otherwise
+    ifs[k, 2] = 0
+    ifs[k, 3] = _n32(b, at + 12, big)
+    at += 16
+    while at + 4 <= end:
+        code, size = _n16(b, at, big), _n16(b, at + 2, big)
+        if code == 0 or at + 4 + size > end:
+            break
+        if code == 9 and size == 1:
+            ifs[k, 1] = np.int64(b[at + 4])
+        elif code == 14 and size == 8:
+            first, second = _n32(b, at + 4, big), _n32(b, at + 8, big)
+            ifs[k, 2] = first << 32 | second if big else second << 32 | first
+        at += 4 + (size + 3) // 4 * 4
 
 
-class Walk:
-    """The state of one walk: hash table, rows, counters, hints."""
+@_fast
+def _nanoseconds(ticks: Any, resolution: Any, offset: Any) -> Any:
+    """Ticks of an interface as nanoseconds since 1970."""
+    power = resolution & 0x7F
+    if resolution & 0x80:
+        if power > 62:
+            return np.int64(0)
+        whole = ticks >> power
+        rest = ticks - (whole << power)
+        while power > 30:
+            rest >>= 1
+            power -= 1
+        ns = whole * 1_000_000_000 + (rest * 1_000_000_000 >> power)
+    else:
+        ns = ticks
+        while power < 9:
+            ns *= 10
+            power += 1
+        while power > 9 and ns:
+            ns //= 10
+            power -= 1
+    return ns + offset * 1_000_000_000
 
-    def __init__(self, max_flows: int = MAX_FLOWS) -> None:
-        self.slots: npt.NDArray[np.int64] = np.full(SLOTS, -1, np.int64)
-        self.rows: npt.NDArray[np.int64] = np.zeros((1 << 12, WIDTH), np.int64)
-        self.used: npt.NDArray[np.int64] = np.zeros(2, np.int64)
-        self.counters: npt.NDArray[np.int64] = np.zeros(len(COUNTERS), np.int64)
-        self.hints: npt.NDArray[np.int64] = np.zeros((MAX_HINTS, 5), np.int64)
-        self._max = max_flows
 
-    def room(self, packets: int) -> None:
-        """Make sure that `packets` further frames find rows, up to the table's bound."""
-        wanted = min(self._max, int(self.used[0]) + packets)
-        if wanted > len(self.rows):
-            grown = np.zeros((min(self._max, max(wanted, 2 * len(self.rows))), WIDTH), np.int64)
-            grown[: len(self.rows)] = self.rows
-            self.rows = grown
+@_fast
+def _pcapng(
+    b: Any, n: Any, at: Any, links: Any, ifs: Any, memory: Any,
+) -> Any:  # fmt: skip
+    """Walk whole blocks of b[at:n] (draft-ietf-opsawg-pcapng); returns where it stopped, with the bytes it needs in U_NEED; -1 - at for a lie."""
+    rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets = memory
+    used[U_NEED] = 0
+    while n - at >= 12 and not _full(used, hints, done, minutes):
+        kind = _l32(b, at)
+        if kind == 0x0A0D0D0A:
+            mark = _l32(b, at + 8)
+            if mark == 0x1A2B3C4D:
+                used[U_ORDER] = 0
+            elif mark == 0x4D3C2B1A:
+                used[U_ORDER] = 1
+            else:
+                return -1 - at
+        big = used[U_ORDER] == 1
+        if big:
+            kind = _u32(b, at)
+        size = _n32(b, at + 4, big)
+        if size < 12 or size > MAX_BLOCK or size % 4:
+            return -1 - at
+        if n - at < size:
+            used[U_NEED] = size
+            break
+        end = at + size - 4
+        if kind == 0x0A0D0D0A:
+            used[U_INTERFACES] = 0
+        elif kind == 1:
+            if size >= 20 and used[U_INTERFACES] < INTERFACES:
+                _interface(b, at, end, big, ifs, used[U_INTERFACES])
+                used[U_INTERFACES] += 1
+        elif kind == 6 or kind == 2 or kind == 3:
+            number = np.int64(0)
+            when = used[U_NOW]
+            begin = at + 12
+            cap = np.int64(0)
+            wire = np.int64(0)
+            good = used[U_INTERFACES] > 0
+            if kind == 3:
+                wire = _n32(b, at + 8, big)
+                cap = min(wire, end - begin)
+                if good and ifs[0, 3] > 0:
+                    cap = min(cap, ifs[0, 3])
+            elif size >= 32:
+                number = _n32(b, at + 8, big) if kind == 6 else _n16(b, at + 8, big)
+                good = number < used[U_INTERFACES]
+                begin = at + 28
+                cap, wire = _n32(b, at + 20, big), _n32(b, at + 24, big)
+                if good:
+                    when = _nanoseconds(_n32(b, at + 12, big) << 32 | _n32(b, at + 16, big), ifs[number, 1], ifs[number, 2])
+            else:
+                good = False
+            if not good or cap > end - begin or cap > MAX_PACKET:
+                counters[C_MALFORMED] += 1
+            else:
+                link = ifs[number, 0]
+                link = links[link] if link < 512 else np.int64(-1)
+                _frame(b, begin, begin + cap, max(min(wire, MAX_PACKET), cap), when, link, np.int64(0), memory)
+        at += size
+    _sweep(used, rows, slots, free, done, minutes, used[U_NOW], SWEEP)
+    return at
 
-    def take_hints(self) -> npt.NDArray[np.int64]:
-        """The hints since the last look: kind, row, begin, end, time."""
-        taken = self.hints[: int(self.used[1])].copy()
-        self.used[1] = 0
-        return taken
+
+@_fast
+def _ring(
+    b: Any, at: Any, left: Any, link: Any, memory: Any,
+) -> Any:  # fmt: skip
+    """Walk `left` packets of a TPACKET_V3 block from the one at b[at] (linux/if_packet.h: tpacket3_hdr); returns how many are left, place in U_AT."""
+    rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets = memory
+    while left > 0 and not _full(used, hints, done, minutes):
+        onward = _l32(b, at)
+        ns = _l32(b, at + 4) * 1_000_000_000 + _l32(b, at + 8)
+        cap, wire, status = _l32(b, at + 12), _l32(b, at + 16), _l32(b, at + 20)
+        start = at + _l16(b, at + 24)
+        vlan = _l32(b, at + 32) & 0x0FFF if status & 16 else np.int64(0)
+        _frame(b, start, start + cap, wire, ns, link, vlan, memory)
+        left -= 1
+        at += onward
+    used[U_AT] = at
+    _sweep(used, rows, slots, free, done, minutes, used[U_NOW], SWEEP)
+    return left
+
+
+@_fast
+def _flush(now: Any, every: Any, rows: Any, slots: Any, free: Any, used: Any, done: Any, minutes: Any) -> Any:
+    """Tell rows from U_HAND on: all of them, or those that are silent or long at `now`; returns 1 when the end was reached."""
+    n = used[U_HAND]
+    while n < used[U_NEXT]:
+        if used[U_DONE] >= done.shape[0] - MARGIN or used[U_MINUTES] >= minutes.shape[0] - MARGIN:
+            used[U_HAND] = n
+            return 0
+        r = rows[n]
+        if r[KEY] >= 0:
+            closed = (r[MARKS] >> 48) & S_CLOSED
+            if every or (used[U_IDLE] > 0 and _quiet(r, now, used[U_IDLE])):
+                reason = REASON_END if closed else (REASON_FORCED if every else REASON_IDLE)
+                _tell(used, rows, done, minutes, n, reason)
+                _drop(used, rows, slots, free, n)
+        n += 1
+    used[U_HAND] = 0
+    return 1
+
+
+def _entry(
+    what: Any, buffer: Any, n: Any, at: Any, first: Any, second: Any, third: Any, p_rows: Any, p_doubles: Any, p_slots: Any, p_free: Any,
+    p_used: Any, p_counters: Any, p_hints: Any, p_done: Any, p_minutes: Any, p_frags: Any, p_nets: Any, p_ifs: Any,
+) -> Any:  # fmt: skip
+    used = carray(p_used, (STATE,))
+    rows = carray(p_rows, (CAPACITY, WIDTH))
+    doubles = carray(p_doubles, (CAPACITY, WIDTH))
+    slots = carray(p_slots, (1,))
+    free = carray(p_free, (CAPACITY,))
+    counters = carray(p_counters, (len(COUNTERS),))
+    hints = carray(p_hints, (MAX_HINTS, HINT_WIDTH))
+    done = carray(p_done, (MAX_DONE, WIDTH))
+    minutes = carray(p_minutes, (MAX_MINUTES, 4))
+    frags = carray(p_frags, (FRAGMENTS, 3))
+    nets = carray(p_nets, (MAX_NETS, 5))
+    ifs = carray(p_ifs, (INTERFACES + 128, 4))
+    if what == 3:
+        every = second != 0
+        return _flush(first, every, rows, slots, free, used, done, minutes)
+    b = carray(buffer, (n,))
+    memory = (rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets)
+    if what == 0:
+        big, nano = first != 0, second != 0
+        return _pcap(b, n, at, big, nano, third, memory)
+    if what == 1:
+        links = carray(p_ifs, ((INTERFACES + 128) * 4,))[INTERFACES * 4 :]
+        return _pcapng(b, n, at, links, ifs, memory)
+    return _ring(b, at, first, second, memory)
+
+
+def compile_object() -> tuple[str, bytes]:
+    """The name of the loop's function and the object file that holds it."""
+    made = cfunc(_ENTRY, error_model="numpy")(_entry)
+    return made._wrapper_name, made._library._get_compiled_object()
