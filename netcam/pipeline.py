@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from netcam.collect.plan import Plan
     from netcam.collect.sweep import Progress
     from netcam.flows.table import FlowTable
+    from netcam.identify.correlate import Correlation
     from netcam.identify.matcher import Matcher
+    from netcam.inventory.corrections import Corrections
     from netcam.inventory.port import Inventory
     from netcam.report.snapshot import Snapshot
 
@@ -92,14 +94,48 @@ class Judged:
 
     identities: tuple[Identity, ...]
     findings: tuple[Finding, ...]
+    absorbed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(site, device) once taken for one of its own -> the device it is part of."""
 
 
-def judge(observations: Iterable[Observation], content: Content, site: Site, now: datetime) -> Judged:
-    """Identify the devices behind `observations` and hold them against every policy and advisory."""
+def judge(
+    observations: Iterable[Observation], content: Content, site: Site, now: datetime, *, inventory: Inventory | None = None
+) -> Judged:
+    """Identify the devices behind `observations` and hold them against every policy and advisory.
+
+    With `inventory`, which device is which is told by all that it holds of their sites, and the operator's corrections hold.
+    """
     from netcam.identify import identify
 
-    identities = tuple(identify(observations, content.matcher))
-    return Judged(identities, tuple(assess(identities, content, site, now)))
+    if inventory is None:
+        identities = tuple(identify(observations, content.matcher))
+        return Judged(identities, tuple(assess(identities, content, site, now)))
+    from netcam.inventory import corrections
+
+    seen, holds = list(observations), corrections.read(inventory)
+    devices = known_devices(inventory, {one.site for one in seen}, holds)
+    identities = tuple(
+        corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
+    )
+    return Judged(identities, tuple(assess(identities, content, site, now)), devices.absorbed())
+
+
+def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:
+    """The devices of whole sites, from everything that was ever observed there and the operator's joins and splits."""
+    from netcam.identify import correlate
+
+    everything = [seen for site in sorted(sites) for seen in inventory.observations(site=site)]
+    return correlate(everything, holds.ties)
+
+
+def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime) -> None:
+    """Keep what was judged; devices that turned out to be part of another one leave the list, their history stays."""
+    listed = {(one.site, one.device) for one in inventory.devices()} if judged.absorbed else set()
+    for site in sorted({site for site, _ in judged.absorbed}):
+        into = {old: new for (place, old), new in judged.absorbed.items() if place == site and (place, old) in listed}
+        inventory.retire(site, into, now, by="netcam")
+    inventory.save_identities(scan, judged.identities, now)
+    inventory.save_findings(scan, judged.findings, now)
 
 
 def assess(identities: Sequence[Identity], content: Content, site: Site, now: datetime) -> Iterator[Finding]:
@@ -161,9 +197,8 @@ def sweep(
     finally:
         write_coverage()
     inventory.save_scan(finished)
-    judged = judge(inventory.observations(scan=scan), content, site, clock())
-    inventory.save_identities(scan, judged.identities, clock())
-    inventory.save_findings(scan, judged.findings, clock())
+    judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
+    store(inventory, scan, judged, clock())
     return finished, judged
 
 
@@ -193,7 +228,8 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime) 
 
     earlier = [s for s in inventory.scans(scan.site) if s.status == "complete" and s.started and scan.started and s.started < scan.started]
     identities, coverage = inventory.identities(scan=scan.id), inventory.coverage(scan.id)
-    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=coverage) if earlier else []
+    covered = coverage if scan.status == "complete" else None  # only a finished run can miss a device
+    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered) if earlier else []
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
     return taken
 
@@ -212,14 +248,28 @@ class Reidentified:
         return {s: (self.before.get(s), self.after.get(s)) for s in SLOTS if self.before.get(s) != self.after.get(s)}
 
 
-def reidentify(inventory: Inventory, content: Content, *, site: str | None, now: datetime, keep: bool) -> Iterator[Reidentified]:
-    """Judge all stored observations by the present catalog and yield what changes; with `keep` the new identities are stored too."""
+def reidentify(
+    inventory: Inventory, content: Content, *, site: str | None, now: datetime, keep: bool, by: str = "netcam"
+) -> Iterator[Reidentified]:
+    """Judge all stored observations by the present catalog and the operator's corrections, and yield what changes.
+
+    Which device is which is told anew too. With `keep` the new identities are stored, and devices that are part of
+    another one by now leave the list.
+    """
     from netcam.identify import identify
+    from netcam.inventory import corrections
 
     known = {(one.site, one.device): one for one in inventory.identities(site=site)}
+    holds = corrections.read(inventory)
     for place in sorted({one.site for one in known.values()}):
-        fresh = list(identify(inventory.observations(site=place), content.matcher))
+        devices = known_devices(inventory, [place], holds)
+        fresh = [
+            corrections.locked(one, holds.locks.get((one.site, one.device), ()))
+            for one in identify(inventory.observations(site=place), content.matcher, devices, current=True)
+        ]
         if keep:
+            into = {old: new for (_, old), new in devices.absorbed().items() if (place, old) in known}
+            inventory.retire(place, into, now, by=by)
             inventory.save_identities(None, fresh, now)
         for one in fresh:
             before = known.get((one.site, one.device))

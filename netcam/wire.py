@@ -129,6 +129,8 @@ def identity_record(identity: Identity) -> dict[str, Any]:
     for extra in ("component", "hardware"):
         if identity.get(extra):
             record[extra] = identity.get(extra)
+    if identity.locked:
+        record["locked"] = list(identity.locked)
     record |= {
         "confidence": {slot: round(value, 3) for slot, value in sorted(identity.confidence.items())},
         "because": [_claim(c) for c in identity.because],

@@ -234,12 +234,11 @@ def _end(
     from dataclasses import replace
 
     from netcam.model import Coverage, CoverageState
-    from netcam.pipeline import judge
+    from netcam.pipeline import judge, store
 
     finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.cover(run.id, (Coverage(address=one, state=CoverageState.ANSWERED, reason="heard") for one in heard))
     inventory.save_scan(finished)
-    judged = judge(inventory.observations(scan=run.id), content, settings.site(run.site), output.clock())
-    inventory.save_identities(run.id, judged.identities, output.clock())
-    inventory.save_findings(run.id, judged.findings, output.clock())
+    judged = judge(inventory.observations(scan=run.id), content, settings.site(run.site), output.clock(), inventory=inventory)
+    store(inventory, run.id, judged, output.clock())
     return finished, judged

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from netcam.identify.correlate import group
+from netcam.identify.correlate import Correction, Correlation, correlate, group
+from netcam.identify.latest import latest
 from netcam.identify.matcher import Matcher
 from netcam.identify.resolve import resolve
 from netcam.model import Identity, Observation
 
-__all__ = ["Matcher", "group", "identify", "resolve"]
+__all__ = ["Correction", "Correlation", "Matcher", "correlate", "group", "identify", "latest", "resolve"]
 
 
-def identify(observations: Iterable[Observation], matcher: Matcher) -> Iterator[Identity]:
-    """One identity per device, in order of device key."""
-    for device, seen in sorted(group(observations).items()):
+def identify(
+    observations: Iterable[Observation], matcher: Matcher, devices: Correlation | None = None, *, current: bool = False
+) -> Iterator[Identity]:
+    """One identity per device, in order of device key.
+
+    `devices` where more is known than these observations; with `current`, what newer runs saw replaces what older ones did.
+    """
+    for (_, device), told in sorted(group(observations, devices).items(), key=lambda item: item[0][::-1]):
+        seen = latest(told) if current else told
         yield resolve(device, seen, matcher.claims(seen), matcher.makers)

@@ -128,7 +128,7 @@ def _negatives(root: Path, matcher: Matcher) -> Iterator[Problem]:
         for thing in things:
             if isinstance(thing, wire.Problem):
                 yield Problem(f"{path.name}:{thing.line}", thing.problem, "mend the line")
-        for device, seen in group(t for t in things if isinstance(t, Observation)).items():
+        for (_, device), seen in group(t for t in things if isinstance(t, Observation)).items():
             identity = resolve(device, seen, matcher.claims(seen), matcher.makers)
             if identity.get("kind") in CAMERA_KINDS:
                 by = next(c.by for c in identity.because if c.slot == "kind")

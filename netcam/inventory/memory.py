@@ -16,6 +16,7 @@ from netcam.inventory.port import (
     DONE,
     REMARK,
     RETENTION,
+    RETIRE,
     Action,
     Device,
     IdentityVersion,
@@ -27,6 +28,7 @@ from netcam.inventory.port import (
     emptied_entries,
     pick_scan,
     remark_time,
+    retire_body,
 )
 from netcam.model import Coverage, Finding, Identity, Observation, ScanRecord
 
@@ -55,6 +57,7 @@ class MemoryInventory:
         self._scans: dict[str, ScanRecord] = {}
         self._coverage: dict[str, dict[str, Coverage]] = {}
         self._identities: dict[tuple[str, str], list[_Version]] = {}
+        self._retired: list[tuple[tuple[str, str], int, datetime]] = []
         self._seen: dict[tuple[str, str], tuple[datetime, datetime]] = {}
         self._identity_scans: dict[str, dict[tuple[str, str], _Version]] = {}
         self._findings: dict[str, list[_Version]] = {}
@@ -149,6 +152,8 @@ class MemoryInventory:
         """Add a version unless the head is the same; returns the version that holds, and whether what is said is new."""
         digest = hashlib.sha256(encode(record)).digest()
         head = _as_of(versions, None)
+        if head is not None and self._left(head):
+            head = None
         if head is not None and head.digest == digest:
             return head, False
         kind = "identity" if isinstance(record, Identity) else "finding"
@@ -184,11 +189,29 @@ class MemoryInventory:
         if scan is not None:
             found = list(self._identity_scans.get(scan, {}).values())
         else:
-            found = [v for versions in self._identities.values() if (v := _as_of(versions, at)) is not None]
+            heads = [(key, v) for key, versions in self._identities.items() if (v := _as_of(versions, at)) is not None]
+            found = [v for key, v in heads if not self._is_retired(key, v, at)]
         records = [v.record for v in found if isinstance(v.record, Identity) and (site is None or v.record.site == site)]
         if not evidence:
             records = [replace(record, because=(), disputed=()) for record in records]
         return sorted(records, key=lambda i: (i.site, i.device))
+
+    def _is_retired(self, key: tuple[str, str], version: _Version, at: datetime | None) -> bool:
+        return any(who == key and seq >= version.seq and (at is None or when <= at) for who, seq, when in self._retired)
+
+    def _is_gone(self, version: _Version, at: datetime | None) -> bool:
+        of = version.record
+        return any(who == (of.site, of.device) and when >= version.at and (at is None or when <= at) for who, _, when in self._retired)
+
+    def _left(self, version: _Version) -> bool:
+        of = version.record
+        return self._is_retired((of.site, of.device), version, None) if isinstance(of, Identity) else self._is_gone(version, None)
+
+    def retire(self, site: str, into: Mapping[str, str], at: datetime, *, by: str) -> None:
+        """See Inventory.retire."""
+        if into:
+            self._retired += [((site, device), self._next("identity") - 1, at) for device in into]
+            self.act(RETIRE, retire_body(site, into), at, by=by)
 
     def history(self, device: str, *, site: str | None = None) -> list[IdentityVersion]:
         """See Inventory.history."""
@@ -235,7 +258,7 @@ class MemoryInventory:
         if scan is not None:
             found = list(self._finding_scans.get(scan, {}).values())
         else:
-            found = [v for versions in self._findings.values() if (v := _as_of(versions, at)) is not None]
+            found = [v for versions in self._findings.values() if (v := _as_of(versions, at)) is not None and not self._is_gone(v, at)]
         records = [v.record for v in found if isinstance(v.record, Finding)]
         wanted = [f for f in records if (site is None or f.site == site) and (device is None or f.device == device)]
         return sorted(wanted, key=lambda f: (f.site, f.device, f.kind, f.rule, f.key))

@@ -24,6 +24,8 @@ MAX_ACTION = 1024 * 1024
 """Bytes of one action: it lists what an operator did, it carries no files."""
 REMARK = "remark"
 """Kind of the action that each remark leaves."""
+RETIRE = "retire"
+"""Kind of the action that says which device took another one in."""
 RETENTION = "retention"
 """Kind of the action that says what was removed under which policy."""
 
@@ -104,6 +106,11 @@ class _Emptied(msgspec.Struct):
     """The part of a retention action that the chain's check reads."""
 
     emptied: list[int] = []
+
+
+def retire_body(site: str, into: Mapping[str, str]) -> bytes:
+    """The body of a retire action."""
+    return msgspec.json.encode({"site": site, "into": dict(sorted(into.items()))})
 
 
 def emptied_entries(bodies: Iterable[bytes]) -> frozenset[int]:
@@ -221,6 +228,10 @@ class Inventory(Protocol):
         self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True
     ) -> list[Identity]:
         """The latest identity of every device, as of `at`, or those that `scan` saved; without `evidence` no claims are read."""
+        ...
+
+    def retire(self, site: str, into: Mapping[str, str], at: datetime, *, by: str) -> None:
+        """Take devices off the list from `at` on, each with the one that took it in (empty: none did); their history stays."""
         ...
 
     def history(self, device: str, *, site: str | None = None) -> list[IdentityVersion]:

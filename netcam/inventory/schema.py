@@ -213,4 +213,16 @@ removed = Table(
     sqlite_with_rowid=False,
 )
 
+# devices that another one took in: gone from `at` on, unless an identity after `seq` brings them back
+retired = Table(
+    "retired",
+    metadata,
+    Column("site", Text, nullable=False),
+    Column("device", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("site", "device", "seq"),
+    sqlite_with_rowid=False,
+)
+
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))

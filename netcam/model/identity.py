@@ -80,6 +80,8 @@ class Identity:
     """Fields of the observations that no protocol defines; kept, never dropped silently."""
     catalog: str = ""
     """Digest of the content that judged."""
+    locked: tuple[str, ...] = ()
+    """Slots whose value is the operator's word, not what was observed."""
 
     @property
     def is_camera(self) -> bool | None:

@@ -1,11 +1,12 @@
 """What every store does: one suite on memory, SQLite and PostgreSQL."""
 
+import dataclasses
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
-from netcam.errors import StoreError
-from netcam.inventory import merkle
+from netcam.errors import ConfigError, StoreError
+from netcam.inventory import corrections, merkle
 from netcam.inventory.chain import START
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.port import MAX_ACTION, MAX_NOTE, MAX_RAW, Remark
@@ -378,3 +379,64 @@ def test_signatures_are_kept_once_an_entry_in_order(inventory):
     inventory.save_signed(3, b"a")
     inventory.save_signed(7, b"other")
     assert inventory.signed() == [b"a", b"b"]
+
+
+def test_a_retired_device_leaves_the_list_from_then_on_and_its_history_stays(inventory):
+    inventory.save_identities("s", [identity("d1"), identity("d2"), identity("d2", site="north")], NOON)
+    inventory.save_findings("s", [finding("d1"), finding("d2")], NOON)
+    inventory.retire("hq", {"d2": "d1"}, NOON + HOUR, by="netcam")
+    inventory.retire("hq", {}, NOON + HOUR, by="netcam")
+    assert [(d.site, d.device) for d in inventory.devices()] == [("hq", "d1"), ("north", "d2")]
+    assert [(i.site, i.device) for i in inventory.identities()] == [("hq", "d1"), ("north", "d2")]
+    assert [f.device for f in inventory.findings()] == ["d1"]
+    assert len(inventory.identities(NOON)) == 3 == len(inventory.identities(scan="s"))
+    assert len(inventory.findings(NOON)) == 2
+    assert len(inventory.identities(NOON + HOUR)) == 2
+    assert len(inventory.findings(NOON + HOUR)) == 1
+    assert len(inventory.history("d2", site="hq")) == 1
+    (action,) = inventory.actions(kind="retire")
+    assert (action.by, action.at, b'"d2":"d1"' in action.body) == ("netcam", NOON + HOUR, True)
+    # a split brings it back
+    assert inventory.save_identities(None, [identity("d2")], NOON + 2 * HOUR) == 1
+    inventory.save_findings(None, [finding("d2")], NOON + 2 * HOUR)
+    assert len(inventory.devices()) == 3
+    assert len(inventory.findings()) == 2
+    assert len(inventory.identities(NOON + HOUR)) == 2
+    assert len(inventory.identities(NOON + 2 * HOUR)) == 3
+    assert inventory.verify() == []
+
+
+def test_locks_joins_and_splits_hold_until_they_are_withdrawn(inventory):
+    first = corrections.lock(inventory, "hq", "d1", "maker", "axis", NOON, by="jo", reason="opened it")
+    corrections.lock(inventory, "hq", "d1", "model", "", NOON, by="mo")
+    corrections.lock(inventory, "hq", "d1", "model", "P3", NOON, by="mo")
+    join = corrections.tie(inventory, "join", "hq", ["mac:44:19:b6:00:00:01", "address:10.0.0.9"], NOON, by="jo")
+    inventory.act("lock", b"not json", NOON, by="x")
+    holds = corrections.read(inventory)
+    assert [(one.slot, one.value, one.by) for one in holds.locks["hq", "d1"]] == [("maker", "axis", "jo"), ("model", "P3", "mo")]
+    assert [(one.kind, one.marks, one.number) for one in holds.ties] == [
+        ("join", ("mac:44:19:b6:00:00:01", "address:10.0.0.9"), join.number)
+    ]
+    corrections.withdraw(inventory, first.number, NOON, by="jo")
+    corrections.withdraw(inventory, join.number, NOON, by="jo")
+    holds = corrections.read(inventory)
+    assert [one.slot for one in holds.locks["hq", "d1"]] == ["model"]
+    assert holds.ties == ()
+    for wrong in (0, -1, 99, holds.locks["hq", "d1"][0].number + 99):
+        with pytest.raises(ConfigError, match="is no lock, join or split"):
+            corrections.withdraw(inventory, wrong, NOON, by="jo")
+    with pytest.raises(ConfigError, match="did you mean 'model'"):
+        corrections.lock(inventory, "hq", "d1", "modell", "x", NOON, by="jo")
+    with pytest.raises(ConfigError, match="not a kind"):
+        corrections.lock(inventory, "hq", "d1", "kind", "cam era", NOON, by="jo")
+
+
+def test_the_operators_word_wins_is_shown_as_such_and_leaves_what_was_claimed_visible():
+    lock = corrections.Lock(slot="maker", value="axis", by="jo", at=NOON, number=1)
+    told = corrections.locked(identity(), [lock])
+    assert (told.get("maker"), told.confidence["maker"], told.locked) == ("axis", 1.0, ("maker",))
+    assert [(c.value, c.by) for c in told.because if c.slot == "maker"] == [("axis", "operator/jo")]
+    assert {c.value for c in told.disputed} == {"hikvision", "dahua"}
+    unknown = corrections.locked(identity(), [dataclasses.replace(lock, value="")])
+    assert (unknown.get("maker"), unknown.get("model"), unknown.locked) == (None, "DS-2", ("maker",))
+    assert corrections.locked(identity(), []) == identity()

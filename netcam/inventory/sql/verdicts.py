@@ -24,9 +24,10 @@ from netcam.inventory.packing import (
     read_text,
     stored_text,
 )
-from netcam.inventory.port import Device, IdentityVersion, device_of
+from netcam.inventory.port import RETIRE, Device, IdentityVersion, device_of, retire_body
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append
+from netcam.inventory.sql.operator import act
 from netcam.model import Finding, Identity
 
 _SLOT_COLUMNS = ("kind", "brand", "maker", "model", "firmware")
@@ -128,13 +129,33 @@ class Verdicts(Ledger):
         elif at is None:
             query = query.join_from(schema.device, schema.identity, schema.device.c.seq == table.seq)
         else:
-            query = query.where(table.seq.in_(_as_of(schema.identity, (table.site, table.device), at)))
+            gone = schema.retired.c
+            taken_in = sa.exists().where(
+                gone.site == table.site, gone.device == table.device, gone.seq >= table.seq, gone.at <= micros(at)
+            )  # fmt: skip
+            query = query.where(table.seq.in_(_as_of(schema.identity, (table.site, table.device), at)), ~taken_in)
         if site is not None:
             query = query.where(table.site == stored_text(site))
         with self._read() as connection:
             rows = connection.execute(query).all()
         found = [self._identity(row, evidence) for row in rows]
         return sorted(found, key=lambda i: (i.site, i.device))
+
+    def retire(self, site: str, into: Mapping[str, str], at: datetime, *, by: str) -> None:
+        """See Inventory.retire."""
+        if not into:
+            return
+        place, names = stored_text(site), [stored_text(name) for name in into]
+        with self._write() as connection:
+            seq = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.identity.c.seq), 0))).scalar_one()
+            rows = [{"site": place, "device": name, "seq": seq, "at": micros(at)} for name in names]
+            connection.execute(self._insert(schema.retired).on_conflict_do_nothing(), rows)
+            for some in slices(names, LOOK_UP):
+                head = schema.device
+                connection.execute(head.delete().where(head.c.site == place, head.c.device.in_(some)))
+                finding = schema.finding_head
+                connection.execute(finding.delete().where(finding.c.site == place, finding.c.device.in_(some)))
+            act(connection, RETIRE, retire_body(site, into), at, by)
 
     def _identity(self, row: Any, evidence: bool) -> Identity:
         try:
@@ -244,7 +265,9 @@ class Verdicts(Ledger):
         elif at is None:
             query = query.join_from(schema.finding_head, schema.finding, schema.finding_head.c.seq == table.seq)
         else:
-            query = query.where(table.seq.in_(_as_of(schema.finding, (table.key,), at)))
+            gone = schema.retired.c
+            taken_in = sa.exists().where(gone.site == table.site, gone.device == table.device, gone.at >= table.at, gone.at <= micros(at))
+            query = query.where(table.seq.in_(_as_of(schema.finding, (table.key,), at)), ~taken_in)
         if site is not None:
             query = query.where(table.site == stored_text(site))
         if device is not None:

@@ -45,6 +45,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("kind", "seq"),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "retired",
+        sa.Column("site", sa.Text, nullable=False),
+        sa.Column("device", sa.Text, nullable=False),
+        sa.Column("seq", sa.BigInteger, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sa.PrimaryKeyConstraint("site", "device", "seq"),
+        sqlite_with_rowid=False,
+    )
     from netcam.inventory.sql.ledger import adopt
 
     adopt(op.get_bind())
