@@ -57,6 +57,14 @@ class StoreError(NetcamError):
     """The inventory cannot be read or written."""
 
 
+class SinkError(NetcamError):
+    """A receiver of events could not be reached, or took nothing. `wait` is how long it asked to be left alone, in seconds."""
+
+    def __init__(self, where: str, problem: str, cure: str, *, wait: float | None = None) -> None:
+        super().__init__(where, problem, cure)
+        self.wait = wait
+
+
 class PrivilegeError(NetcamError):
     """The machine refuses what was asked (raw sockets, namespaces)."""
 

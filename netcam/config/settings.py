@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, NoReturn, get_args, get_origin
+from typing import Any
 
 import msgspec
 
+from netcam.config.reader import Reader, lines_of, toml_key
+from netcam.config.schedules import ScheduleSettings, read_schedule
+from netcam.config.sinks import KINDS, SEVERITIES, SINKS, EventSettings, SinkSettings, read_sink
 from netcam.errors import ConfigError, nearest, shown
 from netcam.model import JURISDICTIONS, LINKS, SITE_CLASSES, Site
 
@@ -70,7 +72,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     policies: str = ""
     """Folder with the site's own policy files, relative to the settings file."""
     rates: Rates = Rates()
+    events: EventSettings = EventSettings()
     sites: dict[str, SiteSettings] = {}
+    schedules: dict[str, ScheduleSettings] = {}
+    sinks: dict[str, SinkSettings] = {}
     path: str = ""
 
     def site(self, id: str) -> Site:
@@ -86,7 +91,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if found is not None:
             return found
         if self.sites and id != "default":
-            raise ConfigError(self.path or "settings", f"no site {shown(id)}", f"{nearest(id, self.sites)}; or add [sites.{_toml_key(id)}]")
+            raise ConfigError(self.path or "settings", f"no site {shown(id)}", f"{nearest(id, self.sites)}; or add [sites.{toml_key(id)}]")
         return SiteSettings()
 
     def policies_path(self) -> Path | None:
@@ -159,24 +164,43 @@ def parse(text: str, where: str) -> Settings:
         raise ConfigError(f"{where}:{number}", f"is not TOML: {error}", "see https://toml.io") from None
     except RecursionError:
         raise ConfigError(where, "is nested too deep", "a settings file is three levels deep") from None
-    reader = _Reader(where, _lines(text))
-    sites = data.get("sites", {})
-    if not isinstance(sites, dict):
-        reader.fail(("sites",), "is not a table", "write [sites.ID]")
+    reader = Reader(where, lines_of(text))
     read_sites = {}
-    for id, told in sites.items():
-        if not _ID.fullmatch(id):
-            reader.fail(("sites", id), f"{shown(id)} is not a site id", "use letters, digits, `.`, `_`, `-`, at most 64")
+    for id, told in _named(reader, data, "sites"):
         read_sites[id] = reader.struct(SiteSettings, told, ("sites", id))
-        reader.check_site(read_sites[id], ("sites", id))
+        _check_site(reader, read_sites[id], ("sites", id))
+    schedules = {id: read_schedule(reader, told, ("schedules", id), read_sites) for id, told in _named(reader, data, "schedules")}
+    sinks = {id: read_sink(reader, told, ("sinks", id)) for id, told in _named(reader, data, "sinks")}
+    for id, sink in sinks.items():
+        for site in sink.sites:
+            if site not in read_sites:
+                reader.fail(
+                    ("sinks", id, "sites"), f"no site {shown(site)}", nearest(site, read_sites) if read_sites else f"add [sites.{site}]"
+                )
+    events = reader.struct(EventSettings, data.get("events", {}), ("events",))
+    if not 0 <= events.keep_days <= 3650 or not 1000 <= events.max_events <= 100_000_000:
+        reader.fail(("events",), "keep_days is 0 to 3650, max_events 1000 to 100000000", "leave them out for 7 and 1000000")
     rates = reader.struct(Rates, data.get("rates", {}), ("rates",))
     for name in Rates.__struct_fields__:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
-    plain = {key: value for key, value in data.items() if key not in ("sites", "rates")}
+    plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "schedules", "sinks", "events")}
     top: Settings = reader.struct(Settings, plain, ())
-    whole: Settings = msgspec.structs.replace(top, sites=read_sites, rates=rates, path=where)
+    whole: Settings = msgspec.structs.replace(
+        top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, path=where
+    )
     return whole
+
+
+def _named(reader: Reader, data: dict[str, Any], key: str) -> list[tuple[str, Any]]:
+    """The tables `[key.ID]`. Raises ConfigError."""
+    tables = data.get(key, {})
+    if not isinstance(tables, dict):
+        reader.fail((key,), "is not a table", f"write [{key}.ID]")
+    for id in tables:
+        if not _ID.fullmatch(id):
+            reader.fail((key, id), f"{shown(id)} is not a {key.removesuffix('s')} id", "use letters, digits, `.`, `_`, `-`, at most 64")
+    return list(tables.items())
 
 
 def effective(settings: Settings) -> dict[str, Any]:
@@ -191,80 +215,43 @@ def json_schema() -> dict[str, Any]:
     schema["$defs"]["Settings"]["properties"].pop("path", None)
     site = schema["$defs"]["SiteSettings"]["properties"]
     site["class"]["enum"], site["jurisdiction"]["enum"] = list(SITE_CLASSES), list(JURISDICTIONS)
+    schema["$defs"]["Settings"]["properties"]["sinks"]["additionalProperties"] = {"oneOf": [_sink_schema(word) for word in SINKS]}
+    schema["$defs"].pop("SinkSettings", None)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "netcam.toml"} | schema
 
 
-class _Reader:
-    """Types tables and says where they are wrong."""
-
-    def __init__(self, where: str, lines: Mapping[tuple[str, ...], int]) -> None:
-        self._where, self._lines = where, lines
-
-    def fail(self, path: tuple[str, ...], problem: str, cure: str) -> NoReturn:
-        """Raise ConfigError at the line of a path."""
-        place = self._where
-        for end in range(len(path), 0, -1):
-            if path[:end] in self._lines:
-                place = f"{self._where}:{self._lines[path[:end]]}"
-                break
-        key = ".".join(_toml_key(part) for part in path)
-        raise ConfigError(f"{place}: {key}" if key else place, problem, cure)
-
-    def struct(self, kind: type[Any], told: Any, path: tuple[str, ...]) -> Any:
-        """A table as a struct."""
-        if not isinstance(told, dict):
-            self.fail(path, "is not a table", f"write [{'.'.join(path)}]")
-        known = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-        known.pop("path", None)
-        hints = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
-        for key, value in told.items():
-            if key not in known:
-                self.fail((*path, key), "is not a setting", nearest(key, known))
-            try:
-                msgspec.convert(value, hints[key])
-            except msgspec.ValidationError:
-                wanted = _words(hints[key])
-                self.fail((*path, key), f"{shown(value)} is not {wanted}", f"write {key} = {_EXAMPLE[wanted]}")
-        return msgspec.convert(told, kind)
-
-    def check_site(self, site: SiteSettings, path: tuple[str, ...]) -> None:
-        """Check the words and networks of a site."""
-        for key, value, valid in (("class", site.site_class, SITE_CLASSES), ("jurisdiction", site.jurisdiction, JURISDICTIONS)):
-            if value not in valid:
-                self.fail((*path, key), f"{shown(value)} is not known", nearest(value, valid))
-        for link in site.links:
-            if link not in LINKS and not _LOCAL_LINK.fullmatch(link):
-                self.fail((*path, "links"), f"{shown(link)} is no link that a policy knows", f"{nearest(link, LINKS)}; or local-<word>")
-        for key, texts in (("networks", site.networks), ("internal", site.internal)):
-            for text in texts:
-                if not _is_network(text):
-                    self.fail((*path, key), f"{shown(text)} is not a network", 'write it as "10.20.0.0/16"')
-        for text in site.declared:
-            if not (_is_network(text) or _HOST.fullmatch(text)):
-                self.fail((*path, "declared"), f"{shown(text)} is no name, address or network", 'write "*.example.org" or "192.0.2.0/24"')
-        if site.timezone != "UTC":
-            import zoneinfo
-
-            try:
-                zoneinfo.ZoneInfo(site.timezone)
-            except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-                self.fail((*path, "timezone"), f"{shown(site.timezone)} is not a time zone", 'write it as "Europe/London"')
+def _sink_schema(word: str) -> dict[str, Any]:
+    """The schema of one type of sink, whole in itself."""
+    name = SINKS[word].__name__
+    sink: dict[str, Any] = msgspec.json.schema(SINKS[word])["$defs"][name]
+    sink["properties"]["type"] = {"const": word}
+    sink["properties"]["kinds"]["items"] = {"enum": list(KINDS)}
+    sink["properties"]["min_severity"] = {"enum": list(SEVERITIES)}
+    return sink | {"title": word, "required": ["type"]}
 
 
-_EXAMPLE = {
-    "text": '"..."',
-    "a list of texts": '["..."]',
-    "a whole number": "10",
-    "a number": "1.5",
-    "true or false": "true",
-    "a table": "{ }",
-}
+def _check_site(reader: Reader, site: SiteSettings, path: tuple[str, ...]) -> None:
+    """Check the words and networks of a site."""
+    for key, value, valid in (("class", site.site_class, SITE_CLASSES), ("jurisdiction", site.jurisdiction, JURISDICTIONS)):
+        if value not in valid:
+            reader.fail((*path, key), f"{shown(value)} is not known", nearest(value, valid))
+    for link in site.links:
+        if link not in LINKS and not _LOCAL_LINK.fullmatch(link):
+            reader.fail((*path, "links"), f"{shown(link)} is no link that a policy knows", f"{nearest(link, LINKS)}; or local-<word>")
+    for key, texts in (("networks", site.networks), ("internal", site.internal)):
+        for text in texts:
+            if not _is_network(text):
+                reader.fail((*path, key), f"{shown(text)} is not a network", 'write it as "10.20.0.0/16"')
+    for text in site.declared:
+        if not (_is_network(text) or _HOST.fullmatch(text)):
+            reader.fail((*path, "declared"), f"{shown(text)} is no name, address or network", 'write "*.example.org" or "192.0.2.0/24"')
+    if site.timezone != "UTC":
+        import zoneinfo
 
-
-def _words(hint: Any) -> str:
-    if get_origin(hint) is tuple and get_args(hint)[0] is str:
-        return "a list of texts"
-    return {str: "text", int: "a whole number", float: "a number", bool: "true or false"}.get(hint, "a table")
+        try:
+            zoneinfo.ZoneInfo(site.timezone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            reader.fail((*path, "timezone"), f"{shown(site.timezone)} is not a time zone", 'write it as "Europe/London"')
 
 
 def _is_network(text: str) -> bool:
@@ -273,29 +260,3 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _toml_key(part: str) -> str:
-    return part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else shown(part)
-
-
-_HEADER = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
-_KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
-_PART = re.compile(r"""[A-Za-z0-9_-]+|"[^"]*"|'[^']*'""")
-
-
-def _lines(text: str) -> dict[tuple[str, ...], int]:
-    """The line of each table and key. Keys of inline tables, and lines inside a longer text, are not told apart."""
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := _HEADER.match(line):
-            table = _parts(_PART.findall(header[1]))
-            lines.setdefault(table, number)
-        elif key := _KEY.match(line):
-            lines.setdefault((*table, *_parts(_PART.findall(key[1]))), number)
-    return lines
-
-
-def _parts(found: Iterable[str]) -> tuple[str, ...]:
-    return tuple(part[1:-1] if part[0] in "\"'" else part for part in found)

@@ -27,6 +27,7 @@ _SHAPE: dict[EventKind, tuple[str, list[str], list[str], str]] = {
     EventKind.FIRMWARE_FINDING: ("state", ["vulnerability"], ["info"], "firmware"),
     EventKind.EGRESS_FINDING: ("state", ["network"], ["info"], "flow"),
     EventKind.COVERAGE_FINDING: ("state", ["host"], ["info"], "coverage"),
+    EventKind.DIGEST: ("state", ["host", "configuration"], ["info"], "digest"),
     EventKind.CONTENT_UPDATED: ("event", ["configuration"], ["change"], "ops"),
     EventKind.SENSOR_HEALTH: ("state", ["host"], ["info"], "ops"),
     EventKind.OPERATOR_ACTION: ("event", ["configuration"], ["change"], "ops"),

@@ -34,6 +34,8 @@ class EventKind(StrEnum):
     FIRMWARE_FINDING = "firmware-finding"
     EGRESS_FINDING = "egress-finding"
     COVERAGE_FINDING = "coverage-finding"
+    DIGEST = "digest"
+    """What a scan found as it was: counts in place of repeats."""
     CONTENT_UPDATED = "content-updated"
     SENSOR_HEALTH = "sensor-health"
     OPERATOR_ACTION = "operator-action"

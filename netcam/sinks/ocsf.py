@@ -35,6 +35,7 @@ _CLASS_OF = {
     EventKind.COVERAGE_FINDING: 2003,
     EventKind.FIRMWARE_FINDING: 2002,
     EventKind.EGRESS_FINDING: 2004,
+    EventKind.DIGEST: 6002,
     EventKind.CONTENT_UPDATED: 6002,
     EventKind.SENSOR_HEALTH: 6002,
     EventKind.OPERATOR_ACTION: 6002,
@@ -100,7 +101,7 @@ def _activity(event: Event) -> tuple[int, str]:
         return _LIFE.get(event.state or FindingState.OPENED, (99, "Other"))
     if event.kind is EventKind.CONTENT_UPDATED:
         return 8, "Update"
-    if event.kind in (EventKind.SENSOR_HEALTH, EventKind.OPERATOR_ACTION):
+    if event.kind in (EventKind.DIGEST, EventKind.SENSOR_HEALTH, EventKind.OPERATOR_ACTION):
         return 99, "Other"
     return (1, "Log") if event.kind in (EventKind.DEVICE_CHANGED, EventKind.DEVICE_MISSING) else (2, "Collect")
 

@@ -81,6 +81,9 @@ EVENTS = {
     "egress-to-ipv6": _finding(dataclasses.replace(EGRESS, subject="2001:db8::77")),
     "egress-without-device": _finding(EGRESS, device=None),
     "coverage-opened": _finding(COVERAGE, device=None),
+    "digest": notice(
+        EventKind.DIGEST, "4 findings of scan scan-17 as they were", AT, {"uk-2022 restricted": "3", "devices": "5"}, site="hq", **SENT
+    ),
     "content-updated": notice(
         EventKind.CONTENT_UPDATED, "Policies updated", AT, {"content": "policies", "digest": "abc"}, site="hq", **SENT
     ),
