@@ -6,7 +6,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from netcam.catalog.home import content_root
+from netcam.errors import StoreError
 from netcam.model import SLOTS, Coverage, Finding, Identity, Observation, ScanRecord, Site
 
 if TYPE_CHECKING:
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from netcam.inventory.corrections import Corrections
     from netcam.inventory.port import Inventory
     from netcam.report.snapshot import Snapshot
+    from netcam.sinks.teller import Teller
 
 
+ACTIONS_TOLD = "actions told"
+"""Number of the last operator's action that was told, as the outbox remembers it."""
 COVERAGE_BATCH = 1000
 """Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
 
@@ -155,23 +159,25 @@ def sweep(
     clock: Callable[[], datetime],
     progress: Callable[[Progress], None],
     stop: StopSwitch,
+    teller: Teller | None = None,
 ) -> tuple[ScanRecord, Judged]:
-    """Run `plan`, recording as it goes; then identify and assess what this run and its resumed parts saw."""
+    """Run `plan`, recording as it goes; then identify and assess what this run and its resumed parts saw, and tell what is new."""
     from netcam.collect.sweep import sweep as run
 
     scan = plan.request.scan
     known = inventory.scan(scan) if any(s.id == scan for s in inventory.scans(plan.request.site)) else None
     if known is None:
-        inventory.save_scan(
-            ScanRecord(
-                id=scan,
-                site=plan.request.site,
-                sensor=plan.request.sensor,
-                targets=plan.request.targets,
-                profile=plan.request.profile,
-                started=clock(),
-            )
+        known = ScanRecord(
+            id=scan,
+            site=plan.request.site,
+            sensor=plan.request.sensor,
+            targets=plan.request.targets,
+            profile=plan.request.profile,
+            started=clock(),
         )
+        inventory.save_scan(known)
+    untold = queued(lambda: tell_start(teller, known, inventory, content, clock())) if teller else ""
+    before = {one.device: one for one in inventory.identities(site=plan.request.site, evidence=False)} if teller else {}
 
     covered: list[Coverage] = []
 
@@ -199,7 +205,48 @@ def sweep(
     inventory.save_scan(finished)
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
     store(inventory, scan, judged, clock())
+    if teller:
+        untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))
+        finished = replace(finished, notes=(*finished.notes, untold)) if untold else finished
     return finished, judged
+
+
+def queued(tell: Callable[[], object]) -> str:
+    """Queue events; returns what went wrong, in words. A full disk must not cost a scan: the next one tells what this one could not."""
+    try:
+        tell()
+    except StoreError as error:
+        return f"events were not queued: {error.problem}"
+    return ""
+
+
+def tell_start(teller: Teller, scan: ScanRecord, inventory: Inventory, content: Content, at: datetime) -> None:
+    """Tell that a scan begins, what operators did since the last one, and whether it judges by other content."""
+    after = int(teller.outbox.fact(ACTIONS_TOLD) or 0)
+    for action in inventory.actions(after=after):
+        if action.kind != "scan":  # a scan is told by itself
+            teller.action(
+                f"{action.kind} by {action.by or 'unknown'}",
+                action.at,
+                by=action.by,
+                kind=action.kind,
+                what=action.body[:1000].decode("utf-8", "replace"),
+            )
+        teller.outbox.put((), {}, facts={ACTIONS_TOLD: str(action.number)})
+    teller.content({"makers": content.makers.digest, "policies": content.policies.digest}, at)
+    teller.started(replace(scan, status="running", finished=None), at)
+
+
+def tell_end(
+    teller: Teller, finished: ScanRecord, judged: Judged, before: Mapping[str, Identity], inventory: Inventory, at: datetime
+) -> None:
+    """Tell what a scan found that was not known, and how it ended."""
+    from netcam.inventory.diff import diff
+
+    # only a scan that ran to its end can say that something is missing
+    coverage = inventory.coverage(finished.id) if finished.status == "complete" else None
+    differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
+    teller.finished(finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.findings)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import content, devices, egress, estate, owner, passive, policy, scan
+from netcam.cli import config, content, devices, egress, estate, events, owner, passive, policy, scan
 
 app = typer.Typer(
     name="netcam",
@@ -48,4 +48,6 @@ app.command("report")(devices.report)
 app.add_typer(egress.app, name="egress")
 app.add_typer(policy.policy, name="policy")
 app.add_typer(content.catalog, name="catalog")
+app.add_typer(events.app, name="events")
+app.add_typer(config.app, name="config")
 app.add_typer(estate.lab, name="lab")

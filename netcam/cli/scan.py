@@ -14,17 +14,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcam.cli import output
-from netcam.errors import ConfigError, shown
+from netcam.errors import ConfigError, StoreError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from netcam.collect.sweep import Progress
+    from netcam.config import Settings
     from netcam.inventory.port import Inventory
     from netcam.model import Identity, Observation, ScanRecord
     from netcam.pipeline import Judged
+    from netcam.sinks.teller import Teller
 
 PROFILES = ("polite", "standard", "deep")
+DELIVER_SECONDS = 10.0
+"""How long `netcam scan` goes on delivering; what is left goes with the next scan, `netcam run` or `netcam events deliver`."""
 
 ScopeOption = Annotated[Path | None, typer.Option("--scope", help="Scope file: what you are authorised to sweep.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings file; default: netcam.toml here, if there is one.")]
@@ -107,8 +111,10 @@ def scan(
             return
         loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
         _ = loaded.matcher, loaded.policies, loaded.families  # wrong content must stop the run before a packet leaves
-        with progress_on_stderr() as progress:
-            finished, judged = sweep(plan, inventory, loaded, settings.site(site), clock=output.clock, progress=progress, stop=StopSwitch())
+        with progress_on_stderr() as progress, telling(settings) as teller:
+            finished, judged = sweep(
+                plan, inventory, loaded, settings.site(site), clock=output.clock, progress=progress, stop=StopSwitch(), teller=teller
+            )
         seen = observed(inventory.observations(scan=finished.id))
         show_result(finished, judged, seen, format_)
     finally:
@@ -118,6 +124,37 @@ def scan(
     if finished.status == "interrupted":
         raise typer.Exit(130)
     raise typer.Exit(output.fail_code(judged.findings, fail_on))
+
+
+@contextmanager
+def telling(settings: Settings) -> Iterator[Teller | None]:
+    """Who queues events, where the settings name a sink; afterwards they are delivered, as far as that goes in a few seconds."""
+    if not settings.sinks:
+        yield None
+        return
+    from netcam import __version__
+    from netcam.errors import NetcamError
+    from netcam.sinks import dispatch
+    from netcam.sinks.teller import Teller
+
+    try:
+        outbox = dispatch.open_outbox(settings, state_folder())
+    except StoreError as error:
+        output.say(f"netcam: {error}")  # a scan does not fail for its events
+        yield None
+        return
+    try:
+        sensor = settings.sensor or platform.node()
+        yield Teller(outbox, dispatch.queued_formats(settings), sensor=sensor, version=__version__)
+        try:
+            dispatch.drain(settings, outbox, DELIVER_SECONDS)
+        except NetcamError as error:
+            output.say(f"netcam: {error}")
+        for state in outbox.sinks():
+            if state.name in settings.sinks and state.error:
+                output.say(f"sink {state.name}: {state.error}; {outbox.newest() - state.cursor} events wait")
+    finally:
+        outbox.close()
 
 
 def last_interrupted(inventory: Inventory, site: str, targets: list[str] | None) -> tuple[str, frozenset[str], list[str]]:

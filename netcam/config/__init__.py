@@ -6,15 +6,17 @@ from netcam.config.settings import (
     Rates,
     Settings,
     SiteSettings,
+    differing,
     effective,
     find,
     json_schema,
     load,
     parse,
+    read_secrets,
 )
 from netcam.config.sinks import EventSettings, SinkSettings
 
 __all__ = [
-    "PRIVATE", "EventSettings", "Rates", "ScheduleSettings", "Settings", "SinkSettings", "SiteSettings", "effective", "find", "json_schema",
-    "load", "parse",
+    "PRIVATE", "EventSettings", "Rates", "ScheduleSettings", "Settings", "SinkSettings", "SiteSettings", "differing", "effective", "find",
+    "json_schema", "load", "parse", "read_secrets",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, get_args, get_origin
 
 import msgspec
 
-from netcam.config.secrets import SecretRef, is_secret_reference
+from netcam.config.secrets import SecretRef, is_secret_reference, is_secret_setting
 from netcam.errors import ConfigError, nearest, shown
 
 
@@ -28,15 +28,16 @@ class Reader:
         key = ".".join(toml_key(part) for part in path)
         raise ConfigError(f"{place}: {key}" if key else place, problem, cure)
 
-    def struct(self, kind: type[Any], told: Any, path: tuple[str, ...]) -> Any:
-        """A table as a struct."""
+    def struct(self, kind: type[Any], told: Any, path: tuple[str, ...], *, hidden: tuple[str, ...] = ()) -> Any:
+        """A table as a struct; `hidden` are fields that no file may set."""
         if not isinstance(told, dict):
             self.fail(path, "is not a table", f"write [{'.'.join(path)}]")
         known = dict(zip(kind.__struct_encode_fields__, kind.__struct_fields__, strict=True))
-        known.pop("path", None)
         hints = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        for name in hidden:
+            known.pop(name)
         for key, value in told.items():
-            if _is_secret(hints.get(key)):
+            if is_secret_setting(hints.get(key)):
                 self._secret(value, (*path, key), many=hints[key] is not SecretRef)
                 continue
             if key not in known:
@@ -55,10 +56,6 @@ class Reader:
         for text in value if many else [value]:
             if not isinstance(text, str) or not is_secret_reference(text):
                 self.fail(path, "is no reference to a secret", 'write "env:NAME" or "file:/path": settings hold no secrets')
-
-
-def _is_secret(hint: Any) -> bool:
-    return hint is SecretRef or (get_origin(hint) is tuple and get_args(hint)[0] is SecretRef)
 
 
 _EXAMPLE = {

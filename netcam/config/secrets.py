@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import NewType
+from typing import Any, NewType, get_args, get_origin
 
 from netcam.errors import ConfigError
 
@@ -14,6 +14,11 @@ SecretRef = NewType("SecretRef", str)
 _SECRET = re.compile(r"env:[A-Za-z_][A-Za-z0-9_]*|file:.+")
 MAX_SECRET = 64 * 1024
 """Bytes of a secret's file: a key file of a few kB at most."""
+
+
+def is_secret_setting(hint: Any) -> bool:
+    """Whether a setting of this type refers to secrets: one, or a list of them."""
+    return hint is SecretRef or (get_origin(hint) is tuple and get_args(hint)[0] is SecretRef)
 
 
 def is_secret_reference(text: str) -> bool:

@@ -13,6 +13,7 @@ import msgspec
 
 from netcam.config.reader import Reader, lines_of, toml_key
 from netcam.config.schedules import ScheduleSettings, read_schedule
+from netcam.config.secrets import is_secret_setting, secret
 from netcam.config.sinks import KINDS, SEVERITIES, SINKS, EventSettings, SinkSettings, read_sink
 from netcam.errors import ConfigError, nearest, shown
 from netcam.model import JURISDICTIONS, LINKS, SITE_CLASSES, Site
@@ -185,7 +186,7 @@ def parse(text: str, where: str) -> Settings:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
     plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "schedules", "sinks", "events")}
-    top: Settings = reader.struct(Settings, plain, ())
+    top: Settings = reader.struct(Settings, plain, (), hidden=("path",))
     whole: Settings = msgspec.structs.replace(
         top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, path=where
     )
@@ -207,6 +208,32 @@ def effective(settings: Settings) -> dict[str, Any]:
     """All settings with their defaults, as plain values."""
     told: dict[str, Any] = msgspec.to_builtins(settings)
     return told
+
+
+def differing(settings: Settings) -> dict[str, Any]:
+    """What differs from the defaults."""
+
+    def differs(told: Any, usual: Any) -> Any:
+        if isinstance(told, dict) and isinstance(usual, dict):
+            return {key: kept for key, value in told.items() if (kept := differs(value, usual.get(key))) not in (None, {})}
+        return None if told == usual else told
+
+    tables: dict[str, Any] = differs(effective(settings), effective(Settings()))
+    for name in ("sites", "schedules", "sinks"):
+        for id, one in getattr(settings, name).items():
+            tables.setdefault(name, {})[id] = differs(msgspec.to_builtins(one), msgspec.to_builtins(type(one)()))
+    return tables
+
+
+def read_secrets(settings: Settings) -> None:
+    """Read every secret that the sinks refer to, and forget it. Raises ConfigError for the first that cannot be read."""
+    base = Path(settings.path).parent if settings.path else None
+    for id, sink in settings.sinks.items():
+        for field in msgspec.structs.fields(sink):
+            value = getattr(sink, field.name)
+            for reference in value if isinstance(value, tuple) else (value,):
+                if is_secret_setting(field.type) and reference:
+                    secret(reference, f"sinks.{id}.{field.name}", base=base)
 
 
 def json_schema() -> dict[str, Any]:

@@ -109,4 +109,33 @@ def _device(identity: Identity) -> dict[str, str]:
     return keys
 
 
+_HEADER_FIELD = r"((?:[^|\\\r\n]|\\[|\\])*)\|"
+_LINE = re.compile(rf"CEF:0\|{_HEADER_FIELD * 5}(\d{{1,2}}|Unknown|Low|Medium|High|Very-High)\|(.*)")
+_PAIR = re.compile(r"([A-Za-z0-9_]+)=((?:\\[\\=rn]|[^\\=\r\n])*?)(?: +(?=[A-Za-z0-9_]+=)|$)")
+
+
+def problems(line: str) -> list[str]:
+    """What is wrong with a line of CEF: header, escapes, a key twice, a value too long, a label without its value."""
+    found = _LINE.fullmatch(line)
+    if not found:
+        return ["no CEF header of seven fields"]
+    wrong: list[str] = []
+    keys: dict[str, str] = {}
+    at = 0
+    extension = found[7]
+    while at < len(extension):
+        pair = _PAIR.match(extension, at)
+        if not pair:
+            return [*wrong, f"extension is no list of keys at character {at}"]
+        if pair[1] in keys:
+            wrong.append(f"{pair[1]}: stands twice")
+        keys[pair[1]] = re.sub(r"\\(.)", lambda escaped: {"n": "\n", "r": "\r"}.get(escaped[1], escaped[1]), pair[2])
+        at = pair.end()
+    wrong += [
+        f"{key}: longer than {_LIMITS.get(key, _CUSTOM)} characters" for key, text in keys.items() if len(text) > _LIMITS.get(key, _CUSTOM)
+    ]
+    wrong += [f"{key}: has no value" for key in keys if key.endswith("Label") and key.removesuffix("Label") not in keys]
+    return wrong
+
+
 FORMAT = Format(name="cef", media_type="text/plain", encode=encode)

@@ -77,7 +77,7 @@ class Event:
     def id(self) -> str:
         """64 hex digits from the content."""
         plain = content(replace(self, sequence=0, version=""))
-        return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode("ascii")).hexdigest()
+        return content_id(plain)
 
     @property
     def severity(self) -> int:
@@ -88,6 +88,12 @@ class Event:
             return 2
         failed = self.scan is not None and self.scan.status in ("failed", "interrupted")
         return 3 if failed or self.detail.get("status") == "failed" else 1
+
+
+def content_id(plain: Mapping[str, Any]) -> str:
+    """The id of a body without `id`, `sequence` and `version`: SHA-256 over its JSON with sorted keys and without blanks."""
+    text = json.dumps(plain, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()  # a lone surrogate is written as ? as well
 
 
 def when(at: datetime) -> str:

@@ -136,7 +136,16 @@ class Outbox:
             (seq,) = db.execute("SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'events'), 0)").fetchone()
             for event in events:
                 id, about = event.id, event.device.device if event.device else (event.finding.device if event.finding else "")
-                row = (seq + 1, id, event.at.timestamp(), event.kind.value, event.site, event.sensor, _text(about), event.severity)
+                row = (
+                    seq + 1,
+                    id,
+                    event.at.timestamp(),
+                    event.kind.value,
+                    _text(event.site),
+                    _text(event.sensor),
+                    _text(about),
+                    event.severity,
+                )
                 done = db.execute(
                     "INSERT OR IGNORE INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (*row, _text(event.message)[:2048], now)
                 )
@@ -151,12 +160,14 @@ class Outbox:
                 db.executemany(
                     "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?)",
                     [
-                        (key, one.finding.site, one.digest, one.since, msgspec.json.encode(_writable(one.finding)))
+                        (key, _text(one.finding.site), one.digest, one.since, msgspec.json.encode(_writable(one.finding)))
                         for key, one in settled.told.items()
                     ],
                 )
                 db.executemany("DELETE FROM told WHERE key = ?", [(key,) for key in settled.closed])
-            db.executemany("INSERT OR REPLACE INTO devices VALUES (?, ?, ?)", [(site, _text(d), s) for d, s in (devices or {}).items()])
+            db.executemany(
+                "INSERT OR REPLACE INTO devices VALUES (?, ?, ?)", [(_text(site), _text(d), s) for d, s in (devices or {}).items()]
+            )
             db.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", list((facts or {}).items()))
             self._give_up(db, seq)
         return new
@@ -193,12 +204,12 @@ class Outbox:
 
     def told(self, site: str) -> dict[str, Told]:
         """The open findings of a site, as they were last told."""
-        rows = self._rows("SELECT key, digest, since, finding FROM told WHERE site = ?", site)
+        rows = self._rows("SELECT key, digest, since, finding FROM told WHERE site = ?", _text(site))
         return {str(k): Told(digest=str(d), since=str(s), finding=msgspec.json.decode(f, type=Finding)) for k, d, s, f in rows}
 
     def devices(self, site: str) -> dict[str, str]:
         """Device -> `present` or `missing`, as last told of a site."""
-        return {str(device): str(state) for device, state in self._rows("SELECT device, state FROM devices WHERE site = ?", site)}
+        return {str(device): str(state) for device, state in self._rows("SELECT device, state FROM devices WHERE site = ?", _text(site))}
 
     def fact(self, name: str) -> str:
         """A remembered word, such as the digest of the content; empty where there is none."""
@@ -242,6 +253,15 @@ class Outbox:
         except sqlite3.Error as error:
             raise self._broken(error) from None
         return found
+
+    def latest(self, limit: int) -> list[Item]:
+        """The newest events, oldest of them first, as netcam's own JSON."""
+        rows = self._rows(
+            f"SELECT {_ITEM}, coalesce(b.body, x'') FROM events e LEFT JOIN bodies b ON b.seq = e.seq AND b.format = 'jsonl'"  # noqa: S608
+            " ORDER BY e.seq DESC LIMIT ?",
+            limit,
+        )  # fmt: skip
+        return [_item(row) for row in reversed(rows)]
 
     def settle(self, name: str, *, done: Iterable[int], delivered: int, refused: Mapping[int, str], cursor: int) -> None:
         """Write what became of a batch: `cursor` is the last number before the first event that is not done."""

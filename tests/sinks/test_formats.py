@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from netcam import plugins
 from netcam.sinks import cef
+from netcam.sinks import published as validators
 from netcam.sinks.event import MAX_TEXT, EventKind
 from netcam.sinks.format import Format
-from tests.sinks import validators
 from tests.sinks.samples import AT, CAMERA, EVENTS, HOSTILE, hostile
 
 GOLDEN = Path(__file__).parent / "golden"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parents[3] / "netcam" / "sinks" / "schemas"
 ECS_SETS = [
     "@timestamp",
     "message",
