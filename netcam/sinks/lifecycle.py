@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from netcam.model import Finding, Identity
@@ -35,7 +35,7 @@ class Settled:
     """By key: opened or changed."""
     closed: frozenset[str] = frozenset()
     unchanged: Mapping[str, int] = field(default_factory=dict)
-    """Open findings that stand as they were, and those below ALERT_RANK, by `rule level`."""
+    """Open findings that stand as they were, and those below ALERT_RANK, as `counted` names them."""
 
 
 def material(finding: Finding) -> str:
@@ -52,6 +52,11 @@ def material(finding: Finding) -> str:
 def level(finding: Finding) -> str:
     """The word for how much a finding weighs: its verdict, else its severity."""
     return finding.verdict.value if finding.verdict else finding.severity
+
+
+def counted(finding: Finding) -> str:
+    """The name under which a digest counts a finding: policies by their own, a thousand CVEs together."""
+    return f"{finding.rule if finding.kind == 'policy' else finding.kind} {level(finding)}"
 
 
 def settle(
@@ -76,14 +81,14 @@ def settle(
     for key, finding in seen.items():
         known = before.get(key)
         if finding.rank < ALERT_RANK:
-            unchanged[f"{finding.rule} {level(finding)}"] += 1
+            unchanged[counted(finding)] += 1
             if known is not None:
                 closed.add(key)
                 events.append(finding_event(finding, FindingState.CLOSED, at, device=devices.get(finding.device), **made))
             continue
         digest = material(finding)
         if known is not None and known.digest == digest:
-            unchanged[f"{finding.rule} {level(finding)}"] += 1
+            unchanged[counted(finding)] += 1
             continue
         state = FindingState.OPENED if known is None else FindingState.UPDATED
         told[key] = Told(finding=finding, digest=digest, since=known.since if known else at.isoformat())
@@ -99,6 +104,6 @@ def settle(
 def digest(counts: Mapping[str, int], at: datetime, *, site: str, scan_id: str, sensor: str = "", version: str = "") -> Event:
     """One event in place of all that was found as it was."""
     total = sum(counts.values())
-    detail = {"scan": scan_id} | {name: str(count) for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]}
+    detail = {name: str(count) for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]}
     message = f"{total} findings at {site} stand as they were, or are information only"
-    return notice(EventKind.DIGEST, message, at, detail, site=site, sensor=sensor, version=version)
+    return replace(notice(EventKind.DIGEST, message, at, detail, site=site, sensor=sensor, version=version), scan_id=scan_id)

@@ -63,7 +63,7 @@ class Http:
             ) from None
         status, wait = answer.status, _retry_after(answer.headers.get("Retry-After"))
         if len(data) > MAX_ANSWER:
-            raise SinkError(url, f"answers with more than {MAX_ANSWER} bytes", "is this the receiver?")
+            raise SinkError(self._url, f"answers with more than {MAX_ANSWER} bytes", "is this the receiver?")
         if 200 <= status < 300 or status in (400, 409, 413, 422):
             return Answer(status, data)
         told = f"answers {status}: {shown(data[:300].decode('utf-8', 'replace'))}"
@@ -73,7 +73,7 @@ class Http:
             404: "check the address",
             429: "it asks to be left alone",
         }
-        raise SinkError(url, told, cures.get(status, "see the receiver's own log"), wait=wait)
+        raise SinkError(self._url, told, cures.get(status, "see the receiver's own log"), wait=wait)
 
     def close(self) -> None:
         """Close all connections."""
