@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 
-from netcam.catalog.advisories import Advisories, Fact, ModelRow, RangeKind, Span
+from netcam.catalog.advisories import Advisories, Ended, Fact, ModelRow, RangeKind, Span
 from netcam.catalog.families import fold
-from netcam.catalog.sources import Status
+from netcam.catalog.sources import Sources, Status
 from netcam.catalog.versions import compare
-from netcam.model import Finding, Identity
+from netcam.model import Citation, Finding, Identity
 
 MAX_MEMO = 100_000
 """Combinations of maker, badge, model and version kept with their results."""
 MIN_MODEL_CONFIDENCE = 0.5
 """Below this the model is a hint and no result is better than `possibly`."""
+
+
+MAX_SISTERS = 12
+"""Sister ids named in a finding; the content file holds all."""
 
 
 class Result(StrEnum):
@@ -167,97 +171,124 @@ def build_date(firmware: str) -> date | None:
     return None
 
 
-def assess(identities: Iterable[Identity], advisories: Advisories, on: date) -> Iterator[Finding]:
-    """Findings on firmware: one per device and advisory that may hold, one where versions could not be compared at all."""
-    memo: dict[tuple[str, str | None, str | None, str | None], tuple[tuple[Outcome, ...], int]] = {}
-    for identity in identities:
-        maker = identity.slots.get("maker")
-        if maker is None or (identity.is_camera is False and identity.slots.get("kind") not in ("access-control", "intercom", "nas")):
-            continue
-        key = (maker, identity.slots.get("brand"), identity.slots.get("model"), identity.slots.get("firmware"))
-        known = memo.get(key)
+class Reader:
+    """All advisories and one day; reads a combination of maker, badge, model and version once."""
+
+    def __init__(self, advisories: Advisories, on: date) -> None:
+        self._advisories, self._on = advisories, on
+        self._memo: dict[tuple[str, str | None, str | None, str | None, bool], tuple[_Told, ...]] = {}
+
+    def findings(self, identity: Identity) -> Iterator[Finding]:
+        """One finding per advisory that may hold, one where versions could not be compared at all, one for an ended support."""
+        sure = min(identity.confidence.get("model", 0.0), identity.confidence.get("maker", 0.0))
+        for told in self._known(identity, sure >= MIN_MODEL_CONFIDENCE):
+            yield Finding(
+                rule=told.rule, kind="firmware", device=identity.device, title=told.title, severity=told.severity, site=identity.site,
+                subject=told.subject, text=told.text, confidence=sure, evidence=told.evidence, citations=told.citations,
+                would_change=told.would_change, action=told.action,
+            )  # fmt: skip
+
+    def ended(self, identity: Identity) -> bool:
+        """Whether the maker has ended the support of the device's model, as far as a source says so."""
+        return any(told.rule == "support-ended" for told in self._known(identity, True))
+
+    def _known(self, identity: Identity, sure: bool) -> tuple[_Told, ...]:
+        slots = identity.slots
+        maker = slots.get("maker")
+        if maker is None or (identity.is_camera is False and slots.get("kind") not in ("access-control", "intercom", "nas")):
+            return ()
+        key = (maker, slots.get("brand"), slots.get("model"), slots.get("firmware"), sure)
+        known = self._memo.get(key)
         if known is None:
-            if len(memo) >= MAX_MEMO:
-                memo.clear()
-            told = results(advisories, maker=key[0], brand=key[1], model=key[2], firmware=key[3])
-            open_facts = 0 if key[2] else len(advisories.by_maker.get(fold(maker), ()))
-            known = memo[key] = (tuple(told), open_facts)
-        yield from _findings(identity, known[0], known[1], advisories)
-        yield from _ended(identity, advisories, on)
+            if len(self._memo) >= MAX_MEMO:
+                self._memo.clear()
+            known = self._memo[key] = tuple(self._read(*key))
+        return known
+
+    def _read(self, maker: str, brand: str | None, model: str | None, firmware: str | None, sure: bool) -> Iterator[_Told]:
+        sources = self._advisories.sources
+        for outcome in results(self._advisories, maker=maker, brand=brand, model=model, firmware=firmware):
+            if outcome.result is not Result.FIXED:
+                yield _said(outcome, model, firmware, sources, sure=sure)
+        if not model:
+            if facts := self._advisories.by_maker.get(fold(maker)):
+                yield _unread(len(facts))
+            return
+        for held in self._advisories.ended.get(fold(maker), ()):
+            if (held.brands and (not brand or fold(brand) not in held.brands)) or not held.models.match(model.upper()):
+                continue
+            end = held.ended
+            if end.status is Status.CONFIRMED and any(day is not None and day <= self._on for day in (end.sale, end.support)):
+                yield _over(model, end, sources, self._on)
 
 
-def _findings(identity: Identity, told: Iterable[Outcome], open_facts: int, advisories: Advisories) -> Iterator[Finding]:
-    model, firmware = identity.slots.get("model"), identity.slots.get("firmware")
-    sure = min(identity.confidence.get("model", 0.0), identity.confidence.get("maker", 0.0))
-    for outcome in told:
-        result = outcome.result
-        if result is Result.FIXED:
-            continue
-        if result is Result.VULNERABLE and sure < MIN_MODEL_CONFIDENCE:
-            result = Result.POSSIBLY
-        advisory = outcome.fact.advisory
-        since = (
-            f" CISA lists it as exploited since {advisory.kev}." if advisory.kev else f" {advisory.exploited}" if advisory.exploited else ""
-        )
-        yield Finding(
-            rule=advisory.id,
-            kind="firmware",
-            device=identity.device,
-            title=f"{advisory.id}: {result.value}",
-            severity=_SEVERITY[result, advisory.kev is not None],
-            site=identity.site,
-            subject=advisory.id,
-            text=f"{result.value}: {advisory.about} {model}: {outcome.why}{since}",
-            confidence=sure,
-            evidence=tuple(f"{slot} {value}" for slot, value in (("model", model), ("firmware", firmware)) if value),
-            citations=tuple(advisories.sources.citation(source) for source in advisory.sources),
-            would_change=("a version read from the device's own page by its keeper", "the maker's notice for this model"),
-            action=advisory.action or f"Compare with the maker's notice{': ' + outcome.fact.notices if outcome.fact.notices else ''}.",
-        )
-    if open_facts:
-        yield Finding(
-            rule="firmware-unread",
-            kind="firmware",
-            device=identity.device,
-            title="Firmware not compared: the model is not known",
-            severity="information",
-            site=identity.site,
-            subject="model",
-            text=f"cannot tell: {open_facts} published advisories speak of devices of this maker; the model is not known, so none was compared.",
-            would_change=("an answer that names the model", "the label of the device"),
-            action="Find out model and version.",
-        )
+def assess(identities: Iterable[Identity], advisories: Advisories, on: date) -> Iterator[Finding]:
+    """Findings on the firmware of devices."""
+    reader = Reader(advisories, on)
+    for identity in identities:
+        yield from reader.findings(identity)
 
 
-def _ended(identity: Identity, advisories: Advisories, on: date) -> Iterator[Finding]:
-    model = identity.slots.get("model")
-    brand = identity.slots.get("brand")
-    if not model:
-        return
-    for held in advisories.ended.get(fold(identity.slots["maker"]), ()):
-        if (held.brands and (not brand or fold(brand) not in held.brands)) or not held.models.match(model.upper()):
-            continue
-        end = held.ended
-        if end.status is not Status.CONFIRMED:
-            continue
-        over = end.support is not None and end.support <= on
-        if not over and not (end.sale and end.sale <= on):
-            continue
-        on_or_by = "by" if end.by else "on"
-        when = f"The maker had ended support {on_or_by} {end.support}." if over else f"The maker had ended sale {on_or_by} {end.sale}."
-        later = f" Support ends on {end.support}." if end.support and not over else ""
-        yield Finding(
-            rule="support-ended" if over else "sale-ended",
-            kind="firmware",
-            device=identity.device,
-            title="Support has ended" if over else "No longer sold",
-            severity="low" if over else "information",
-            site=identity.site,
-            subject=model,
-            text=f"{model}: {when}{later} {end.note}".strip(),
-            confidence=identity.confidence.get("model", 0.0),
-            evidence=(f"model {model}",),
-            citations=tuple(advisories.sources.citation(source) for source in end.sources),
-            would_change=("a later statement of the maker",),
-            action="Plan its replacement." if over else "Take it into the next renewal.",
-        )
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """A finding but for the device: made once for every combination."""
+
+    rule: str
+    title: str
+    severity: str
+    text: str
+    subject: str
+    action: str
+    evidence: tuple[str, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    would_change: tuple[str, ...] = ()
+
+
+def _said(outcome: Outcome, model: str | None, firmware: str | None, sources: Sources, *, sure: bool) -> _Told:
+    result = outcome.result if sure or outcome.result is not Result.VULNERABLE else Result.POSSIBLY
+    advisory = outcome.fact.advisory
+    since = f" CISA lists it as exploited since {advisory.kev}." if advisory.kev else f" {advisory.exploited}" if advisory.exploited else ""
+    sisters = f" The same holds for {', '.join(advisory.also[:MAX_SISTERS])}" if advisory.also else ""
+    more = f" and {len(advisory.also) - MAX_SISTERS} more." if len(advisory.also) > MAX_SISTERS else "." if sisters else ""
+    note = f" {advisory.note[:1].upper()}{advisory.note[1:]}." if advisory.note else ""
+    return _Told(
+        rule=advisory.id,
+        title=f"{advisory.id}: {result.value}",
+        severity=_SEVERITY[result, advisory.kev is not None],
+        subject=advisory.id,
+        text=f"{result.value}: {advisory.about} {model}: {outcome.why}{since}{sisters}{more}{note}",
+        evidence=tuple(f"{slot} {value}" for slot, value in (("model", model), ("firmware", firmware)) if value),
+        citations=tuple(sources.citation(source) for source in advisory.sources),
+        would_change=("a version read from the device's own page by its keeper", "the maker's notice for this model"),
+        action=advisory.action or f"Compare with the maker's notice{': ' + outcome.fact.notices if outcome.fact.notices else ''}.",
+    )
+
+
+def _unread(open_facts: int) -> _Told:
+    return _Told(
+        rule="firmware-unread",
+        title="Firmware not compared: the model is not known",
+        severity="information",
+        subject="model",
+        text=f"cannot tell: {open_facts} published advisories speak of devices of this maker; the model is not known, so none was compared.",
+        would_change=("an answer that names the model", "the label of the device"),
+        action="Find out model and version.",
+    )
+
+
+def _over(model: str, end: Ended, sources: Sources, on: date) -> _Told:
+    over = end.support is not None and end.support <= on
+    day = "by" if end.by else "on"
+    when = f"The maker had ended support {day} {end.support}." if over else f"The maker had ended sale {day} {end.sale}."
+    later = f" Support ends on {end.support}." if end.support and not over else ""
+    return _Told(
+        rule="support-ended" if over else "sale-ended",
+        title="Support has ended" if over else "No longer sold",
+        severity="low" if over else "information",
+        subject=model,
+        text=f"{model}: {when}{later} {end.note}".strip(),
+        evidence=(f"model {model}",),
+        citations=tuple(sources.citation(source) for source in end.sources),
+        would_change=("a later statement of the maker",),
+        action="Plan its replacement." if over else "Take it into the next renewal.",
+    )

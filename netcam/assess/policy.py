@@ -10,7 +10,7 @@ from fnmatch import translate
 
 from netcam.assess.evidence import NO_RECORD, DeviceRecord, Grip, Tie, Ties, View, grip_of, rests_on_badge, ties
 from netcam.assess.reach import Reached, other_classes, reached
-from netcam.catalog.families import Families, Family, Strength
+from netcam.catalog.families import Families, Family, Strength, fold
 from netcam.catalog.policies import Match, Policies, Policy, PolicyStatus
 from netcam.catalog.sources import Status
 from netcam.model import CAMERA_KINDS, Citation, Claim, Finding, Identity, Link, Site, Verdict, verdict_rank
@@ -71,6 +71,7 @@ class Assessor:
         self._site = site
         self._records = records or {}
         self._memo: dict[tuple[View, Site], tuple[Outcome, ...]] = {}
+        self._models: dict[str, tuple[bool, ...]] = {}
         self._globs = sorted({m.model for p in policies.policies.values() for m in p.match if m.model})
         self._patterns = tuple(re.compile(translate(glob.upper())) for glob in self._globs)
 
@@ -97,10 +98,18 @@ class Assessor:
             badge_only=bool(maker and brand) and rests_on_badge(maker_claims, brand_claims),
             registrant=identity.mac_registrant if maker is None else "",
             rows=tuple(row.covers(model) for row in self.families.badge_rows(brand)) if brand else (),
-            globs=tuple(p.match((model or "").upper()) is not None for p in self._patterns),
+            globs=self._fits((model or "").upper()),
             bought=record.bought,
             attributes=record.attributes,
         )
+
+    def _fits(self, model: str) -> tuple[bool, ...]:
+        known = self._models.get(model)
+        if known is None:
+            if len(self._models) >= MAX_MEMO:
+                self._models.clear()
+            known = self._models[model] = tuple(p.match(model) is not None for p in self._patterns)
+        return known
 
     def outcomes(self, identity: Identity) -> tuple[Outcome, ...]:
         """The outcome of every policy, in order of id."""
@@ -380,8 +389,6 @@ def _names(family: Family, what: str, value: str) -> bool:
 
 
 def _same(one: str | None, other: str) -> bool:
-    from netcam.catalog.families import fold
-
     return one is not None and fold(one) == fold(other)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from enum import StrEnum
 from fnmatch import translate
+from functools import lru_cache
 from pathlib import Path
 
 import msgspec
@@ -107,9 +108,15 @@ class Family(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     note: str = ""
 
 
+MAX_NAME = 4096
+"""Characters of a name that are compared; no badge is longer, and a device may tell anything."""
+_SPACING = re.compile(r"[\W_]+")
+
+
+@lru_cache(maxsize=16_384)
 def fold(name: str) -> str:
     """A name for comparison: case, spaces and punctuation do not count."""
-    return re.sub(r"[\W_]+", "", name.casefold())
+    return _SPACING.sub("", name[:MAX_NAME].casefold())
 
 
 @dataclass(frozen=True, slots=True)
