@@ -150,6 +150,20 @@ def assess(identities: Sequence[Identity], content: Content, site: Site, now: da
     yield from firmware.assess(identities, content.advisories, now.date())
 
 
+def wrongly_restricted(identities: Sequence[Identity], content: Content, now: datetime) -> list[tuple[str, str]]:
+    """Device and rule where a policy calls one of `identities` restricted, at the sites that policies reach furthest."""
+    from netcam.model import Verdict
+
+    places = (("sensitive-government", "gb-eng"), ("force-estate", "gb-eng"), ("force-estate", "us"))
+    found: dict[tuple[str, str], None] = {}
+    for site_class, jurisdiction in places:
+        site = Site(id="measure", site_class=site_class, jurisdiction=jurisdiction)
+        for finding in assess(identities, content, site, now):
+            if finding.verdict is Verdict.RESTRICTED:
+                found[finding.device, finding.rule] = None
+    return list(found)
+
+
 def sweep(
     plan: Plan,
     inventory: Inventory,

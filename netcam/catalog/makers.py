@@ -217,6 +217,10 @@ class Makers:
                 found.setdefault(_bare(name), file.maker)
         return found
 
+    def is_name(self, word: str) -> bool:
+        """Whether a word is the name of a brand or maker."""
+        return _bare(word) in self._spellings or _bare(word) in self._called
+
     def called(self, name: str) -> str:
         """A maker by the name of its file, where `name` is its legal, former or short name; else as given."""
         return self._called.get(_bare(name), name)

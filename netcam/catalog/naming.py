@@ -108,10 +108,10 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
     says = {"model": "{model}"}
     if one.kind:
         says["kind"] = one.kind
+    if one.brand:
+        says["brand"] = one.brand
     if not one.shared:
         says["maker"] = file.maker
-        if one.brand:
-            says["brand"] = one.brand
     examples = [Example(see=text, says={"model": text}, source=one.source) for text in one.examples]
     misses = [Miss(see=text, source=one.source) for text in one.misses]
     name = f"{stem}/models-{_slug(one.family or str(number + 1))}"

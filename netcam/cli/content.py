@@ -48,14 +48,20 @@ def catalog_stats(format_: FormatOption = output.Format.AUTO, content: ContentOp
 
 @catalog.command("measure")
 def catalog_measure(
-    corpus: Annotated[str, typer.Argument(help="Folder of NAME.observations.jsonl with NAME.truth.jsonl.")], content: ContentOption = None
+    corpus: Annotated[str, typer.Argument(help="Folder of NAME.observations.jsonl with NAME.truth.jsonl, or a file with both.")],
+    content: ContentOption = None,
 ) -> None:
     """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions."""
 
     from netcam.identify.measure import lines, measure
-    from netcam.pipeline import Content
+    from netcam.pipeline import Content, wrongly_restricted
 
-    put(lines(measure(Path(corpus), Content(content, cache=cache_folder()).matcher)))
+    loaded = Content(content, cache=cache_folder())
+    measured = measure(Path(corpus), loaded.matcher)
+    put(lines(measured))
+    wrong = wrongly_restricted(measured.others, loaded, output.clock())
+    put([f"{len(measured.others)} labelled as no cameras; {len(wrong)} of them flagged as restricted by a policy"])
+    put(f"no camera, flagged as restricted: {device} by {rule}" for device, rule in wrong)
 
 
 def told(problems: Iterable[Any], what: str) -> None:

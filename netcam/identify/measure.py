@@ -1,19 +1,23 @@
 """How right the catalog is on labelled devices: precision and recall by slot and maker, calibration, and what was mixed up.
 
-A corpus is a folder of pairs: `NAME.observations.jsonl` in the observation format and `NAME.truth.jsonl` with one object per device.
+A corpus is a folder of pairs: `NAME.observations.jsonl` in the observation format and `NAME.truth.jsonl` with one object per device;
+or a file of one JSON object per device that holds both (`{"device", "observations": [...], "truth": {...}}`).
 A slot that the truth leaves out is not judged; one that is null must stay unknown.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from netcam import wire
+from netcam.catalog.makers import Makers
 from netcam.errors import ContentError, shown
 from netcam.identify import identify
 from netcam.identify.matcher import Matcher
@@ -24,17 +28,26 @@ EDGES = (0.0, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
 """Borders of the calibration bins: finer where a claim is acted upon."""
 
 
-class Truth(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is true of a device, and who says so."""
+class Truth(msgspec.Struct, frozen=True):
+    """What is true of a device, and who says so; further keys are the corpus's own business."""
 
-    device: str
-    source: str
+    device: str = ""
+    source: str = ""
     is_camera: bool | None = None
     kind: str | msgspec.UnsetType | None = msgspec.UNSET
     brand: str | msgspec.UnsetType | None = msgspec.UNSET
     maker: str | msgspec.UnsetType | None = msgspec.UNSET
     model: str | msgspec.UnsetType | None = msgspec.UNSET
     firmware: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class _Whole(msgspec.Struct, frozen=True):
+    """A device with what was seen of it and what is true of it, in one line."""
+
+    observations: list[dict[str, Any]]
+    truth: Truth
+    device: str = ""
+    source: str = ""
 
 
 @dataclass(slots=True)
@@ -68,35 +81,76 @@ class Measured:
     """Bins of confidence over all judged claims: from, to, claims, right ones."""
     false_cameras: list[str] = field(default_factory=list)
     """Devices that are no cameras and were called one."""
+    others: list[Identity] = field(default_factory=list)
+    """What was said of the devices that are no cameras."""
     confusions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Slot, true value, claimed value -> how often."""
 
 
-def corpus(folder: Path) -> Iterator[tuple[list[Observation], dict[str, Truth]]]:
-    """The pairs of a corpus. Raises ContentError where a file is missing or broken: a measure over half a corpus is none."""
-    found = sorted(folder.glob("*.truth.jsonl"))
-    if not found:
-        raise ContentError(str(folder), "holds no NAME.truth.jsonl", "give the folder of a labelled corpus")
-    for path in found:
-        other = path.with_name(path.name.replace(".truth.", ".observations."))
-        truths: dict[str, Truth] = {}
+def corpus(place: Path) -> Iterator[tuple[list[Observation], dict[str, Truth]]]:
+    """The parts of a corpus. Raises ContentError where a file is missing or broken: a measure over half a corpus is none."""
+    if place.is_dir():
+        pairs = sorted(place.glob("*.truth.jsonl"))
+        whole = [p for p in sorted(place.glob("*.jsonl")) if not p.name.endswith((".truth.jsonl", ".observations.jsonl"))]
+    else:
+        name = place.name.replace(".observations.", ".truth.")
+        pairs, whole = ([place.with_name(name)], []) if ".truth." in name else ([], [place])
+    if not pairs and not whole:
+        raise ContentError(str(place), "holds no NAME.truth.jsonl", "give the folder or file of a labelled corpus")
+    for path in pairs:
+        yield _observed(path.with_name(path.name.replace(".truth.", ".observations."))), _truths(path)
+    for path in whole:
+        yield _wholes(path)
+
+
+def _lines(path: Path) -> list[tuple[int, bytes]]:
+    try:
+        return [(n, line) for n, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()]
+    except OSError as error:
+        raise ContentError(str(error.filename), error.strerror or "cannot be read", "each truth file needs its observations") from None
+
+
+def _truths(path: Path) -> dict[str, Truth]:
+    truths: dict[str, Truth] = {}
+    for number, line in _lines(path):
         try:
-            for number, line in enumerate(path.read_bytes().splitlines(), 1):
-                if line.strip():
-                    one = msgspec.json.decode(line, type=Truth)
-                    if one.device in truths:
-                        raise ContentError(f"{path.name}:{number}", f"device {shown(one.device)} is labelled twice", "keep one line")
-                    truths[one.device] = one
-            with other.open("rb") as lines:
-                things = list(wire.observations(lines))
-        except OSError as error:
-            raise ContentError(str(error.filename), error.strerror or "cannot be read", "each truth file needs its observations") from None
-        except msgspec.DecodeError as error:
-            raise ContentError(path.name, shown(str(error)), "mend the line") from None
-        for thing in things:
-            if isinstance(thing, wire.Problem):
-                raise ContentError(f"{other.name}:{thing.line}", thing.problem, "mend the line")
-        yield [t for t in things if isinstance(t, Observation)], truths
+            one = msgspec.json.decode(line, type=Truth)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ContentError(f"{path.name}:{number}", shown(str(error)), "mend the line") from None
+        if not one.device or one.device in truths:
+            raise ContentError(
+                f"{path.name}:{number}", f"device {shown(one.device)} is labelled twice or not at all", "one line per device"
+            )
+        truths[one.device] = one
+    return truths
+
+
+def _seen(lines: Iterable[bytes], where: str) -> list[Observation]:
+    seen: list[Observation] = []
+    for thing in wire.observations(lines):
+        if isinstance(thing, Observation):
+            seen.append(thing)
+        elif thing.dropped:
+            raise ContentError(f"{where}:{thing.line}", thing.problem, "mend the line")
+    return seen
+
+
+def _observed(path: Path) -> list[Observation]:
+    return _seen((line for _, line in _lines(path)), path.name)
+
+
+def _wholes(path: Path) -> tuple[list[Observation], dict[str, Truth]]:
+    seen: list[Observation] = []
+    truths: dict[str, Truth] = {}
+    for number, line in _lines(path):
+        try:
+            one = msgspec.json.decode(line, type=_Whole)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise ContentError(f"{path.name}:{number}", shown(str(error)), "mend the line") from None
+        key = one.device or one.truth.device or f"line {number}"
+        truths[key] = msgspec.structs.replace(one.truth, device=key, source=one.truth.source or one.source)
+        seen += _seen((msgspec.json.encode(o | {"device": key}) for o in one.observations), f"{path.name}:{number}")
+    return seen, truths
 
 
 def measure(folder: Path, matcher: Matcher) -> Measured:
@@ -108,13 +162,15 @@ def measure(folder: Path, matcher: Matcher) -> Measured:
         for key, truth in sorted(truths.items()):
             if key not in found:
                 raise ContentError(folder.name, f"device {shown(key)} has no observation", "remove its label or add what was seen")
-            _judge(result, truth, found[key], bins)
+            _judge(result, truth, found[key], bins, matcher.makers)
     result.calibration = [(low, high, count, right) for low, high, (count, right) in zip(EDGES, EDGES[1:], bins, strict=False)]
     return result
 
 
-def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]]) -> None:
+def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]], makers: Makers) -> None:
     result.devices += 1
+    if truth.is_camera is False:
+        result.others.append(found)
     if truth.is_camera is False and found.is_camera:
         result.false_cameras.append(truth.device)
     for slot in JUDGED:
@@ -122,7 +178,7 @@ def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]
         if wanted is msgspec.UNSET:
             continue
         said = found.get(slot)
-        right = same(said, wanted)
+        right = same(slot, said, wanted, makers)
         scores = [result.slots[slot]]
         if slot == "maker" and wanted is not None:
             scores.append(result.makers.setdefault(wanted, Score()))
@@ -143,9 +199,46 @@ def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]
         bins[at][1] += right
 
 
-def same(said: str | None, wanted: str | None) -> bool:
-    """Whether two values are the same word: case and spaces around do not matter, everything else does."""
-    return said is not None and wanted is not None and said.strip().casefold() == wanted.strip().casefold()
+KIND_WORDS = {
+    "nvr": "recorder", "dvr": "recorder", "xvr": "recorder", "ip camera": "camera", "ip-camera": "camera", "ipcam": "camera",
+    "ptz": "camera", "doorbell": "intercom", "door station": "intercom", "video server": "encoder", "video-server": "encoder",
+}  # fmt: skip
+"""Other words that labels use for our kinds."""
+_SALES_PREFIX = re.compile(r"\A(?:DHI?|HIK|UNV)-(?=[A-Z])", re.IGNORECASE)
+"""Sales prefixes that makers print before the model in some places and leave out in others."""
+
+
+def same(slot: str, said: str | None, wanted: str | None, makers: Makers) -> bool:
+    """Whether a claim and a label mean the same: case and punctuation never matter.
+
+    A maker counts under its legal, former and short names, a brand under its spellings, a model with or without its brand's name and
+    sales prefix, a firmware whose label gives no build day by its number alone.
+    """
+    if said is None or wanted is None:
+        return False
+    if slot == "maker":
+        return _bare(makers.called(said)) == _bare(makers.called(wanted))
+    if slot == "brand":
+        return _bare(makers.spelt(said)) == _bare(makers.spelt(wanted))
+    if slot == "kind":
+        word = wanted.strip().casefold()
+        return said.casefold() == KIND_WORDS.get(word, word)
+    if slot == "model":
+        return bool({*_models(said, makers)} & {*_models(wanted, makers)})
+    whole, number = _bare(said), _bare(re.split(r"[\s,_]{0,3}build\b", said, maxsplit=1, flags=re.IGNORECASE)[0])
+    return _bare(wanted) in (whole, number, whole.removeprefix("v"), number.removeprefix("v")) or _bare(wanted).removeprefix("v") == whole
+
+
+def _models(model: str, makers: Makers) -> Iterator[str]:
+    """The ways in which a model may be written."""
+    first, _, rest = model.strip().partition(" ")
+    for text in (model.strip(), rest if rest and makers.is_name(first) else model.strip()):
+        yield _bare(text)
+        yield _bare(_SALES_PREFIX.sub("", text))
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 def lines(result: Measured) -> Iterable[str]:
