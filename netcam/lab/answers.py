@@ -228,6 +228,23 @@ def sadp(device: Device, address: str, question: bytes) -> list[bytes]:
     return [f'<?xml version="1.0" encoding="UTF-8"?>\r\n<ProbeMatch>\r\n{lines}</ProbeMatch>\r\n'.encode()]
 
 
+def sadp_frame(device: Device, address: str, question: bytes) -> bytes:
+    """The frame that answers an inquiry of SADP on the link (EtherType 0x8033, operation 3), or nothing."""
+    if question[12:15] != b"\x80\x33\x21" or len(question) < 14 + 38 or question[14 + 10] != 3:
+        return b""
+    own, asker = bytes.fromhex(device.mac.replace(":", "")), question[6:12]
+    told = device.sadp_link
+    data = told["serial"].encode().ljust(48, b"\0") + struct.pack(">IIII", 141945, 8000, 1, 0)
+    data += b"".join(told[name].encode().ljust(48, b"\0") for name in ("software", "dsp", "boot"))
+    head = bytes([0x21, 1, 1, 38 + len(data)]) + question[18:22] + b"\x06\x04\x04\0\0\0" + own + ip_address(address).packed
+    body = head + asker + question[34:38] + bytes([255, 255, 255, 0]) + data
+    words = struct.unpack(f"<{len(body) // 2}H", body)
+    total = sum(words)
+    total = (total & 0xFFFF) + (total >> 16)
+    total = ~(total + (total >> 16)) & 0xFFFF
+    return asker + own + b"\x80\x33" + body[:12] + struct.pack(">H", total) + body[14:]
+
+
 def dhip(device: Device, address: str, question: bytes) -> list[bytes]:
     """A client.notifyDevInfo for DHDiscover.search (Dahua DHIP over UDP 37810): a 32-byte header, then JSON."""
     if len(question) < 32 or question[4:8] != b"DHIP" or b"DHDiscover.search" not in question:

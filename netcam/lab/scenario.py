@@ -117,6 +117,20 @@ class Greeting(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     text: str
 
 
+class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A maker's own search: the UDP port, how the question begins, and what is answered (see `netcam.lab.searches`)."""
+
+    port: int
+    asked: str
+    """Hex of the question's first bytes; `xx` is any byte."""
+    answer: list[str]
+    to: str = "sender"
+    """`sender`: to the address and port that asked; `asker`: to its address, port `reply`; `broadcast`, or a group: at port `reply`."""
+    reply: int = 0
+    groups: list[str] = []
+    """Multicast groups in which the question is heard; none: by broadcast."""
+
+
 class Segment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A further network of the estate: a VLAN that comes tagged to the sensor's port, or one behind the router."""
 
@@ -164,6 +178,9 @@ class Device(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mdns: Mdns | None = None
     ssdp: Ssdp | None = None
     greetings: list[Greeting] = []
+    searches: list[Search] = []
+    sadp_link: dict[str, str] = {}
+    """`serial`, `software`, `dsp`, `boot` of an answer to SADP on the link (EtherType 0x8033)."""
     tripwire: bool = False
     """Ports 9100-9107 are open, and any connect to them is told."""
 

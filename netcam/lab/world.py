@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from netcam.errors import PrivilegeError
-from netcam.lab import answers, tagger, traffic
+from netcam.lab import answers, searches, tagger, traffic
 from netcam.lab.estate import ip
-from netcam.lab.scenario import PER_PARENT, ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, load, members, parents
+from netcam.lab.scenario import PER_PARENT, ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, Search, load, members, parents
 
 TRIPWIRE = range(9100, 9108)
 QUEUE = 65535
@@ -29,6 +29,8 @@ QUEUE = 65535
 CROWD = 200
 """Devices above which each is told the sensor's MAC: all namespaces share one neighbour table of 1,024 entries (arp(7), gc_thresh3),
 which permanent entries do not fill."""
+SADP = 0x8033
+"""EtherType of SADP on the link."""
 CONTROL = Path("/proc/sys/net")
 QUIET = {
     # ARP is answered only by the interface that has the address, and asked with that interface's own (kernel: ip-sysctl)
@@ -156,6 +158,19 @@ def bound(kind: int, link: str, address: str, port: int, *, group: str | None = 
     return made
 
 
+class Searched(asyncio.DatagramProtocol):
+    """A maker's search: the answer goes where that maker sends it."""
+
+    def __init__(self, device: Device, search: Search, address: str, reply: socket.socket) -> None:
+        self.device, self.search, self.address, self.reply = device, search, address, reply
+
+    def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+        """See asyncio."""
+        for message, where in searches.answer(self.device, self.search, self.address, data, (str(addr[0]), int(addr[1]))):
+            with contextlib.suppress(OSError):  # who asked may be gone
+                self.reply.sendto(message, where)
+
+
 class Answering(asyncio.DatagramProtocol):
     """A UDP service: every question gets what `answer` says, from the device's own address and the service's port."""
 
@@ -188,12 +203,30 @@ async def serve(scenario: Scenario, device: Device, link: str) -> None:
             # heard by group and asked alone: two sockets, since one bound to a group could not answer from the device's address
             for heard in (own, *(bound(socket.SOCK_DGRAM, link, address, port, group=group) for group in mine)):
                 await loop.create_datagram_endpoint(functools.partial(Answering, answer, own), sock=heard)
+        for search in device.searches if place == address else ():
+            own = searches.socket_for(bound(socket.SOCK_DGRAM, link, address, search.port))
+            places_heard = search.groups or ["255.255.255.255"]
+            for heard in (own, *(bound(socket.SOCK_DGRAM, link, address, search.port, group=group) for group in places_heard)):
+                await loop.create_datagram_endpoint(functools.partial(Searched, device, search, address, own), sock=heard)
         for port, handler, context in answers.streams(device, address):
             waiting = bound(socket.SOCK_STREAM, link, place, port)
             await asyncio.start_server(handler, sock=waiting, ssl=context, ssl_handshake_timeout=10 if context else None)
+    if device.sadp_link:
+        frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(SADP))
+        frames.bind((link, SADP))
+        frames.setblocking(False)
+        loop.add_reader(frames, on_link, frames, device, address)
     if device.tripwire:
         for port in TRIPWIRE:
             await asyncio.start_server(functools.partial(tripped, address, port), sock=bound(socket.SOCK_STREAM, link, address, port))
+
+
+def on_link(frames: socket.socket, device: Device, address: str) -> None:
+    """Answer SADP on the link."""
+    with contextlib.suppress(OSError):
+        question, where = frames.recvfrom(2048)
+        if where[2] != socket.PACKET_OUTGOING and (frame := answers.sadp_frame(device, address, question)):
+            frames.send(frame)
 
 
 async def tripped(address: str, port: int, _: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
