@@ -84,6 +84,7 @@ EXIT_CODES = (
     "1 internal error",
     "2 wrong content, settings or usage",
     "3 out of scope",
+    "4 a network of the targets could not be reached",
     "10 findings at or above --fail-on",
     "130 interrupted; what was found is kept",
 )

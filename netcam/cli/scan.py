@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from netcam.pipeline import Judged
     from netcam.sinks.teller import Teller
 
+MAX_COMMUNITY = 255
+"""Characters of an SNMP community: more than any agent takes."""
+UNREACHED = 4
+"""Exit code where a network of the targets could not be reached: that is no empty network."""
 PROFILES = ("polite", "standard", "deep")
 DELIVER_SECONDS = 10.0
 """How long `netcam scan` goes on delivering; what is left goes with the next scan, `netcam run` or `netcam events deliver`."""
@@ -61,6 +65,9 @@ def scan(
     vlan: Annotated[
         list[str] | None,
         typer.Option("--vlan", help="Also VLANs that come tagged: TRUNK:NUMBER=OWN-ADDRESS/PREFIX, as in eth0:20=10.1.20.5/24."),
+    ] = None,
+    snmp_community: Annotated[
+        Path | None, typer.Option("--snmp-community", help="File whose first line is the SNMP community to ask with; none is ever guessed.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every probe and the packet budget; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the site's last interrupted run.")] = False,
@@ -104,6 +111,7 @@ def scan(
             interfaces=(*interface, *(one.name for one in tagged)) if interface else (),
             done=done,
             state_dir=state_folder(),
+            community=community_of(snmp_community),
         )
         plan = prepare(request)
         if inventory is None:
@@ -123,7 +131,24 @@ def scan(
             inventory.close()
     if finished.status == "interrupted":
         raise typer.Exit(130)
-    raise typer.Exit(output.fail_code(judged.findings, fail_on))
+    code = output.fail_code(judged.findings, fail_on)
+    raise typer.Exit(code or (UNREACHED if finished.status == "failed" else 0))
+
+
+def community_of(path: Path | None) -> str:
+    """The first line of the file. Raises ConfigError where there is none."""
+    if path is None:
+        return ""
+    try:
+        with path.open(encoding="utf-8") as file:
+            first = file.readline(MAX_COMMUNITY + 2).strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"--snmp-community {path}", getattr(error, "strerror", "") or "is no text", "give a text file") from None
+    if not first or len(first) > MAX_COMMUNITY:
+        raise ConfigError(
+            f"--snmp-community {path}", "holds no community", f"write it on the first line, {MAX_COMMUNITY} characters at most"
+        )
+    return first
 
 
 @contextmanager
@@ -211,9 +236,13 @@ def show_result(finished: ScanRecord, judged: Judged, seen: dict[str, dict[str, 
 
     if not output.wants_table(format_):
         for one in sorted(judged.identities, key=output.address_order):
-            output.line({"type": "device"} | wire.identity_record(one) | {"observed": facts_of(one, seen), "scan": finished.id})
+            output.line(
+                {"type": "device"}
+                | wire.identity_record(one)
+                | {"observed": facts_of(one, seen), "scan": finished.id, "scope_id": finished.scope_id}
+            )
         for finding in judged.findings:
-            output.line({"type": "finding"} | wire.finding_record(finding) | {"scan": finished.id})
+            output.line({"type": "finding"} | wire.finding_record(finding) | {"scan": finished.id, "scope_id": finished.scope_id})
         output.line({"type": "scan"} | wire.scan_record(finished))
         return
     console = output.console()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-import json
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,8 +13,9 @@ from typing import Any
 
 from netcam.collect.gate import Datagrams, Gate, OutOfScope
 from netcam.collect.interfaces import Interface, neighbours
+from netcam.collect.onlink import OnLink
 from netcam.collect.plan import Plan
-from netcam.collect.scope import Network, countable, inside, no_device
+from netcam.collect.scope import Network, countable, inside
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols.commands import MAX_FACTS, Discovery, Question
@@ -29,8 +29,6 @@ MAX_ANSWERS = 400
 CONNECT_PORTS = (80, 443, 554, 8000, 37777, 34567, 22, 8080)
 """Ports whose answer (open or refused) shows that a device is there, where ARP cannot: those cameras have open."""
 CONNECTS_AT_ONCE = 256
-LAST_WORDS = 0.4
-"""Seconds the link helper gets to say what it had sent: the stop switch must work within one."""
 BLIND = ("wsdiscovery", "sadp", "dhip")
 """Protocols whose question is put to every silent address of a routed network: one datagram each finds most cameras."""
 MAX_BLIND = 1 << 16
@@ -52,11 +50,6 @@ class Found:
     seen: set[tuple[str, str, str]] = field(default_factory=set)
 
 
-def zoned(address: str, link: Interface) -> str:
-    """A link-local address with its zone (RFC 4007), any other as it is."""
-    return f"{address}%{link.name}" if ip_address(address).is_link_local else address
-
-
 class Discoverer:
     """Finds devices of a plan; fills `found`, `notes` and `unreached` as it goes."""
 
@@ -74,8 +67,8 @@ class Discoverer:
         self._sockets: dict[tuple[str, int, bool], Datagrams] = {}
         self._garbled = 0
         self._by_arp: set[Network] = set()
-        self._macs_six: dict[str, str] = {}
         self._own = {str(one.ip) for link in plan.interfaces for one in link.addresses}
+        self._links = OnLink(plan, gate, notes, unreached, self._own, self._meet, self._heard_on_link)
 
     async def run(self) -> None:
         """Ask the link, the groups, and then each device that is there."""
@@ -103,8 +96,10 @@ class Discoverer:
             for link in links:
                 if link in wide or self.plan.six(link):
                     group.create_task(self._groups(link))
+                if link in wide:
+                    group.create_task(self._links.sadp(link))
                 if self.plan.six(link):
-                    group.create_task(self._echo(link))
+                    group.create_task(self._links.echo(link))
         await self._each()
         table = neighbours()
         for address, one in self.found.items():
@@ -112,7 +107,7 @@ class Discoverer:
                 one.mac, one.mac_via = table[address], "neighbour"
         for address, one in self.found.items():
             if ":" in address and not one.mac:
-                one.mac, one.mac_via = self._macs_six.get(address, ""), "icmpv6"
+                one.mac, one.mac_via = self._links.macs_six.get(address, ""), "icmpv6"
         if self._garbled:
             self.notes.append(f"{self._garbled} datagrams were no answer of the protocol that was asked")
 
@@ -124,7 +119,7 @@ class Discoverer:
 
     def second_family(self, address: str) -> bool:
         """Whether an IPv6 address belongs to a device that is asked on its IPv4 address already."""
-        mac = self.found[address].mac or self._macs_six.get(address, "")
+        mac = self.found[address].mac or self._links.macs_six.get(address, "")
         return ":" in address and bool(mac) and any(one.mac == mac for other, one in self.found.items() if "." in other)
 
     def silence(self, network: Network) -> str:
@@ -142,116 +137,22 @@ class Discoverer:
     async def _network(self, network: Network) -> None:
         link = self.plan.on_link(network)
         if link is not None and network.version == 4:
-            if await self._arp(link, network):
+            if await self._links.arp(link, network):
                 self._by_arp.add(network)
                 return
             self.notes.append(
                 f"{network}: no privilege for ARP (CAP_NET_RAW); asked by TCP connect and the kernel's neighbour table instead"
             )
-        elif link is not None:
+        elif link is not None and not countable(network):
             return  # IPv6 on this link: the echo to all nodes and the questions to groups find who is there
+        elif link is not None:
+            self.notes.append(f"{network}: asked by TCP connect, for which the kernel looks for each neighbour")
         elif not countable(network):
             self.notes.append(f"{network}: too large to ask every address, and on no link of this machine: not swept")
             return
         else:
             self.notes.append(f"{network}: not on a link of this machine; asked by TCP connect, so a device that drops them is not seen")
         await self._connects(network)
-
-    async def _echo(self, link: Interface) -> None:
-        """Ask all IPv6 nodes of a link for an echo, from each of its addresses: a node answers with one of the same kind."""
-        sources = [str(a.ip).partition("%")[0] for a in link.addresses if a.version == 6]
-        helper = await self.gate.link(link.name, str(self.plan.profile.tries), str(self.plan.profile.listen), *sources, version=6)
-        assert helper.stdout is not None
-
-        def told(line: bytes) -> None:
-            said = json.loads(line)
-            if said.get("done"):
-                self.gate.count("icmpv6", said["sent"], said["bytes"], "icmpv6", "ff02::1", 0, b"")
-                return
-            address = zoned(said["address"], link)
-            self._macs_six[address] = said["mac"]
-            if address not in self._own and (one := self._meet(address, "icmpv6")) is not None:
-                one.mac, one.mac_via = said["mac"], "icmpv6"
-
-        try:
-            async for line in helper.stdout:
-                told(line)
-            if await helper.wait() == 3:
-                self.notes.append(
-                    f"{link.name}: no privilege for the ICMPv6 echo (CAP_NET_RAW); IPv6 devices are found by their answers to groups only"
-                )
-        finally:
-            if helper.returncode is None:
-                await self._end(helper, told)
-
-    async def _arp(self, link: Interface, network: Network) -> bool:
-        """Ask a network by ARP; False where the privilege is missing."""
-        runs = self.gate.arp_targets(
-            network, self.plan.request.done | self._own | {str(a) for a in no_device(network, self.plan.attached())}
-        )
-        profile = self.plan.profile
-        source = link.source_for(network) or "0.0.0.0"  # noqa: S104 - an ARP probe, RFC 5227
-        rate, wait = self.gate.rates.frames_per_second, profile.arp_wait
-        helper = await self.gate.link(link.name, source, str(rate), str(profile.tries), str(wait))
-        assert helper.stdin is not None
-        assert helper.stdout is not None
-        try:
-            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-                helper.stdin.write("".join(f"{first} {last}\n" for first, last in runs).encode())
-                await helper.stdin.drain()
-                helper.stdin.close()
-            async for line in helper.stdout:
-                self._arp_told(network, json.loads(line))
-            code = await helper.wait()
-        finally:
-            if helper.returncode is None:
-                await self._end(helper, lambda line: self._arp_told(network, json.loads(line)))
-        if code == 4:
-            for address in self.plan.hosts(network):
-                self.unreached[str(address)] = f"interface {link.name} went away"
-            return True
-        if code not in (0, 3):
-            raise RuntimeError(f"the link helper ended with {code}")
-        return code == 0
-
-    def _vlans(self, network: Network) -> set[int]:
-        """The VLANs that the run has joined on the link of `network`."""
-        link = self.plan.on_link(network)
-        tails = [i.name.rpartition(".") for i in self.plan.interfaces]
-        return {int(number) for trunk, dot, number in tails if link and dot and number.isdigit() and link.name.startswith(trunk)}
-
-    def _arp_told(self, network: Network, told: dict[str, Any]) -> None:
-        """A line of the link helper: an answer, or at its end what it sent."""
-        if told.get("done"):
-            self.gate.count("arp", told["sent"], told["sent"] * 60, "arp", str(network), 0, b"")
-            if told["dropped"]:
-                self.notes.append(f"{network}: the kernel dropped {told['dropped']} ARP answers; sweep again at a lower rate")
-            if strange := sorted(set(told["vlans"]) - self._vlans(network)):
-                self.notes.append(
-                    f"{network}: frames of VLANs {', '.join(map(str, strange[:20]))} come tagged to this port; those networks were not asked (--vlan)"
-                )
-            if told["lost"]:
-                self.notes.append(f"{network}: {told['lost']} ARP requests could not be sent")
-            return
-        one = self._meet(told["address"], "arp")
-        if one is not None:
-            if one.mac and one.mac != told["mac"]:
-                self._add(one, "arp", told["address"], Fact("mac", told["mac"]), b"")
-            one.mac, one.mac_via = one.mac or told["mac"], "arp"
-
-    async def _end(self, helper: asyncio.subprocess.Process, told: Callable[[bytes], None]) -> None:
-        """Stop the link helper; what it had sent is still counted."""
-        assert helper.stdout is not None
-        with contextlib.suppress(ProcessLookupError):
-            helper.terminate()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LAST_WORDS):
-                async for line in helper.stdout:
-                    told(line)
-                await helper.wait()
-        if helper.returncode is None:
-            helper.kill()
-            await helper.wait()
 
     async def _connects(self, network: Network) -> None:
         """Find devices by TCP connect: an open or refused port shows one, silence shows nothing."""
@@ -285,7 +186,7 @@ class Discoverer:
                 async with self.gate.connect(address, port, "connect", timeout=0.8):
                     pass
             except TimeoutError:
-                if on_link and address not in neighbours():
+                if on_link and "." in address and address not in neighbours():
                     return  # nobody answered the kernel's ARP request, so nobody will accept
                 continue
             except ConnectionRefusedError:
@@ -424,6 +325,9 @@ class Discoverer:
                         device.mac, device.mac_via = ":".join(digits[n : n + 2] for n in range(0, 12, 2)), one.name
             return
         self._garbled += 1
+
+    def _heard_on_link(self, address: str, via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
+        self._add(self.found[address], via, endpoint, fact, raw)
 
     def _add(self, one: Found, via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
         key = (via, fact.field, fact.value)

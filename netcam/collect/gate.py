@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import json
-import os
 import socket
 import ssl
 import struct
@@ -20,11 +18,11 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from ipaddress import IPv4Address, ip_address
+from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any, cast
 
+from netcam.collect.audit import Audit
 from netcam.collect.interfaces import Interface
 from netcam.collect.scope import PORTS_NEVER, Address, Network, Scope, inside
 from netcam.protocols import never
@@ -32,18 +30,22 @@ from netcam.protocols import never
 IP_UNICAST_IF = 50  # linux/in.h
 MULTICAST_TTL = 1
 """Questions to groups stay on the link (RFC 1112 section 6.1)."""
-MAX_AUDIT_LINE = 4096
-"""Bytes of the longest audit line: a protocol, an address and two digests."""
 MAX_DEVICES = 1 << 15
 """Devices remembered at once; idle ones are forgotten first, so that a /12 of silence fits in memory."""
 SLOW_FACTOR, SLOW_LEAST = 6.0, 0.4
 """A device that takes this many times its quickest connect, and at least these seconds, is slowed down for."""
 SLOWEST = 0.5
 """Conversations a second at which backing off ends."""
+MAX_PLACES = 1 << 12
+"""Networks of a /24 told of in the totals: a /12."""
+MAX_COUNTED = 1 << 17
+"""Addresses whose packets are counted one by one."""
+SECRETIVE = frozenset({"snmp"})
+"""Protocols whose messages carry what the operator gave in confidence."""
+HELPERS = {"arp": "netcam.collect.link", "icmpv6": "netcam.collect.link6", "sadp": "netcam.collect.link_sadp"}
+"""The link helpers that may be started, by what they send."""
 GIVE_UP = 4
 """Unanswered connects in a row, after an accepted one, after which a device is left alone for the rest of the run."""
-AUDIT_FLUSH = 1.0
-"""Seconds after which audit lines are on disk at the latest."""
 
 
 class OutOfScope(Exception):
@@ -138,40 +140,6 @@ class Device:
         self.silent = 0
         """Connects in a row that ran out of time on ports that had accepted one: elsewhere a firewall may drop them."""
         self.accepted: set[int] = set()
-
-
-class Audit:
-    """Append-only log of what was sent: one JSON line each, with a hash chain so that a removed line shows."""
-
-    def __init__(self, path: Path | None) -> None:
-        self._file: IO[str] | None = None
-        self._last, self._flushed = "", time.monotonic()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            if path.exists():  # a run that goes on continues the chain
-                with path.open("rb") as before:
-                    before.seek(max(0, path.stat().st_size - MAX_AUDIT_LINE))
-                    lines = before.read().splitlines()
-                self._last = hashlib.sha256(lines[-1]).hexdigest() if lines else ""
-            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "a", encoding="utf-8")
-
-    def write(self, **told: Any) -> None:
-        """Add one line; `previous` is the SHA-256 of the line before."""
-        if self._file is None:
-            return
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")  # noqa: TID251 - the log's own clock
-        line = json.dumps({"at": at, **told, "previous": self._last}, separators=(",", ":"))
-        self._last = hashlib.sha256(line.encode()).hexdigest()
-        self._file.write(line + "\n")
-        if time.monotonic() - self._flushed > AUDIT_FLUSH:
-            self._file.flush()
-            self._flushed = time.monotonic()
-
-    def close(self) -> None:
-        """Write out what is left."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
 
 class Stream:
@@ -275,8 +243,10 @@ class Gate:
         self.rates = rates.limited(scope.rates) if scope else rates
         self.stop = stop
         self.sent: Counter[str] = Counter()
+        self.sent_to: Counter[str] = Counter()
+        """Packets by address that they went to; ARP and questions to groups are nobody's own."""
         self._groups = frozenset(groups)
-        self._audit = Audit(audit)
+        self._audit = Audit(audit, scope.id if scope else "")
         self._site = Pace(self.rates.conversations_per_second)
         self._datagrams = Pace(self.rates.datagrams_per_second)
         self._devices: dict[str, Device] = {}
@@ -317,8 +287,12 @@ class Gate:
         """Add to the totals and to the audit log."""
         self.sent[f"{protocol}.packets"] += packets
         self.sent[f"{protocol}.bytes"] += size
+        if port and host not in self._groups and (host in self.sent_to or len(self.sent_to) < MAX_COUNTED):
+            self.sent_to[host] += packets
+        # a digest of a message with a secret in it could be tried against a list of secrets
+        digest = hashlib.sha256(data).hexdigest() if protocol not in SECRETIVE else ""
         self._audit.write(
-            protocol=protocol, transport=transport, host=host, port=port, bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), packets=packets
+            protocol=protocol, transport=transport, host=host, port=port, bytes=len(data), sha256=digest, packets=packets
         )  # fmt: skip
 
     def _device(self, address: str) -> Device:
@@ -452,10 +426,10 @@ class Gate:
             raise
         return protocol
 
-    async def link(self, *argv: str, version: int = 4) -> asyncio.subprocess.Process:
-        """Start the link helper: ARP frames to the targets on its standard input, or (6) echo requests to all nodes of the link."""
+    async def link(self, *argv: str, helper: str = "arp") -> asyncio.subprocess.Process:
+        """Start a link helper of HELPERS: frames to the targets on its standard input, or to all nodes of the link."""
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "netcam.collect.link" if version == 4 else "netcam.collect.link6", *argv,
+            sys.executable, "-m", HELPERS[helper], *argv,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
         )  # fmt: skip
 
@@ -481,8 +455,16 @@ class Gate:
         return runs
 
     def totals(self) -> dict[str, int]:
-        """What was sent so far, as `sent.<protocol>.packets` and `.bytes`."""
-        return {f"sent.{key}": value for key, value in sorted(self.sent.items())}
+        """What was sent so far: `sent.<protocol>.packets` and `.bytes`; packets per device and per /24 (IPv6: /64)."""
+        told = {f"sent.{key}": value for key, value in sorted(self.sent.items())}
+        if self.sent_to:
+            told["sent.device.most"] = max(self.sent_to.values())
+        places: Counter[str] = Counter()
+        for host, packets in self.sent_to.items():
+            plain = host.partition("%")[0]
+            place = str(ip_network(f"{plain}/{64 if ':' in plain else 24}", strict=False))
+            places[place if place in places or len(places) < MAX_PLACES else "elsewhere"] += packets
+        return told | {f"sent.network.{place}": packets for place, packets in sorted(places.items())}
 
     def close(self) -> None:
         """Write the audit log out."""

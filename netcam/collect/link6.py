@@ -1,7 +1,7 @@
-"""The link helper for IPv6: asks all nodes of a link for an echo (RFC 4443 section 4.1). `python -m netcam.collect.link6 INTERFACE TRIES WAIT SOURCE...`.
+"""The link helper for IPv6: asks all nodes of a link for an echo (RFC 4443 section 4.1). `python -m netcam.collect.link6 INTERFACE TRIES WAIT [mld] SOURCE...`.
 
 It sends one ICMPv6 echo request per SOURCE and try to ff02::1 and prints a JSON line for every node that answers or
-announces itself. Like the ARP helper it needs CAP_NET_RAW for one packet socket and gives up every privilege after.
+announces itself; with `mld` also one general query for groups (RFC 3810 section 5.1). Like the ARP helper it needs CAP_NET_RAW for one packet socket and gives up every privilege after.
 """
 
 from __future__ import annotations
@@ -21,12 +21,22 @@ from netcam.collect.link import PACKET_AUXDATA, RECEIVE_BUFFER, SO_ATTACH_FILTER
 ETH_P_IPV6 = 0x86DD
 ALL_NODES, ALL_NODES_MAC = "ff02::1", "33:33:00:00:00:01"
 ECHO_REPLY, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT = 129, 135, 136
+REPORTS = (131, 143)
+"""Multicast listener reports of versions 1 and 2, which come behind a hop-by-hop header (RFC 2710, RFC 3810)."""
 SPEAKS = (ECHO_REPLY, NEIGHBOUR_SOLICITATION, NEIGHBOUR_ADVERTISEMENT)
 MAX_HEARD = 1 << 17
 """Addresses told of: a node that answers from ten thousand must not fill memory."""
 
-# ethertype IPv6 and next header ICMPv6, without extension headers (linux/filter.h)
-FILTER = ((0x28, 0, 0, 12), (0x15, 0, 3, ETH_P_IPV6), (0x30, 0, 0, 20), (0x15, 0, 1, 58), (0x06, 0, 0, 256), (0x06, 0, 0, 0))
+# ethertype IPv6 and next header ICMPv6, or the hop-by-hop header before it (linux/filter.h)
+FILTER = (
+    (0x28, 0, 0, 12),
+    (0x15, 0, 4, ETH_P_IPV6),
+    (0x30, 0, 0, 20),
+    (0x15, 1, 0, 58),
+    (0x15, 0, 1, 0),
+    (0x06, 0, 0, 256),
+    (0x06, 0, 0, 0),
+)
 
 
 def open_socket(interface: str) -> socket.socket:
@@ -51,9 +61,22 @@ def frame(mac: str, source: str) -> bytes:
     return bytes(Ether(src=mac, dst=ALL_NODES_MAC) / IPv6(src=source, dst=ALL_NODES, hlim=255) / ICMPv6EchoRequest(id=os.getpid() & 0xFFFF))
 
 
+def query(mac: str, source: str) -> bytes:
+    """A general query of MLD version 2: hop limit 1, router alert, answers within a second."""
+    from scapy.layers.inet6 import ICMPv6MLQuery2, IPv6, IPv6ExtHdrHopByHop, RouterAlert
+    from scapy.layers.l2 import Ether
+
+    asked = IPv6(src=source, dst=ALL_NODES, hlim=1) / IPv6ExtHdrHopByHop(options=[RouterAlert()]) / ICMPv6MLQuery2(mrd=1000)
+    return bytes(Ether(src=mac, dst=ALL_NODES_MAC) / asked)
+
+
 def answer(data: bytes) -> tuple[str, str] | None:
     """Address and MAC of the node that speaks in an Ethernet frame with ICMPv6, or None for anything else."""
-    if len(data) < 62 or data[12:14] != b"\x86\xdd" or data[14] >> 4 != 6 or data[20] != 58 or data[54] not in SPEAKS:
+    if len(data) < 62 or data[12:14] != b"\x86\xdd" or data[14] >> 4 != 6:
+        return None
+    # a hop-by-hop header of eight bytes, router alert alone, stands before a listener report
+    reports = data[20] == 0 and data[54:56] == b"\x3a\x00" and data[62:63] and data[62] in REPORTS
+    if not reports and (data[20] != 58 or data[54] not in SPEAKS):
         return None
     source = data[22:38]
     if source == bytes(16) or source[0] == 0xFF or data[6] & 1:
@@ -63,7 +86,8 @@ def answer(data: bytes) -> tuple[str, str] | None:
 
 def main(argv: list[str]) -> int:
     """Run; exit 3 without the privilege, 4 where the interface is gone."""
-    interface, tries, wait, sources = argv[0], int(argv[1]), float(argv[2]), argv[3:]
+    interface, tries, wait, mld = argv[0], int(argv[1]), float(argv[2]), argv[3:4] == ["mld"]
+    sources = argv[4:] if mld else argv[3:]
     try:
         link = open_socket(interface)
     except PermissionError:
@@ -72,6 +96,8 @@ def main(argv: list[str]) -> int:
         return 4
     mac = link.getsockname()[4].hex(":")
     frames = [frame(mac, source) for source in sources]
+    near = next((one for one in sources if one.lower().startswith("fe80")), "")
+    groups = [query(mac, near)] if mld and near else []  # a query comes from the link's own address (RFC 3810 section 5.1.14)
     drop_privileges()
     heard: set[tuple[str, str]] = set()
     sent = 0
@@ -86,8 +112,8 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for _ in range(tries):
-        for one in frames:
+    for round_ in range(tries):
+        for one in frames + (groups if not round_ else []):
             try:
                 link.send(one)
                 sent += 1

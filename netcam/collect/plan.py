@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from netcam.collect.gate import Rates
 from netcam.collect.interfaces import Interface
 from netcam.collect.scope import Address, Network, Scope, countable, hosts, no_device
+from netcam.protocols import axis
 from netcam.protocols.commands import Conversation, Discovery, Question
 
 
@@ -27,6 +28,8 @@ class SweepRequest:
     done: frozenset[str]
     """Addresses that an interrupted run has finished."""
     state_dir: Path
+    community: str = field(default="", repr=False)
+    """SNMP community that the operator gives for the devices of the targets; none is ever guessed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +42,9 @@ class Profile:
     listen: float
     """Seconds to wait for answers after the last question."""
     arp_wait: float
+    mld: bool = False
+    """Whether IPv6 nodes are asked for their groups. A query may win the election of the link's querier from a router, so only where
+    everything is asked."""
 
 
 PROFILES = {
@@ -50,7 +56,7 @@ PROFILES = {
     ),
     "deep": Profile(
         rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
-        tries=5, listen=4.0, arp_wait=1.7,
+        tries=5, listen=4.0, arp_wait=1.7, mld=True,
     ),
 }  # fmt: skip
 
@@ -119,6 +125,12 @@ class Plan:
             elif countable(network):
                 yield {"type": "probe", "protocol": "tcp", "to": str(network), "sends": "TCP connect to the usual ports of cameras; no link layer here", "packets": network.num_addresses * 12}  # fmt: skip
         for link in links:
+            if self.whole(link):
+                once += tries
+                yield {"type": "probe", "protocol": "sadp_link", "to": f"ff:ff:ff:ff:ff:ff on {link.name}", "sends": "SADP inquiry in a frame of its own (EtherType 0x8033)", "packets": tries}  # fmt: skip
+            if self.six(link) and self.profile.mld:
+                once += 1
+                yield {"type": "probe", "protocol": "mld", "to": f"ff02::1 on {link.name}", "sends": "MLD general query, who has joined which group (RFC 3810)", "packets": 1}  # fmt: skip
             if self.six(link):
                 packets = tries * sum(a.version == 6 for a in link.addresses)
                 once += packets
@@ -140,6 +152,14 @@ class Plan:
             yield {"type": "probe", "protocol": talk.name, "to": f"each device that answers, TCP {ports}", "sends": talk.sends, "packets": f"up to {10 * len(talk.ports + talk.tls_ports)}"}  # fmt: skip
         each += 10 * len(self.paths)
         yield {"type": "probe", "protocol": "http", "to": "each device that answers HTTP", "sends": "GET " + ", ".join(self.paths), "packets": f"up to {10 * len(self.paths)}"}  # fmt: skip
+        each += 10
+        yield {
+            "type": "probe",
+            "protocol": "axis",
+            "to": "each device that shows signs of this maker",
+            "sends": axis.SENDS,
+            "packets": "up to 10",
+        }
         rates = self.profile.rates if self.request.scope is None else self.profile.rates.limited(self.request.scope.rates)
         yield {
             "type": "budget",

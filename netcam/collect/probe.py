@@ -14,7 +14,7 @@ from netcam.collect.driver import Limits, Outcome, ProbeStatus
 from netcam.collect.gate import Gate
 from netcam.collect.plan import Plan
 from netcam.model import Fact
-from netcam.protocols import http, ssdp, tls
+from netcam.protocols import axis, http, ssdp, tls
 from netcam.protocols.commands import Conversation, Exchange, Target
 
 SLOW_AFTER = 2
@@ -27,6 +27,8 @@ MAX_LOCATIONS = 3
 """Addresses of its own description that a device may send us to; a real one names one."""
 MAX_LED = 2
 """Pages of the same port that an answer may lead us to; a circle of redirects ends here."""
+MAX_SIGN = 2048
+"""Characters of a value in which a maker's sign is looked for."""
 MAX_PAGES_OF_WEB = 2
 """Web ports on which the static pages are asked for: one in clear and one under TLS tell what there is."""
 
@@ -68,6 +70,7 @@ class _Device:
                     web.append((port, with_tls))
         for port, with_tls in web[:MAX_PAGES_OF_WEB]:
             await self._pages(port, with_tls)
+        await self._axis(web)
         await self._descriptions()
         return self.heard
 
@@ -113,6 +116,15 @@ class _Device:
     def _values(self, field: str, endpoint: str | None = None) -> list[str]:
         found = [f.value for _, e, f, _ in (*self.seen.answers, *self.heard) if f.field == field and endpoint in (None, e)]
         return list(dict.fromkeys(found))
+
+    async def _axis(self, web: list[tuple[int, bool]]) -> None:
+        """The properties that this maker's devices tell anybody, where a device has shown itself to be one."""
+        signs = (f.value[:MAX_SIGN] for _, _, f, _ in (*self.seen.answers, *self.heard))
+        if not web or not (axis.SIGNS.search(self.seen.mac.replace(":", "")) or any(axis.SIGNS.search(s) for s in signs)):
+            return
+        port, with_tls = web[0]
+        target = driver.target(self.address, port, "")
+        await self._exchange("axis", port, lambda: axis.properties(target), with_tls)
 
     async def _pages(self, port: int, with_tls: bool) -> None:
         """The static pages that any browser loads before login, and where the first page sends the browser on this device."""

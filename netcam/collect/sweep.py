@@ -18,10 +18,10 @@ from netcam.collect.discover import Discoverer, Found
 from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
 from netcam.collect.probe import Prober
-from netcam.collect.scope import countable, decide, inside
+from netcam.collect.scope import Network, countable, decide, inside
 from netcam.errors import ConfigError, shown
 from netcam.model import Coverage, CoverageState, Fact, Observation, ScanRecord
-from netcam.protocols import http, registry
+from netcam.protocols import http, registry, snmp
 
 __all__ = ["Plan", "Progress", "SweepRequest", "prepare", "sweep"]
 
@@ -53,7 +53,10 @@ def prepare(request: SweepRequest) -> Plan:
         profile=PROFILES[request.profile],
         networks=networks,
         interfaces=tuple(links),
-        discoveries=tuple(d for d in registry.discoveries().values() if request.profile in d.profiles),
+        discoveries=(
+            *(d for d in registry.discoveries().values() if request.profile in d.profiles),
+            *((snmp.discovery(request.community),) if request.community else ()),
+        ),
         conversations=tuple(c for c in registry.conversations().values() if request.profile in c.profiles),
         paths=tuple(http.PATHS),
     )
@@ -145,6 +148,8 @@ class _Run:
         self.found: dict[str, Found] = {}
         self.opened: dict[str, int] = {}
         self.unreached: dict[str, str] = {}
+        self.failed: list[Network] = []
+        """Networks of which no address could be reached: an error, not an empty network."""
         self.discoverer = Discoverer(plan, self.gate, self.found, self.notes, self.unreached, self._tell)
 
     @staticmethod
@@ -217,8 +222,12 @@ class _Run:
         if self.stop.is_set():
             return
         self._record(address, seen, answers)
-        reason = f"answers from outside the networks swept; heard by {seen.first_via}" if off_subnet else f"by {seen.first_via}"
-        self._cover(Coverage(address=address, state=CoverageState.OFF_SUBNET if off_subnet else CoverageState.ANSWERED, reason=reason))
+        state, reason = CoverageState.ANSWERED, f"by {seen.first_via}"
+        if off_subnet:
+            state, reason = CoverageState.OFF_SUBNET, f"answers from outside the networks swept; heard by {seen.first_via}"
+        elif seen.first_via == "connect" and not seen.open_port and not seen.answers and not answers:
+            state, reason = CoverageState.REFUSED, "refuses every port that was asked; nothing else shows that it is there"
+        self._cover(Coverage(address=address, state=state, reason=reason))
 
     def _record(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]]) -> None:
         """Record what a device said."""
@@ -256,7 +265,12 @@ class _Run:
             if not countable(network):
                 if self.plan.on_link(network) is not None:
                     self.notes.append(f"{network}: too large to ask every address; only what answered or announced itself was found")
+                else:
+                    reason = "too large to ask every address, and on no link of this machine: not asked at all"
+                    self._cover(Coverage(address=str(network), state=CoverageState.NOT_REACHED, reason=reason))
+                    self.failed.append(network)
                 continue
+            before = dict(self.totals)
             for address in self.plan.hosts(network):
                 text = str(address)
                 if text in self.covered:
@@ -276,11 +290,26 @@ class _Run:
                     self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason="the run was interrupted before its turn"))
                 else:
                     self._cover(Coverage(address=text, state=CoverageState.SILENT, reason=self.discoverer.silence(network)))
+            gone, quiet = (self.totals[s.value] - before[s.value] for s in (CoverageState.NOT_REACHED, CoverageState.SILENT))
+            if gone and complete and not any(ip_address(a.partition("%")[0]) in network for a in self.found) and not quiet:
+                self.failed.append(network)
+            elif quiet and not any(ip_address(a.partition("%")[0]) in network for a in self.found):
+                self.notes.append(
+                    f"{network}: nothing answered, and that may be a filter on the way: this does not show that nothing is there"
+                )
+
+    def _each(self) -> dict[str, int]:
+        """Packets that a device that was found was sent, in the mean."""
+        sent = [self.gate.sent_to[a] for a in self.found if a in self.gate.sent_to]
+        return {"sent.device.mean": round(sum(sent) / len(sent))} if sent else {}
 
     def result(self, *, complete: bool) -> ScanRecord:
         """Cover what is left and sum up."""
         self._rest(complete)
         request = self.plan.request
+        for network in self.failed:
+            reason = next((r for a, r in self.unreached.items() if ip_address(a) in network), "not asked")
+            self.notes.append(f"{network}: NOT REACHED ({reason}): nothing is known of the devices there")
         if self.totals[CoverageState.NOT_REACHED.value] and complete:
             self.notes.append("some addresses could not be reached: this is not the same as no device being there")
         if not self.found:
@@ -288,5 +317,6 @@ class _Run:
         return ScanRecord(
             id=request.scan, site=request.site, sensor=request.sensor, targets=tuple(str(n) for n in self.plan.networks),
             profile=request.profile, scope_id=request.scope.id if request.scope else "", started=self.started, finished=self._now(),
-            status="complete" if complete else "interrupted", totals=self.totals | self.gate.totals(), notes=tuple(self.notes),
+            status="interrupted" if not complete else "failed" if self.failed else "complete",
+            totals=self.totals | self.gate.totals() | self._each(), notes=tuple(self.notes),
         )  # fmt: skip

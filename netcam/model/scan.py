@@ -42,8 +42,9 @@ class ScanRecord:
     started: datetime | None = None
     finished: datetime | None = None
     status: str = "running"
-    """`running`, `complete`, `interrupted` or `failed`."""
+    """`running`, `complete`, `interrupted`, or `failed`: a network of the targets could not be reached at all."""
     totals: Mapping[str, int] = field(default_factory=dict)
-    """Addresses by CoverageState value, and `packets`, `bytes` sent by protocol as `sent.<protocol>`."""
+    """Addresses by CoverageState value; `sent.<protocol>.packets` and `.bytes`; packets per device (`sent.device.mean`, `.most`) and
+    to each /24 (`sent.network.<network>`)."""
     notes: tuple[str, ...] = ()
     """What the run could not do, in words for the operator."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 from netcam.errors import DecodeError
 from netcam.model import Fact
@@ -12,6 +13,10 @@ from netcam.protocols.commands import Exchange, Send, Target
 PATH = "/axis-cgi/basicdeviceinfo.cgi"
 FIELDS = frozenset({"axis."})
 """Fields that `properties` may yield; it is asked only where a device has shown itself to be of this maker."""
+
+SENDS = f"POST {PATH} with getAllUnrestrictedProperties, without credentials, once"
+SIGNS = re.compile(r"axis[_ -]|axis communications|/axis-cgi/|accc8e|b8a44f|00408c|e82725", re.IGNORECASE)
+"""What a web server of this maker says before login: its realm, paths, certificate, or a serial number that is its MAC."""
 
 _KEPT = (
     "Brand",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols import ber, decoding
+from netcam.protocols.commands import Discovery, Question
 
 PORT = 161
 OBJECTS = {
@@ -61,3 +62,20 @@ def _text(kind: int, value: bytes) -> str:
 def redact(data: bytes) -> bytes:
     """Nothing of an answer: every SNMP message carries the community in clear."""
     return data[:0]
+
+
+SENDS = "one GetRequest for sysDescr, sysObjectID and sysName, only with a community that the operator gives"
+
+
+def discovery(community: str) -> Discovery:
+    """The question to single devices, with the community that the operator gave. Raises ValueError without one."""
+    asked = question(community, 1)
+    return Discovery(
+        name="snmp",
+        questions=lambda _nonce: (Question(asked, "{unicast}", PORT),),
+        parse=parse,
+        fields=FIELDS,
+        sends=SENDS,
+        source="RFC 3416, RFC 3418",
+        redact=redact,
+    )

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.collect import link, link6, trunk
+from netcam.collect import link, link6, link_sadp, trunk
 from netcam.collect.gate import Gate, Rates, StopSwitch
 from netcam.collect.scope import Scope, parse_target
+from netcam.protocols import never, sadp_link
 
 ROOM = Path(link.__file__).parent
 SENDS = {"create_connection", "open_connection", "create_datagram_endpoint", "create_subprocess_exec", "sendto", "start_server", "urlopen"}
@@ -29,7 +30,9 @@ ALLOWED = {
 
 
 @pytest.mark.parametrize(
-    "path", [p for p in sorted(ROOM.glob("*.py")) if p.name not in ("link.py", "link6.py", "trunk.py", "gate.py")], ids=lambda p: p.name
+    "path",
+    [p for p in sorted(ROOM.glob("*.py")) if p.name not in ("link.py", "link6.py", "link_sadp.py", "trunk.py", "gate.py")],
+    ids=lambda p: p.name,
 )
 def test_no_other_file_opens_a_socket_or_starts_a_program(path: Path) -> None:
     tree = ast.parse(path.read_text())
@@ -57,7 +60,7 @@ def test_the_soap_transport_takes_values_from_the_http_libraries_and_no_client()
     assert taken == {"Response", "CaseInsensitiveDict"}
 
 
-@pytest.mark.parametrize("name", ["link.py", "link6.py", "trunk.py"])
+@pytest.mark.parametrize("name", ["link.py", "link6.py", "link_sadp.py", "trunk.py"])
 def test_the_link_helper_imports_nothing_of_netcam_but_itself(name: str) -> None:
     path = ROOM / name
     if not path.exists():
@@ -129,3 +132,19 @@ def test_the_filter_of_a_vlan_ends_in_all_or_nothing() -> None:
     assert (steps[-2][3], steps[-1][3]) == (trunk.LARGEST, 0)
     for at, (code, yes, no, _) in enumerate(steps):
         assert code not in (0x15,) or max(at + 1 + yes, at + 1 + no) < len(steps)
+
+
+@given(
+    st.binary(max_size=120)
+    | st.builds(
+        lambda op, tail: b"\x21\x02\x01\x42" + bytes(6) + bytes([op, 0]) + tail, st.integers(0, 255), st.binary(min_size=54, max_size=54)
+    )
+)
+def test_the_sadp_helper_sends_the_inquiry_and_nothing_else(payload: bytes) -> None:
+    if link_sadp.allowed(payload):
+        assert payload[10] == link_sadp.INQUIRY
+        assert never.refuses(payload) is None
+
+
+def test_the_sadp_helper_takes_what_the_codec_makes() -> None:
+    assert link_sadp.allowed(sadp_link.inquiry(bytes(6), bytes(4), 7))

@@ -157,6 +157,8 @@ def test_a_network_without_a_route_is_not_reached_rather_than_empty(runs: Callab
     result = runs("no route")
     assert set(states(result).values()) == {"not reached"}
     assert "no route" in result["coverage"]["10.99.0.1"][1]
+    assert result["status"] == "failed", "an error state, not an estate without cameras"
+    assert any("10.99.0.0/29: NOT REACHED" in note for note in result["notes"])
     assert any("not the same as no device" in note for note in result["notes"])
 
 
