@@ -140,6 +140,24 @@ def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime)
         inventory.retire(site, into, now, by="netcam")
     inventory.save_identities(scan, judged.identities, now)
     inventory.save_findings(scan, judged.findings, now)
+    sign(inventory, now)
+
+
+def sign(inventory: Inventory, now: datetime) -> None:
+    """Sign the hash chain as it stands with the estate's key, which is made where there is none; nothing in memory is signed."""
+    if inventory.home is not None:
+        from netcam.inventory import signing
+
+        signing.sign_root(inventory, signing.own_key(inventory), now)
+
+
+def judging_content(finding: Finding, identity: Identity | None, content: Content) -> dict[str, bytes]:
+    """The content files that judged: the policy, and the makers whose fingerprints spoke."""
+    wanted = [content.root / "policies" / f"{finding.rule}.yaml"]
+    if identity is not None:
+        makers = {claim.by.partition("/")[0] for claim in (*identity.because, *identity.disputed)}
+        wanted += [content.root / "makers" / f"{maker}.yaml" for maker in sorted(makers)]
+    return {f"{path.parent.name}-{path.name}": path.read_bytes() for path in wanted if path.is_file()}
 
 
 def assess(identities: Sequence[Identity], content: Content, site: Site, now: datetime) -> Iterator[Finding]:

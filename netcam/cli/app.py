@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import config, content, devices, egress, estate, events, owner, passive, policy, scan
+from netcam.cli import config, content, devices, egress, estate, events, evidence, owner, passive, policy, scan
 
 app = typer.Typer(
     name="netcam",
@@ -46,6 +46,7 @@ app.command("diff")(devices.diff)
 app.command("reidentify")(devices.reidentify)
 app.command("report")(devices.report)
 app.add_typer(egress.app, name="egress")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(policy.policy, name="policy")
 app.add_typer(content.catalog, name="catalog")
 app.add_typer(events.app, name="events")

@@ -270,10 +270,15 @@ def report(
 
 
 def write_whole(path: Path, text: str) -> None:
+    """Write a text whole or not at all. Raises ConfigError."""
+    write_whole_bytes(path, text.encode("utf-8", "replace"))
+
+
+def write_whole_bytes(path: Path, data: bytes) -> None:
     """Write a file whole or not at all. Raises ConfigError."""
     partial = path.with_name(path.name + ".part")
     try:
-        partial.write_text(text, "utf-8")
+        partial.write_bytes(data)
         partial.replace(path)
     except OSError as error:
         partial.unlink(missing_ok=True)

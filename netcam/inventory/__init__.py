@@ -23,4 +23,7 @@ def open_inventory(path: str | Path | None = None) -> SqlInventory:
     """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError."""
     from netcam.inventory.sql import SqlInventory  # SQLAlchemy takes 0.2 s to import: only where a store is opened
 
-    return SqlInventory(path if path is not None else default_path())
+    inventory = SqlInventory(path if path is not None else default_path())
+    if inventory.home is None:  # a database elsewhere: the estate's key stays on this machine
+        inventory.home = default_path().parent
+    return inventory

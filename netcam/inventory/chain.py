@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from netcam.inventory import merkle
-from netcam.inventory.packing import claims_apart, encode, length_prefixed, observation_words
+from netcam.inventory.packing import claims_apart, encode, observation_words
+from netcam.inventory.verify import entry_hash, words
 from netcam.model import Finding, Identity, Observation
 
 KINDS = ("observation", "identity", "finding", "action")
@@ -47,7 +48,7 @@ class Sealed:
     @property
     def leaf(self) -> bytes:
         """Its leaf of the batch's tree."""
-        return hashlib.sha256(length_prefixed(self.words)).digest()
+        return hashlib.sha256(words(self.words)).digest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,19 +97,13 @@ def identity_content(brief: bytes, claims: bytes) -> bytes:
     return b"%d:%b%d:%b" % (len(brief), brief, len(claims), claims)
 
 
-def entry_hash(entry: Entry) -> str:
-    """The hash that an entry must have, hex."""
-    told = (entry.number, entry.kind, entry.first, entry.last, entry.count, entry.root, entry.previous)
-    return hashlib.sha256(length_prefixed(("netcam-chain/1", *map(str, told)))).hexdigest()
-
-
 def follow(last: Entry | None, kind: str, leaves: Sequence[bytes], first: int, final: int) -> Entry:
     """The entry of a batch after the entry `last`."""
     number, previous = (last.number, last.hash) if last is not None else (0, START)
     entry = Entry(
         number=number + 1, kind=kind, first=first, last=final, count=len(leaves), root=merkle.root(leaves).hex(), previous=previous, hash="",
     )  # fmt: skip
-    return replace(entry, hash=entry_hash(entry))
+    return replace(entry, hash=entry_hash(asdict(entry)))
 
 
 def check(
@@ -133,7 +128,7 @@ def check(
         if entry.kind not in covered:
             yield Damage(entry=number, kind=entry.kind, record=None, problem="its kind is unknown")
             continue
-        if entry_hash(entry) != entry.hash:
+        if entry_hash(asdict(entry)) != entry.hash:
             yield Damage(entry=number, kind=entry.kind, record=None, problem="the entry itself was altered")
         if entry.first <= covered[entry.kind]:
             yield Damage(entry=number, kind=entry.kind, record=entry.first, problem="records stand in two entries")

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -50,6 +51,8 @@ def _as_of(versions: list[_Version], at: datetime | None) -> _Version | None:
 
 class MemoryInventory:
     """Everything in dictionaries; gone at the end."""
+
+    home: Path | None = None
 
     def __init__(self) -> None:
         self._observations: dict[bytes, Observation] = {}

@@ -1,12 +1,11 @@
-"""Merkle trees as RFC 6962 builds them (section 2.1): one root for many records, and the short proof that one is among them."""
+"""Merkle trees as RFC 6962 builds them (section 2.1): one root for many records, and the short proof that one is among
+them, which `verify.proves` checks.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-
-MAX_PATH = 64
-"""Steps of a proof: a tree of 2^64 leaves; more is no proof."""
 
 
 def _leaf(data: bytes) -> bytes:
@@ -41,18 +40,3 @@ def path(leaves: Sequence[bytes], index: int) -> list[bytes]:
         level = paired + level[len(level) // 2 * 2 :]
         index //= 2
     return proof
-
-
-def proves(data: bytes, index: int, count: int, proof: Sequence[bytes], wanted: bytes) -> bool:
-    """Whether the proof leads from a leaf at `index` of `count` to the root `wanted`."""
-    if not 0 <= index < count or len(proof) > MAX_PATH:
-        return False
-    found, left, last = _leaf(data), list(proof), count - 1
-    while last:
-        if index % 2 or index < last:
-            if not left:
-                return False
-            other = left.pop(0)
-            found = _node(other, found) if index % 2 else _node(found, other)
-        index, last = index // 2, last // 2
-    return not left and found == wanted

@@ -7,12 +7,12 @@ import hashlib
 import json
 import re
 import zlib
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import msgspec
 
+from netcam.inventory.verify import words
 from netcam.model import Finding, Identity, Observation, ScanRecord
 
 T = TypeVar("T")
@@ -55,11 +55,6 @@ def read_text(stored: str) -> str:
     return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), stored) if "\x1a" in stored else stored
 
 
-def length_prefixed(words: Iterable[str]) -> bytes:
-    """Words that cannot run into each other: each as `<characters>:<text>`, in UTF-8 (lone surrogates passed through)."""
-    return "".join([f"{len(word)}:{word}" for word in words]).encode("utf-8", "surrogatepass")
-
-
 def observation_words(seen: Observation) -> tuple[str, ...]:
     """The fields of an observation as text, in the order of the observation file; the time in microseconds."""
     at = "" if seen.at is None else str(micros(seen.at))
@@ -68,7 +63,7 @@ def observation_words(seen: Observation) -> tuple[str, ...]:
 
 def observation_digest(seen: Observation) -> bytes:
     """SHA-256 of an observation's words."""
-    return hashlib.sha256(length_prefixed(observation_words(seen))).digest()
+    return hashlib.sha256(words(observation_words(seen))).digest()
 
 
 def encode(record: Identity | Finding | ScanRecord) -> bytes:

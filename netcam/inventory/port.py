@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
@@ -170,6 +171,9 @@ class Inventory(Protocol):
 
     Raises StoreError where the store cannot be read or written. Times are time zone aware.
     """
+
+    home: Path | None
+    """The folder beside the store for the estate's key and other files; None where nothing is kept."""
 
     def record(self, observations: Iterable[Observation]) -> int:
         """Store observations; returns how many were new. An observation is the hash of its content, so repeats cost nothing."""

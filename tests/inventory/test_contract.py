@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pytest
 
 from netcam.errors import ConfigError, StoreError
-from netcam.inventory import corrections, merkle
+from netcam.inventory import corrections, merkle, verify
 from netcam.inventory.chain import START
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.port import MAX_ACTION, MAX_NOTE, MAX_RAW, Remark
@@ -360,7 +360,7 @@ def test_a_record_is_found_in_the_chain_with_the_proof_that_it_is_there(inventor
         leaves = [leaf.digest for leaf in inventory.leaves(entry)]
         place = sealed.number - entry.first
         assert leaves[place] == sealed.leaf
-        assert merkle.proves(sealed.leaf, place, entry.count, merkle.path(leaves, place), bytes.fromhex(entry.root))
+        assert verify.proves(sealed.leaf, place, entry.count, merkle.path(leaves, place), bytes.fromhex(entry.root))
     assert inventory.sealed(seen("never seen")) is None
     assert inventory.sealed(identity("d1", model="Z")) is None
     assert inventory.sealed(finding("d9")) is None

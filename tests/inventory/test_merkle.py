@@ -5,7 +5,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.inventory import merkle
+from netcam.inventory import merkle, verify
 
 LEAVES = st.lists(st.binary(max_size=8), min_size=1, max_size=40)
 
@@ -33,11 +33,11 @@ def test_every_leaf_has_a_proof_and_no_other_leaf_place_or_path_passes(leaves, d
     wanted = merkle.root(leaves)
     place = data.draw(st.integers(0, len(leaves) - 1))
     proof = merkle.path(leaves, place)
-    assert merkle.proves(leaves[place], place, len(leaves), proof, wanted)
-    assert not merkle.proves(leaves[place] + b"x", place, len(leaves), proof, wanted)
-    assert not merkle.proves(leaves[place], place, len(leaves), [*proof, b"x" * 32], wanted)
-    assert not merkle.proves(leaves[place], len(leaves), len(leaves), proof, wanted)
-    assert not merkle.proves(leaves[place], place, len(leaves), [b"\x00" * 32] * (merkle.MAX_PATH + 1), wanted)
+    assert verify.proves(leaves[place], place, len(leaves), proof, wanted)
+    assert not verify.proves(leaves[place] + b"x", place, len(leaves), proof, wanted)
+    assert not verify.proves(leaves[place], place, len(leaves), [*proof, b"x" * 32], wanted)
+    assert not verify.proves(leaves[place], len(leaves), len(leaves), proof, wanted)
+    assert not verify.proves(leaves[place], place, len(leaves), [b"\x00" * 32] * (verify.MAX_NESTING + 1), wanted)
     for step in range(len(proof)):
         broken = [bytes([p[0] ^ 1]) + p[1:] if n == step else p for n, p in enumerate(proof)]
-        assert not merkle.proves(leaves[place], place, len(leaves), broken, wanted)
+        assert not verify.proves(leaves[place], place, len(leaves), broken, wanted)

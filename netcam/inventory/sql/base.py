@@ -32,6 +32,8 @@ class Store:
     def __init__(self, target: str | Path) -> None:
         """Open `target`, made or migrated where needed. Raises StoreError."""
         self._engine, self.where = opening.open_store(target)
+        sqlite_file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        self.home: Path | None = Path(sqlite_file).parent if sqlite_file else None
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
 
     @contextlib.contextmanager
