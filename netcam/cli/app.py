@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import config, content, devices, egress, estate, events, evidence, owner, passive, policy, scan
+from netcam.cli import config, content, devices, egress, estate, events, evidence, owner, passive, policy, scan, switches
 
 app = typer.Typer(
     name="netcam",
@@ -38,6 +38,7 @@ app.command("scan")(scan.scan)
 app.command("listen")(passive.listen)
 app.command("import")(passive.import_)
 app.command("ask")(owner.ask)
+app.command("switches")(switches.switches)
 app.command("identify")(devices.identify)
 app.command("devices")(devices.devices)
 app.command("show")(devices.show)

@@ -79,6 +79,7 @@ def listen(
                 totals = {name: count for name, count in sorted(ear.counters.items()) if count}
                 if totals.get("kernel_dropped"):
                     notes.append(f"the kernel dropped {totals['kernel_dropped']} packets before they could be read")
+                notes += [f"the link that was listened on ends at {link}" for link in sorted(ear.links)]
                 finished, judged = _end(inventory, loaded, settings, run, totals, notes, sorted(ear.addresses))
                 if source is not None or stop.is_set() or (left is not None and left <= 0):
                     break

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,6 +28,8 @@ MAX_NEIGHBOURS = 65_536
 """Pairs of addresses remembered: a /16."""
 MAX_DEVICE_FACTS = 1_000
 """New facts an hour of one sender: one that changes its words with every packet must not fill the store."""
+MAX_LINKS = 64
+"""Switches told of one run: a cable ends at one, a mirror of a trunk may show some."""
 REPEAT = 3600.0
 """Seconds after which a fact that is still true is recorded again."""
 
@@ -55,6 +57,8 @@ class Ear:
         self.site, self.sensor, self.scan = site, sensor, scan
         self.counters: Counter[str] = Counter()
         self.addresses: set[str] = set()
+        self.links: set[str] = set()
+        """Switches that spoke LLDP or CDP, each with its port: where the cable that was listened on ends."""
         self._streams: OrderedDict[tuple[str, int, str, int], _Stream] = OrderedDict()
         self._held = 0
         self._told: OrderedDict[int, float] = OrderedDict()
@@ -160,6 +164,8 @@ class Ear:
         if not who or not heard.facts:
             return
         when = moment(at)
+        if heard.via in ("lldp", "cdp") and len(self.links) < MAX_LINKS and (link := switch_port(heard.facts)):
+            self.links.add(link)
         if heard.address and len(self.addresses) < MAX_NEIGHBOURS:
             self.addresses.add(heard.address)
         for fact in heard.facts:
@@ -186,6 +192,16 @@ class Ear:
                 field=fact.field, value=fact.value, at=when, site=self.site, sensor=self.sensor, endpoint=heard.endpoint,
                 mac=mac, via=heard.via, scan=self.scan,
             )  # fmt: skip
+
+
+def switch_port(facts: Iterable[Fact]) -> str:
+    """`switch, port` of what a switch or router announces on the link; empty for anybody else."""
+    told = {fact.field.partition(".")[2]: fact.value for fact in facts}
+    if not {"bridge", "router", "switch", "transparent bridge"} & set(told.get("capabilities", "").split(",")):
+        return ""
+    name, port = told.get("system_name") or told.get("device_id") or told.get("chassis", ""), told.get("port", "")
+    described = told.get("port_description", "")
+    return f"{name}, port {port}" + (f" ({described})" if described and described != port else "") if name and port else ""
 
 
 def moment(at: float) -> datetime | None:

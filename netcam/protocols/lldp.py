@@ -10,9 +10,18 @@ ETHERTYPE = 0x88CC
 MAX_TLVS = 128
 """TLVs of one frame: real ones have under 30."""
 
-FIELDS = frozenset({"lldp.chassis", "lldp.port", "lldp.system_name", "lldp.system_description", "mac"})
-_TEXT = {5: "lldp.system_name", 6: "lldp.system_description"}
+FIELDS = frozenset(
+    {
+        "lldp.chassis", "lldp.port", "lldp.port_description", "lldp.system_name", "lldp.system_description", "lldp.capabilities",
+        "lldp.management", "lldp.vlan", "mac",
+    }
+)  # fmt: skip
+_TEXT = {4: "lldp.port_description", 5: "lldp.system_name", 6: "lldp.system_description"}
 _CHASSIS_MAC, _PORT_MAC = 4, 3
+CAPABILITIES = ("other", "repeater", "bridge", "wlan access point", "router", "telephone", "docsis", "station", "c-vlan", "s-vlan", "relay")
+"""Bits of the capabilities TLV, lowest first (802.1AB table 8-4)."""
+_PORT_VLAN = bytes.fromhex("0080c201")
+"""IEEE 802.1 organizationally specific TLV: port VLAN id (802.1Q annex D)."""
 
 
 def parse(data: bytes) -> list[Fact]:
@@ -36,6 +45,16 @@ def parse(data: bytes) -> list[Fact]:
             facts.add("lldp.chassis" if kind == 1 else "lldp.port", name)
             if kind == 1 and is_mac:
                 facts.add("mac", name)
+        elif kind == 7 and size == 4:
+            enabled = layout.number(value, 2, 2)
+            facts.add("lldp.capabilities", ",".join(name for bit, name in enumerate(CAPABILITIES) if enabled >> bit & 1))
+        elif kind == 8 and size > 6:
+            # length of what follows, the kind of address (1: IPv4, 2: IPv6), the address
+            address = value[2 : 1 + value[0]]
+            written = layout.ipv4(address) if value[1:2] == b"\x01" and len(address) == 4 else ""
+            facts.add("lldp.management", written or (layout.ipv6(address) if value[1:2] == b"\x02" and len(address) == 16 else ""))
+        elif kind == 127 and value.startswith(_PORT_VLAN) and size == 6:
+            facts.add("lldp.vlan", str(layout.number(value, 4, 2)))
         if at >= len(data):
             # the end mark is not always sent
             break

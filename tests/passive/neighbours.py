@@ -1,0 +1,80 @@
+"""Run in namespaces of its own: two lldpd on one link, dumpcap on it, snmpd with lldpd behind it; netcam listens and reads."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+
+def run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(words, check=check, capture_output=True, text=True)
+
+
+def main(folder: Path) -> None:
+    run("mount", "-t", "tmpfs", "none", "/run")
+    for place in ("/run/lldpd", "/run/netns"):
+        Path(place).mkdir()
+    run("ip", "link", "set", "lo", "up")
+    run("ip", "netns", "add", "far")
+    far = ("ip", "netns", "exec", "far")
+    run("ip", "link", "add", "near0", "address", "44:19:b6:00:00:01", "type", "veth", "peer", "name", "gi1", "netns", "far")
+    run("ip", "link", "set", "near0", "up")
+    run(*far, "ip", "link", "set", "gi1", "alias", "car park west")
+    run(*far, "ip", "link", "set", "gi1", "up")
+    conf, pcap = folder / "snmpd.conf", folder / "link.pcapng"
+    conf.write_text(
+        "agentAddress udp:127.0.0.1:161\nrocommunity read-secret\nsysName near-switch\nmaster agentx\nagentXSocket /run/agentx\n"
+    )
+    started = [
+        subprocess.Popen(["dumpcap", "-q", "-i", "near0", "-w", str(pcap)], stderr=subprocess.DEVNULL),
+        subprocess.Popen(["snmpd", "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", str(conf), f"--persistentDir={folder}"]),
+    ]
+    time.sleep(1)
+    # -cc: CDP is spoken although nobody speaks it first
+    speaking = ("-S", "yard-switch runs a test", "-I")
+    started += [
+        subprocess.Popen(
+            ["lldpd", "-d", "-u", "/run/near.sock", "-x", "-X", "/run/agentx", "-I", "near0"], stderr=(folder / "near.log").open("w")
+        ),
+        subprocess.Popen([*far, "lldpd", "-d", "-cc", "-u", "/run/far.sock", *speaking, "gi1"], stderr=(folder / "far.log").open("w")),
+    ]
+    for words in ("configure system hostname yard-switch", "configure system capabilities enabled bridge", "configure lldp tx-interval 1"):
+        for _ in range(50):  # until it listens
+            if run("lldpcli", "-u", "/run/far.sock", *words.split(), check=False).returncode == 0:
+                break
+            time.sleep(0.2)
+    try:
+        heard = ""
+        for _ in range(90):
+            heard = run("lldpcli", "-u", "/run/near.sock", "show", "neighbors", check=False).stdout
+            if "yard-switch" in heard:
+                break
+            time.sleep(0.5)
+        time.sleep(3)
+        started[0].terminate()
+        started[0].wait(10)
+        accounts = folder / "accounts.toml"
+        accounts.write_text('[[snmp]]\nswitches = ["127.0.0.1"]\ncommunity = "read-secret"\n')
+        accounts.chmod(0o600)
+        scope = folder / "scope.toml"
+        scope.write_text('id = "t"\nauthoriser = "t"\nnetworks = ["127.0.0.1/32"]\n')
+        env = {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(folder), "NETCAM_HOME": str(folder / "state")}
+        netcam = [sys.executable, "-m", "netcam"]
+        rest = ["--format", "jsonl", "--store", str(folder / "s.sqlite")]
+        read = [*netcam, "switches", "--credentials", str(accounts), "--scope", str(scope), *rest]
+        switches = subprocess.run(read, env=env, capture_output=True, text=True)
+        listen = subprocess.run([*netcam, "listen", str(pcap), *rest], env=env, capture_output=True, text=True)
+        print(
+            json.dumps({"neighbours": heard, "switches": switches.stdout, "said": switches.stderr + listen.stderr, "listen": listen.stdout})
+        )
+    finally:
+        for child in started:
+            child.terminate()
+        for child in started:
+            child.wait(10)
+
+
+main(Path(sys.argv[1]))
