@@ -76,6 +76,8 @@ class SentinelReceiver:
             except SinkError:
                 self._token = ""  # it may have been taken back
                 raise
+            if answer.status in (200, 201, 202):  # the service says 204; a proxy that says 200 has not taken the events
+                raise SinkError(self._settings.endpoint, f"answers {answer.status}, not 204", "is this the data collection endpoint?")
             if answer.status >= 400:
                 raise Refused(f"answers {answer.status}: {answer.body[:300].decode('utf-8', 'replace')}")
 

@@ -57,6 +57,8 @@ class SplunkReceiver:
                 if answer.status == 413 or code in _BAD_EVENT:
                     raise Refused(f"Splunk answers {answer.status}, code {code}: {text}")
                 raise SinkError(self._settings.url, f"answers {answer.status}, code {code}: {text}", "check token, index and channel")
+            if told.get("code") != 0:  # a proxy that says 200 has not taken the events
+                raise SinkError(self._settings.url, "does not answer as the collector does", "is this the HTTP Event Collector?")
             if self._settings.acknowledge:
                 number = told.get("ackId")
                 if not isinstance(number, int):

@@ -32,7 +32,8 @@ MAX_UDP, MAX_STREAM = 2_048, 8_192
 """Bytes of a message that receivers take by default (RFC 5426 section 3.2; rsyslog's maxMessageSize)."""
 _SEVERITY = (6, 6, 5, 4, 3)
 """RFC 5424 severity by rank: informational, informational, notice, warning, error."""
-_NOT_PRINTUSASCII = re.compile(r"[^!-~]")
+_NOT_WORD = re.compile(r"[^A-Za-z0-9._-]")
+"""Header fields may hold any printable ASCII (section 6.2), but syslog-ng refuses a message whose host name is none."""
 _MARK = "…[cut, {} bytes, sha256 {}]"
 
 
@@ -49,12 +50,12 @@ def header(item: Item, settings: SyslogSink) -> bytes:
 
 
 def _word(text: str, limit: int) -> str:
-    return _NOT_PRINTUSASCII.sub("_", text)[:limit] or "-"
+    return _NOT_WORD.sub("_", text)[:limit] or "-"
 
 
 def _value(text: str) -> str:
     """A parameter value (section 6.3.3): quote, backslash and bracket escaped; controls have no place in a line."""
-    plain = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "\ufffd", text[:256])
+    plain = re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]", "\ufffd", text[:128])
     return re.sub(r'(["\\\]])', r"\\\1", plain)
 
 
@@ -66,8 +67,9 @@ def message(item: Item, settings: SyslogSink) -> bytes:
         return head + item.body
     digest = hashlib.sha256(item.body).hexdigest()
     if item.body.startswith(b"{"):  # a cut object is none: what it was about, and how to find the whole
-        short = {"id": item.id, "kind": item.kind, "site": item.site[:200], "device": item.device[:200], "message": item.message[:600]}
-        return head + wire.dumps(short | {"cut": {"bytes": len(item.body), "sha256": digest}}).encode()
+        short = {"id": item.id, "kind": item.kind, "cut": {"bytes": len(item.body), "sha256": digest}}
+        longer = wire.dumps(short | {"device": item.device[:100], "message": item.message[:200]}).encode()
+        return head + (longer if len(head) + len(longer) <= limit else wire.dumps(short).encode())
     mark = _MARK.format(len(item.body), digest).encode()
     room = max(0, limit - len(head) - len(mark))
     return head + item.body[:room].decode("utf-8", "ignore").encode() + mark
