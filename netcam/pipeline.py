@@ -379,6 +379,8 @@ def egress(
             maker=one.get("maker"),
             brand=one.get("brand"),
             model=one.get("model"),
+            firmware=one.get("firmware"),
+            kind=one.get("kind"),
             is_camera=one.is_camera,
         )
         for one in identities

@@ -16,40 +16,36 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from netcam.egress import wording
+import numpy as np
+
+from netcam.egress.explained import PLATFORM
+from netcam.egress.hit import Hit, hit, size
 from netcam.egress.registry import Detector
-from netcam.egress.window import Conversation
-from netcam.model import Finding
+from netcam.egress.window import OUT, Window
 
-QUIET_PORTS = frozenset({53, 123, 853})
+QUIET_PORTS = (53, 123, 853)
 """Name and time service: their own detectors look at odd ones."""
 MIN_PACKETS = 4
 """An answered exchange: fewer packets are a probe or a scan's echo."""
 
 
-def detect(conversations: Sequence[Conversation], site: str) -> Iterator[Finding]:
-    """One finding per device and destination."""
-    for one in conversations:
-        if one.device.is_camera is False or one.documented or one.port in QUIET_PORTS or not one.answered or one.packets < MIN_PACKETS:
-            continue
-        other = f" It is a listed service of {one.known.maker}, not of this device's maker." if one.known else ""
-        yield Finding(
-            rule=DETECTOR.id,
-            kind="egress",
-            device=one.device.device,
-            site=site,
-            subject=wording.subject(one),
-            severity="low",
-            title=f"{wording.device(one)} talks to undeclared {one.destination}",
-            text=f"{wording.size(one.payload_out)} went out to {wording.subject(one)} and {wording.size(one.payload_in)} came back.{other}",
-            confidence=0.6,
-            evidence=wording.evidence(one),
-            would_change=wording.benign(one),
+def detect(w: Window) -> Iterator[Hit]:
+    """One hit per channel."""
+    c = w.chan
+    fires = w.mask(OUT) & (c["left"] > PLATFORM) & ~np.isin(c["port"], QUIET_PORTS) & (c["answered"] > 0)
+    fires &= c["pk_up"] + c["pk_down"] >= MIN_PACKETS
+    for k in np.flatnonzero(fires).tolist():
+        known = w.explained[k].known
+        other = f" It is a listed service of {known.maker}, not of this device's maker." if known is not None else ""
+        volume = f"{size(c['up'][k])} went out and {size(c['down'][k])} came back." if not c["blind"][k] else "How much went is not known."
+        yield hit(
+            w, k, "low", "{device} talks to undeclared {to}", volume + other, strength=float(c["left"][k]), confidence=0.6,
             action="Ask who needs this connection; block it at the firewall until somebody says.",
-            window=wording.window(one),
-        )
+        )  # fmt: skip
 
 
-DETECTOR = Detector(id="undeclared-destination", title="A camera talks to a destination that nobody declared", detect=detect)
+DETECTOR = Detector(
+    id="undeclared-destination", title="A camera talks to a destination that nobody declared", component="unexplained", detect=detect
+)

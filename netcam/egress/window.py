@@ -1,187 +1,238 @@
-"""What a detector looks at: flows of known devices to the outside, grouped by device and destination."""
+"""What a detector looks at: a day of one site's channels in columns, each explained, with the month before it beside them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
-from netcam.catalog.destinations import Destination, Destinations
-from netcam.flows.table import FlowTable, address_text, mac_text
+from netcam.egress import ledger as book
+from netcam.egress import lookups
+from netcam.egress.columns import Array, Columns, folded, joined, number, order, size, spans, take
+from netcam.egress.explained import LINKED, Explainer, Explanation, SiteRules
+from netcam.egress.join import HOUR, IN, LAN, LAN_IN, OUT, DeviceRef
+from netcam.egress.ledger import CHANNEL, DAYS, HOURS, STARTS, WINDOW_HOURS, Ledger
+from netcam.flows.table import TELLS, address_text
 
-INTERNAL = tuple(
-    ip_network(n)
-    for n in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "169.254.0.0/16",
-        "127.0.0.0/8",
-        "224.0.0.0/4",
-        "255.255.255.255/32",
-        "0.0.0.0/8",
-        "100.64.0.0/10",
-        "fc00::/7",
-        "fe80::/10",
-        "ff00::/8",
-        "::1/128",
-        "::/128",
-    )
-)
-"""Never outside: private, link-local, loopback, multicast, shared address space (RFC 6890)."""
+__all__ = ["HOUR", "IN", "LAN", "LAN_IN", "OUT", "TELLS", "DeviceRef", "SiteRules", "Window", "window"]
+
+LINK_SECONDS = 120
+"""Seconds after a maker's signalling service within which an address without name counts as what that service handed out."""
+P2P = TELLS["stun"] | TELLS["turn"] | TELLS["pppp"] | TELLS["dahua_p2p"] | TELLS["dtls"] | TELLS["quic"] | TELLS["rtp"]
+"""What peer-to-peer viewing looks like on the wire."""
 
 
-MAX_ADDRESSES = 64
-"""Addresses of one destination that evidence names."""
+@dataclass
+class Window:
+    """A day of channels. All columns of `chan` have one row per channel, sorted by device, side and destination."""
 
+    site: str
+    rules: SiteRules
+    start: int
+    end: int
+    devices: Sequence[DeviceRef]
+    names: Sequence[str]
+    chan: Columns
+    """HOURS' columns over the whole window, and `group`, `pair` (row of `pairs`), `left` (how unexplained), `camera` (1, 0, -1 unknown)."""
+    explained: Sequence[Explanation]
+    hourly: Columns
+    """One row per channel and hour: `chan`, `hour` and HOURS' columns."""
+    starts: Columns
+    """`chan`, `start` (tenths of a second since 1970), `up`; sorted by channel and time."""
+    edges: Array
+    """Channel k's starts are edges[k]:edges[k+1]."""
+    pairs: Columns
+    """One row per device, group and side of `chan`: sums, and from the month before: `first_seen`, `days_seen`, `usual_up` and more."""
+    dns: Columns
+    """One row per device and registered domain: questions, `unique` names and more."""
+    levels: Array
+    """Payload up per device and hour (hours since 1970 modulo 720); NaN where nothing was watched."""
+    days: Columns
+    """Rows per device, group, side and whole day before the window."""
+    signatures: Columns
+    notes: list[str] = field(default_factory=list)
 
-@dataclass(frozen=True, slots=True)
-class DeviceRef:
-    """A device as the inventory knows it; traffic is joined by MAC, else by address."""
+    @cached_property
+    def watched_days(self) -> Array:
+        """Days before the window on which a device was seen, per device number."""
+        seen = folded({k: self.days[k] for k in ("dev", "day")}, ("dev", "day"), {})
+        return np.bincount(seen["dev"], minlength=len(self.devices))
 
-    device: str
-    macs: tuple[str, ...] = ()
-    addresses: tuple[str, ...] = ()
-    maker: str | None = None
-    brand: str | None = None
-    model: str | None = None
-    is_camera: bool | None = None
+    def label(self, k: int) -> str:
+        """Destination of channel `k` in words: its name, else its address."""
+        name = int(self.chan["name"][k])
+        if name:
+            return self.names[name]
+        hi = int(self.chan["hi"][k])
+        return address_text(hi, int(self.chan["lo"][k]), 4 if hi == 0 else 6)
 
+    def ref(self, k: int) -> DeviceRef:
+        """The device of channel `k`."""
+        return self.devices[int(self.chan["dev"][k])]
 
-@dataclass(slots=True)
-class Conversation:
-    """All flows of one device to one destination (a name, else an address) and port, in one window."""
-
-    device: DeviceRef
-    destination: str
-    name_source: str
-    addresses: frozenset[str]
-    port: int
-    protocol: int
-    rows: npt.NDArray[np.int64]
-    known: Destination | None
-    declared: bool
-    """The operator expects it."""
-    starts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    sizes_out: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    """Payload out of each flow."""
-    packets: int = 0
-    payload_out: int = 0
-    payload_in: int = 0
-    bytes_out: int = 0
-    bytes_in: int = 0
-    first: int = 0
-    last: int = 0
-    answered: int = 0
-    """Flows in which the other side sent something."""
-
-    @property
-    def seconds(self) -> float:
-        """From the first packet to the last."""
-        return (self.last - self.first) / 1e9
+    def mask(self, *sides: int, camera: bool | None = None) -> Array:
+        """Channels on these sides, of devices that are cameras or may be (`camera=True`: only those that are)."""
+        kind = self.chan["camera"]
+        found: Array = np.isin(self.chan["side"], sides) & (kind == 1 if camera else kind != 0)
+        return found
 
     @property
-    def ratio(self) -> float:
-        """Producer/consumer ratio of payload, -1..+1; 0 where nothing was sent (Bullard and Gerth, PCR)."""
-        total = self.payload_out + self.payload_in
-        return (self.payload_out - self.payload_in) / total if total else 0.0
-
-    @property
-    def documented(self) -> bool:
-        """A sourced destination of the device's own maker, or one that the operator declared."""
-        return self.declared or (self.known is not None and self.known.maker in (self.device.maker, self.device.brand))
+    def ratio(self) -> Array:
+        """Producer/consumer ratio of payload per channel, -1..+1; 0 where nothing was sent (Bullard and Gerth, PCR)."""
+        up, down = self.chan["up"].astype(float), self.chan["down"].astype(float)
+        found: Array = np.where(up + down > 0, (up - down) / np.maximum(up + down, 1), 0.0)
+        return found
 
 
-def outside(
-    table: FlowTable,
-    devices: Mapping[str, DeviceRef],
-    destinations: Destinations,
-    *,
-    declared: Sequence[str],
-    internal: Sequence[IPv4Network | IPv6Network],
-) -> list[Conversation]:
-    """Conversations that a device of the estate began with the outside, in order of device and destination."""
-    inside = (*internal, *INTERNAL)
-    by_mac = {mac: one for one in devices.values() for mac in one.macs}
-    by_address = {address.partition("%")[0]: one for one in devices.values() for address in one.addresses}
-    # every question about an address is asked once per address, not once per flow
-    ends = np.concatenate([np.stack([table[f"{end}_hi"], table[f"{end}_lo"], table["version"].astype("u8")], 1) for end in "ab"])
-    unique, place = np.unique(ends, axis=0, return_inverse=True)
-    texts = [address_text(high, low, version) for high, low, version in unique.tolist()]
-    within = np.array([_inside(text, inside) for text in texts], bool)
-    source, target = place.reshape(2, -1)
-    rows_out = np.flatnonzero(within[source] & ~within[target]) if len(table) else np.zeros(0, np.int64)
-    name_ids: dict[str, int] = {}
-    where = target.astype(np.int64)
-    for n, (name, _) in table.names.items():
-        where[n] = len(texts) + name_ids.setdefault(name, len(name_ids))
-    labels = [*texts, *name_ids]
-    owners, owner = np.unique(np.stack([source[rows_out], table["a_mac"][rows_out].astype(np.int64)], 1), axis=0, return_inverse=True)
-    known_owners = [_owner(texts[at], mac_text(mac), by_mac, by_address) for at, mac in owners.tolist()]
-    order = {one.device: n for n, one in enumerate(known_owners)}
-    number = np.array([order[one.device] for one in known_owners], np.int64)[owner.reshape(-1)] if len(known_owners) else owner.reshape(-1)
-    keys, group = np.unique(
-        np.stack([number, where[rows_out], table["b_port"][rows_out].astype(np.int64), table["proto"][rows_out].astype(np.int64)], 1),
-        axis=0,
-        return_inverse=True,
-    )
-    arranged = np.argsort(group.reshape(-1), kind="stable")
-    edges = np.searchsorted(group.reshape(-1)[arranged], np.arange(len(keys) + 1))
-    groups: dict[tuple[str, str, int, int], npt.NDArray[np.int64]] = {}
-    who: dict[str, DeviceRef] = {}
-    for n, (device_number, label, port, proto) in enumerate(keys.tolist()):
-        one = known_owners[device_number]
-        who[one.device] = one
-        groups[(one.device, labels[label], port, proto)] = rows_out[arranged[edges[n] : edges[n + 1]]]
-    wanted = [d.lower().rstrip(".") for d in declared]
-    found = []
-    for key in sorted(groups):
-        rows = groups[key]
-        device, name, port, proto = key
-        addresses = {texts[at] for at in np.unique(target[rows])[:MAX_ADDRESSES].tolist()}
-        name_source = table.names.get(int(rows[0]), ("", "address"))[1]
-        one = who[device]
-        known = destinations.match(name if name_source != "address" else None, maker=one.maker)
+def window(kept: Ledger, explainer: Explainer, site: str, hour: int) -> Window:
+    """The day that ends with `hour`, from what the ledger keeps."""
+    parts = [h for h in kept.hours if h.hour > hour - WINDOW_HOURS]
+    hourly = joined([h.channels for h in parts], HOURS)
+    numbers = kept.numbers
+    # numbers are given in order of arrival; the order of the texts is the same whatever came first
+    dev_rank = _ranks([d.device for d in numbers.devices])
+    name_rank = _ranks(numbers.names)
+    keyed = {k: hourly[k] for k in CHANNEL} | {"dev": dev_rank[hourly["dev"]], "name": name_rank[hourly["name"]]}
+    keys = ("dev", "side", "name", "hi", "lo", "port", "proto")
+    at, rows = number(keyed, keys)
+    hourly["chan"] = at
+    how = {k: v for k, v in book._HOW.items() if k != "hour"} | {"distinct": "max"}
+    chan = folded(hourly, ("chan",), how)
+    chan |= {k: hourly[k][rows] for k in CHANNEL}
+    chan["group"] = kept.group(chan)
+    explained = [
+        explainer.explain(numbers.devices[d], numbers.names[n] if n else "", hi, lo, s, p, q)
+        for d, n, hi, lo, s, p, q in zip(*(chan[k].tolist() for k in CHANNEL), strict=True)
+    ]
+    chan["left"] = np.array([e.left for e in explained] or [0.0])[: size(chan)]
+    kinds = np.array([{True: 1, False: 0, None: -1}[d.is_camera] for d in numbers.devices] or [-1])
+    chan["camera"] = kinds[chan["dev"]] if size(chan) else np.zeros(0, np.int64)
+    starts, edges = _starts(parts, at, size(chan))
+    begin, end = (hour - WINDOW_HOURS + 1) * HOUR, (hour + 1) * HOUR
+    days = joined(kept.days, DAYS)
+    made = Window(
+        site=site, rules=explainer.rules, start=begin, end=end, devices=numbers.devices, names=numbers.names, chan=chan,
+        explained=explained, hourly=hourly, starts=starts, edges=edges, pairs={}, dns=_dns(parts, numbers.names), levels=kept.levels,
+        days=take(days, days["day"] < begin // (24 * HOUR)), signatures=joined([h.signatures for h in parts], book.SIGNATURES),
+    )  # fmt: skip
+    _link(made)
+    made.pairs = _pairs(made, days)
+    return made
+
+
+def _ranks(texts: Sequence[str]) -> Array:
+    ranked = np.zeros(max(1, len(texts)), np.int64)
+    ranked[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
+    return ranked
+
+
+def _starts(parts: Sequence[book.Hour], at: Array, count: int) -> tuple[Columns, Array]:
+    base, found = 0, []
+    for part in parts:
         found.append(
-            Conversation(
-                device=one, destination=name, name_source=name_source, addresses=frozenset(addresses), port=port, protocol=proto, rows=rows,
-                known=known, declared=_declared(name, addresses, wanted), starts=np.sort(table["start"][rows]),
-                sizes_out=table["payload_out"][rows],
-                packets=int(table["packets_out"][rows].sum() + table["packets_in"][rows].sum()),
-                payload_out=int(table["payload_out"][rows].sum()), payload_in=int(table["payload_in"][rows].sum()),
-                bytes_out=int(table["bytes_out"][rows].sum()), bytes_in=int(table["bytes_in"][rows].sum()),
-                first=int(table["start"][rows].min()), last=int(table["end"][rows].max()),
-                answered=int((table["packets_in"][rows] > 0).sum()),
+            {
+                "chan": at[base + part.starts["row"]],
+                "start": part.hour * 36_000 + part.starts["start"].astype(np.int64),
+                "up": part.starts["up"],
+            }
+        )
+        base += size(part.channels)
+    whole = joined(found, {"chan": "i8", "start": "i8", "up": STARTS["up"]})
+    arranged = np.lexsort([whole["start"], whole["chan"]])
+    whole = take(whole, arranged)
+    return whole, spans(whole["chan"], count)
+
+
+def _link(made: Window) -> None:
+    """Addresses without name that a device calls right after its maker's signalling service are half explained by it."""
+    chan = made.chan
+    signal = np.array([
+        e.known is not None and e.documented and not e.known.generic and bool({"p2p_signalling", "cloud_config", "mqtt_events", "stun_turn"} & set(e.known.purposes))
+        for e in made.explained
+    ], bool)  # fmt: skip
+    if not signal.any():
+        return
+    bare = (chan["side"] <= IN) & (chan["name"] == 0) & (chan["left"] > LINKED) & ((chan["tells"] & P2P) != 0) & (chan["proto"] == 17)
+    doors = signal[made.starts["chan"]]
+    dev, at = chan["dev"][made.starts["chan"][doors]].astype(np.int64), made.starts["start"][doors] // 10
+    mark = np.sort(dev << 33 | at)  # seconds since 1970 fit 33 bits until 2242
+    explained = list(made.explained)
+    for k in np.flatnonzero(bare).tolist():
+        first = (int(chan["dev"][k]) << 33) | int(chan["first"][k] // 1_000_000_000)
+        n = int(np.searchsorted(mark, first, "right")) - 1
+        if n >= 0 and 0 <= first - int(mark[n]) <= LINK_SECONDS:
+            chan["left"][k] = LINKED
+            explained[k] = Explanation(
+                LINKED, "an address that the device called by peer-to-peer right after its maker's signalling service"
             )
-        )  # fmt: skip
-    return found
+    made.explained = explained
 
 
-def _inside(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
-    ip = ip_address(text)
-    return any(ip.version == n.version and ip in n for n in networks)
+def _pairs(made: Window, days: Columns) -> Columns:
+    """Device, group and side: the window's sums and the month's history."""
+    chan = made.chan
+    names = ("dev", "group", "side")
+    at, rows = number(chan, names)
+    chan["pair"] = at
+    how = {
+        "n": "sum", "up": "sum", "down": "sum", "pk_up": "sum", "answered": "sum", "blocked": "sum", "tells": "or", "first": "min", "last": "max",
+        "left": "max", "camera": "max", "blind": "sum", "marks": "or", "stream_up": "sum", "stream_seconds": "sum", "bursts": "sum",
+    }  # fmt: skip
+    made_pairs = folded({k: chan[k] for k in (*how, "pair")}, ("pair",), how)
+    made_pairs |= {k: chan[k][rows] for k in names}
+    count = size(made_pairs)
+    # find each pair's rows among the days
+    both = {k: np.concatenate([made_pairs[k], days[k].astype(made_pairs[k].dtype)]) for k in names}
+    numbers, _ = number(both, names)
+    mine = np.full(int(numbers.max()) + 1 if len(numbers) else 0, -1, np.int64)
+    mine[numbers[:count]] = np.arange(count)
+    owner = mine[numbers[count:]]
+    seen = owner >= 0
+    first = np.full(count, np.iinfo(np.int64).max)
+    np.minimum.at(first, owner[seen], days["first"][seen].astype(np.int64))
+    made_pairs["first_seen"] = np.minimum(first, made_pairs["first"] // 1_000_000_000)
+    earlier = seen & (days["day"] < made.start // (24 * HOUR))
+    made_pairs["days_seen"] = np.bincount(owner[earlier], minlength=count)[:count]
+    top = np.zeros(count)
+    np.maximum.at(top, owner[earlier], days["up"][earlier].astype(float))
+    made_pairs["most_up"] = top
+    return made_pairs
 
 
-def _owner(address: str, mac: str, by_mac: Mapping[str, DeviceRef], by_address: Mapping[str, DeviceRef]) -> DeviceRef:
-    """The device that sent: by MAC, unless another one is known to have the address (a router's MAC is on everything it forwards)."""
-    one = by_mac.get(mac) if mac else None
-    if one is None or address not in one.addresses:
-        one = by_address.get(address) or one
-    return one or DeviceRef(device=address, addresses=(address,))
+def _dns(parts: Sequence[book.Hour], names: Sequence[str]) -> Columns:
+    """Questions of the window per device and registered domain; names that are asked once each under ever new domains count as one."""
+    asked = joined([h.dns for h in parts], lookups.KINDS)
+    hashes = joined([h.names for h in parts], lookups.NAMES)
+    # a tunnel without a domain of its own asks for random names: each is a domain asked once
+    per = folded({"dev": asked["dev"], "parent": asked["parent"], "asked": asked["asked"]}, ("dev", "parent"), {"asked": "sum"})
+    once = per["asked"] == 1
+    singles = np.bincount(per["dev"][once], minlength=1) if size(per) else np.zeros(1)
+    loose = take(per, once & (singles[np.minimum(per["dev"], len(singles) - 1)] >= 20)) if size(per) else per
+    if size(loose):
+        marked = {int(d) << 32 | int(p) for d, p in zip(loose["dev"], loose["parent"], strict=True)}
+        for part in (asked, hashes):
+            key = part["dev"].astype(np.int64) << 32 | part["parent"].astype(np.int64)
+            part["parent"] = np.where(np.isin(key, list(marked)), 0, part["parent"]).astype(np.int32)
+    how = dict.fromkeys(("asked", "length", "odd", "dense", "size", "unanswered"), "sum") | {"longest": "max"}
+    made = folded(asked, ("dev", "parent", "hour"), how | {"server_hi": "max", "server_lo": "max"})
+    distinct = folded(hashes, ("dev", "parent", "hour", "hash"), {})
+    made["unique"] = _count(distinct, made, ("dev", "parent", "hour"))
+    day = folded(asked, ("dev", "parent"), how | {"server_hi": "max", "server_lo": "max"})
+    day["unique"] = _count(folded(hashes, ("dev", "parent", "hash"), {}), day, ("dev", "parent"))
+    ranked = np.lexsort([made["unique"], made["parent"], made["dev"]])
+    _, begins = order(take(made, ranked), ("dev", "parent"))
+    busiest = ranked[np.append(begins[1:], len(ranked)) - 1] if size(day) else np.zeros(0, np.int64)
+    for column in ("asked", "unique", "length", "odd", "dense"):
+        day[f"hour_{column}"] = made[column][busiest]
+    return day
 
 
-def _declared(name: str, addresses: Iterable[str], wanted: Sequence[str]) -> bool:
-    """Whether the operator's list names it: a host, `*.domain`, an address or a network."""
-    for one in wanted:
-        if one == name or (one.startswith("*.") and name.endswith(one[1:])):
-            return True
-        try:
-            network = ip_network(one, strict=False)
-        except ValueError:
-            continue
-        if all(ip_address(a).version == network.version and ip_address(a) in network for a in addresses):
-            return True
-    return False
+def _count(distinct: Columns, into: Columns, keys: Sequence[str]) -> Array:
+    """Rows of `distinct` per key of `into`; every key of `distinct` is in `into`."""
+    count = size(into)
+    both = {k: np.concatenate([into[k], distinct[k].astype(into[k].dtype)]) for k in keys}
+    numbers, _ = number(both, keys)
+    totals = np.bincount(numbers[count:], minlength=int(numbers.max()) + 1 if len(numbers) else 0)
+    return totals[numbers[:count]]

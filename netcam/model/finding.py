@@ -102,6 +102,10 @@ class Finding:
     """The rule is past its review date."""
     window: tuple[str, str] | None = None
     """RFC 3339 start and end of the traffic it rests on (egress)."""
+    score: int | None = None
+    """0..100, of the device and destination that the traffic belongs to (egress)."""
+    category: str = ""
+    """Class of the traffic, such as `signalling`, `live-view`, `covert-channel` (egress)."""
 
     @property
     def key(self) -> str:
