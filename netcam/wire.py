@@ -148,6 +148,8 @@ def identity_record(identity: Identity) -> dict[str, Any]:
 def finding_record(finding: Finding) -> dict[str, Any]:
     """The JSON object of one finding."""
     plain: dict[str, Any] = msgspec.to_builtins(finding)
+    if finding.score is None:  # what is not traffic has neither
+        del plain["score"], plain["category"]
     good_for = finding.good_for
     return {"key": finding.key} | plain | {"good_for": good_for.isoformat() if isinstance(good_for, date) else None}
 
