@@ -20,6 +20,9 @@ from netcam.model import SLOTS, Coverage, Finding, Identity, Observation, ScanRe
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
+    from netcam.assess.decisions import Decisions
+    from netcam.assess.evidence import DeviceRecord
+    from netcam.assess.removal import Item, Items, Verification
     from netcam.catalog.advisories import Advisories
     from netcam.catalog.destinations import Destinations
     from netcam.catalog.families import Families
@@ -121,7 +124,8 @@ def judge(
     identities = tuple(
         corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
     )
-    return Judged(identities, tuple(assess(identities, content, site, now)), devices.absorbed())
+    records = device_records(inventory, {one.site for one in identities})
+    return Judged(identities, tuple(assess(identities, content, site, now, records)), devices.absorbed())
 
 
 def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:
@@ -160,12 +164,70 @@ def judging_content(finding: Finding, identity: Identity | None, content: Conten
     return {f"{path.parent.name}-{path.name}": path.read_bytes() for path in wanted if path.is_file()}
 
 
-def assess(identities: Sequence[Identity], content: Content, site: Site, now: datetime) -> Iterator[Finding]:
-    """What the policies and firmware advisories say of `identities` on the day of `now`."""
+def assess(
+    identities: Sequence[Identity], content: Content, site: Site, now: datetime, records: Mapping[str, DeviceRecord] | None = None
+) -> Iterator[Finding]:
+    """What the policies and firmware advisories say of `identities` on the day of `now`, with what their keeper recorded of them."""
     from netcam.assess import firmware, policy
+    from netcam.assess.evidence import NO_RECORD, SUPPORT_ENDED, DeviceRecord
 
-    yield from policy.assess(identities, content.policies, content.families, site, now.date())
-    yield from firmware.assess(identities, content.advisories, now.date())
+    known = dict(records or {})
+    reader = firmware.Reader(content.advisories, now.date())
+    for one in identities:
+        if reader.ended(one):
+            held = known.get(one.device, NO_RECORD)
+            known[one.device] = DeviceRecord(bought=held.bought, attributes=held.attributes | {SUPPORT_ENDED})
+    yield from policy.assess(identities, content.policies, content.families, site, now.date(), records=known)
+    for one in identities:
+        yield from reader.findings(one)
+
+
+def device_records(inventory: Inventory, sites: Iterable[str]) -> dict[str, DeviceRecord]:
+    """What the keepers of devices recorded of them: days of purchase and attributes, as tags."""
+    from netcam.assess.evidence import record_of
+
+    return {remark.device: record_of(remark.tags) for site in sorted(set(sites)) for remark in inventory.remarks(site=site) if remark.tags}
+
+
+def decisions(inventory: Inventory) -> Decisions:
+    """The exceptions and disputes of the inventory."""
+    from heapq import merge
+
+    from netcam.assess import decisions as held
+
+    kinds = (held.EXCEPTION, held.EXCEPTION_END, held.DISPUTE, held.DISPUTE_END)
+    return held.fold(merge(*(inventory.actions(kind=kind) for kind in kinds), key=lambda action: action.number))
+
+
+def removals(inventory: Inventory, site: str | None = None) -> Items:
+    """The removal programme of the inventory; what was seen after it was removed is open again."""
+    from netcam.assess import removal
+
+    items = removal.fold(inventory.actions(kind=removal.REMOVAL))
+    held = {key: item for key, item in items.items() if site is None or item.site == site}
+    seen = {(one.site, one.device): one.last_seen for one in inventory.devices(site=site) if one.last_seen} if held else {}
+    return removal.seen_again(held, seen)
+
+
+def verify_removals(inventory: Inventory, scan: ScanRecord, now: datetime) -> list[tuple[Item, Verification]]:
+    """Hold what was removed at the scan's site against it, and keep what it says: verified absent, or seen again."""
+    from netcam.assess import removal
+
+    coverage = {line.address: line for line in inventory.coverage(scan.id)}
+    present = frozenset(one.device for one in inventory.identities(scan=scan.id, evidence=False))
+    told = []
+    for item in removal.fold(inventory.actions(kind=removal.REMOVAL)).values():
+        if item.site != scan.site or item.state not in removal.GONE:
+            continue
+        ever = [address for version in inventory.history(item.device, site=item.site) for address in version.identity.addresses]
+        said = removal.verify(item, scan, addresses=ever, coverage=coverage, present=present)
+        day = (scan.started or now).date()
+        if said.looked is removal.Looked.ABSENT:
+            inventory.act(removal.REMOVAL, removal.verified(item, scan.id, day, ever), now, by="netcam")
+        elif said.looked is removal.Looked.PRESENT and day >= item.steps[-1].on:
+            inventory.act(removal.REMOVAL, removal.found_again(item, scan.id, day), now, by="netcam")
+        told.append((item, said))
+    return told
 
 
 def wrongly_restricted(identities: Sequence[Identity], content: Content, now: datetime) -> list[tuple[str, str]]:
@@ -194,6 +256,7 @@ def sweep(
     teller: Teller | None = None,
 ) -> tuple[ScanRecord, Judged]:
     """Run `plan`, recording as it goes; then identify and assess what this run and its resumed parts saw, and tell what is new."""
+    from netcam.assess.coverage import unreached
     from netcam.collect.sweep import sweep as run
 
     scan = plan.request.scan
@@ -236,6 +299,7 @@ def sweep(
         write_coverage()
     inventory.save_scan(finished)
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
+    judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
     store(inventory, scan, judged, clock())
     if teller:
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))

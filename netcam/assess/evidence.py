@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date
 from enum import IntEnum
@@ -17,6 +18,10 @@ FAIR = 0.5
 """Confidence below which a slot is a hint."""
 MAC_FIELDS = frozenset({"mac", "oui", "onvif.scope.mac", "dhcp.mac"})
 """Fields that give nothing but a MAC address: whose network chip it is."""
+
+
+SUPPORT_ENDED = "support-ended"
+"""Attribute of a device whose maker no longer mends its firmware, by a sourced statement or the keeper's word."""
 
 
 class Grip(IntEnum):
@@ -41,6 +46,19 @@ class DeviceRecord:
 
 
 NO_RECORD = DeviceRecord()
+
+
+def record_of(tags: Iterable[str]) -> DeviceRecord:
+    """What a keeper's tags say: `bought=2021-05-01` a day of purchase, a bare word an attribute. A day that is none is passed over."""
+    bought, attributes = None, set()
+    for tag in tags:
+        name, equals, value = tag.strip().partition("=")
+        if not equals:
+            attributes.add(name)
+        elif name == "bought":
+            with suppress(ValueError):
+                bought = date.fromisoformat(value)
+    return DeviceRecord(bought=bought, attributes=frozenset(attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +132,8 @@ def mac_only(claims: Iterable[Claim]) -> bool:
 
 def grip_of(identity: Identity, slot: str, claims: list[Claim]) -> Grip:
     """How firmly a slot stands: by its confidence, and by whether anything besides the MAC prefix supports it."""
+    if slot in identity.locked:
+        return Grip.SURE  # the operator's word, recorded with name and reason
     if not claims or not any(claim.because for claim in claims):
         return Grip.WEAK
     if mac_only(claims):

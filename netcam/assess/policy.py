@@ -95,7 +95,7 @@ class Assessor:
             component=slots.get("component"),
             grip=grip_of(identity, "maker", maker_claims) if maker else Grip.WEAK,
             brand_grip=grip_of(identity, "brand", brand_claims) if brand else Grip.WEAK,
-            badge_only=bool(maker and brand) and rests_on_badge(maker_claims, brand_claims),
+            badge_only=bool(maker and brand) and "maker" not in identity.locked and rests_on_badge(maker_claims, brand_claims),
             registrant=identity.mac_registrant if maker is None else "",
             rows=tuple(row.covers(model) for row in self.families.badge_rows(brand)) if brand else (),
             globs=self._fits((model or "").upper()),

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import config, content, devices, egress, estate, events, evidence, owner, passive, policy, scan, switches
+from netcam.cli import config, content, decide, devices, egress, estate, events, evidence, owner, passive, policy, removal, scan, switches
 
 app = typer.Typer(
     name="netcam",
@@ -48,7 +48,12 @@ app.command("reidentify")(devices.reidentify)
 app.command("report")(devices.report)
 app.add_typer(egress.app, name="egress")
 app.add_typer(evidence.app, name="evidence")
+policy.policy.command("except")(decide.policy_except)
+policy.policy.command("dispute")(decide.policy_dispute)
+policy.policy.command("end")(decide.policy_end)
+policy.policy.command("decisions")(decide.policy_decisions)
 app.add_typer(policy.policy, name="policy")
+app.add_typer(removal.app, name="removal")
 app.add_typer(content.catalog, name="catalog")
 app.add_typer(events.app, name="events")
 app.add_typer(config.app, name="config")

@@ -81,25 +81,26 @@ def fleet(first: int, last: int) -> Iterator[Identity]:
         )  # fmt: skip
 
 
-def half(span: tuple[int, int]) -> tuple[float, int, int]:
-    """Seconds of judging, findings and identities of one worker; making the identities is not counted."""
+def half(span: tuple[int, int]) -> tuple[float, float, int]:
+    """Seconds and processor seconds of judging, and findings, of one worker; making the identities is not counted."""
     root = Path(content_root())
     held = families.load(root)
     loaded = policies.load(root, families=held)
     notices = advisories.load(root)
     judge = policy.Assessor(loaded, held, SITES, TODAY)
     reader = firmware.Reader(notices, TODAY)
-    spent, found = 0.0, 0
+    spent, worked, found = 0.0, 0.0, 0
     for start in range(*span, CHUNK):
         chunk = list(fleet(start, min(start + CHUNK, span[1])))
-        begun = time.perf_counter()
+        begun, used = time.perf_counter(), time.process_time()
         for identity in chunk:
             for _ in judge.findings(identity):
                 found += 1
             for _ in reader.findings(identity):
                 found += 1
         spent += time.perf_counter() - begun
-    return spent, found, span[1] - span[0]
+        worked += time.process_time() - used
+    return spent, worked, found
 
 
 def main() -> None:
@@ -109,9 +110,13 @@ def main() -> None:
     with multiprocessing.Pool(2) as pool:
         told = pool.map(half, [(0, middle), (middle, wanted)])
     seconds = max(spent for spent, _, _ in told)
-    findings = sum(found for _, found, _ in told)
-    share = seconds / (LIMIT * wanted / IDENTITIES)
-    print(f"{wanted} identities, {findings} findings: {seconds:.1f} s on two cores ({wanted / seconds:,.0f} a second)")
+    worked = max(used for _, used, _ in told)
+    findings = sum(found for _, _, found in told)
+    # on cores of its own the two are equal; where others compute beside it, only the processor's seconds are its own
+    share = worked / (LIMIT * wanted / IDENTITIES)
+    print(
+        f"{wanted} identities, {findings} findings: {seconds:.1f} s on two cores ({wanted / seconds:,.0f} a second), {worked:.1f} s of processor on the busier one"
+    )
     print(f"{share:.2f} of the limit of {LIMIT:.0f} s for {IDENTITIES}")
     if share > 1:
         sys.exit(1)
