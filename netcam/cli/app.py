@@ -7,7 +7,23 @@ from typing import Annotated
 import typer
 
 from netcam import __version__
-from netcam.cli import config, content, decide, devices, egress, estate, events, evidence, owner, passive, policy, removal, scan, switches
+from netcam.cli import (
+    config,
+    content,
+    decide,
+    devices,
+    egress,
+    estate,
+    events,
+    evidence,
+    owner,
+    passive,
+    policy,
+    reconcile,
+    removal,
+    scan,
+    switches,
+)
 
 app = typer.Typer(
     name="netcam",
@@ -39,6 +55,7 @@ app.command("listen")(passive.listen)
 app.command("import")(passive.import_)
 app.command("ask")(owner.ask)
 app.command("switches")(switches.switches)
+app.command("reconcile")(reconcile.reconcile)
 app.command("identify")(devices.identify)
 app.command("devices")(devices.devices)
 app.command("show")(devices.show)

@@ -92,7 +92,7 @@ def listen(
 def import_(
     files: Annotated[list[Path], typer.Argument(help="Files of other programs; the format is recognised.")],
     from_: Annotated[str | None, typer.Option("--from", help="Format, where it is not recognised.")] = None,
-    column: Annotated[list[str] | None, typer.Option("--column", help="For CSV: ROLE=HEADING, such as address='Camera IP'.")] = None,
+    columns: Annotated[list[str] | None, typer.Option("--column", help="For CSV: ROLE=HEADING, such as address='Camera IP'.")] = None,
     site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
     format_: FormatOption = output.Format.AUTO,
     fail_on: FailOnOption = None,
@@ -106,7 +106,7 @@ def import_(
     from netcam.inventory import open_inventory
     from netcam.pipeline import Content
 
-    columns = dict(_column(text) for text in column or ())
+    roles = dict(column(text, "--column") for text in columns or ())
     for path in files:  # a wrong name or format stops before anything is stored
         source.choose(path, from_)
     settings = settings_file.load(config)
@@ -120,7 +120,7 @@ def import_(
             for path in files:
                 problems: list[Problem] = []
                 told = _Told(path, problems)
-                records = source.read(path, wanted=from_, columns=columns, site=site, scan=run.id, now=output.clock(), problems=problems)
+                records = source.read(path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems)
                 totals["records"] += (count := _record(inventory, told.watching(records)))
                 totals["problems"] += told.count
                 if not count:
@@ -163,11 +163,12 @@ class _Told:
         self._problems.clear()
 
 
-def _column(text: str) -> tuple[str, str]:
-    role, equals, heading = text.partition("=")
-    if not equals or not heading:
-        raise ConfigError("--column", f"{shown(text)} is not ROLE=HEADING", "write it as in: --column address='Camera IP'")
-    return role.strip(), heading.strip()
+def column(text: str, option: str) -> tuple[str, str]:
+    """Both sides of `KEY=VALUE`. Raises ConfigError."""
+    key, equals, value = text.partition("=")
+    if not equals or not value:
+        raise ConfigError(option, f"{shown(text)} is not KEY=VALUE", f"write it as in: {option} address='Camera IP'")
+    return key.strip(), value.strip()
 
 
 class Switch(Protocol):

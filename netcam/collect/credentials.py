@@ -28,6 +28,8 @@ AUTHENTICATIONS = ("MD5", "SHA", "SHA224", "SHA256", "SHA384", "SHA512")
 PRIVACIES = ("DES", "AES128", "AES192", "AES256")
 """RFC 3414, RFC 3826; the longer AES keys as switches offer them (Reeder)."""
 
+_TABLES = ("device", "snmp", "register")
+_REGISTER_KEYS = ("url", "token", "token_env", "keyring")
 _DEVICE_KEYS = ("devices", "sites", "user", "password", "password_env", "keyring")
 _SNMP_KEYS = (
     "switches", "sites", "community", "community_env", "keyring", "user", "authentication", "password", "password_env",
@@ -104,11 +106,20 @@ class SnmpAccount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Register:
+    """Read access to a register over HTTP: the token is for addresses that begin with `url`."""
+
+    url: str
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
     """Everything the owner gave, in the order of the file; the first that covers a device is the one."""
 
     accounts: tuple[Account, ...] = ()
     snmp: tuple[SnmpAccount, ...] = ()
+    registers: tuple[Register, ...] = ()
 
     def account(self, address: str, mac: str, site: str) -> Account | None:
         """The account for a camera or recorder, or None."""
@@ -124,18 +135,20 @@ def load(path: Path | None, environment: Mapping[str, str] | None = None) -> Cre
     env = os.environ if environment is None else environment
     accounts: list[Account] = []
     snmp: list[SnmpAccount] = []
+    registers: list[Register] = []
     if path is not None:
         data, where = _read(path), str(path)
         for key in data:
-            if key not in ("device", "snmp"):
-                raise ConfigError(f"{where}: {key}", "no such table in a credentials file", nearest(key, ("device", "snmp")))
+            if key not in _TABLES:
+                raise ConfigError(f"{where}: {key}", "no such table in a credentials file", nearest(key, _TABLES))
         accounts = [_account(one, f"{where}: device {n}", env) for n, one in enumerate(_tables(data, "device", where), 1)]
         snmp = [_snmp(one, f"{where}: snmp {n}", env) for n, one in enumerate(_tables(data, "snmp", where), 1)]
+        registers = [_register(one, f"{where}: register {n}", env) for n, one in enumerate(_tables(data, "register", where), 1)]
     if env.get(USER_VARIABLE) and env.get(PASSWORD_VARIABLE):
         accounts.append(Account(user=env[USER_VARIABLE], password=Secret(env[PASSWORD_VARIABLE])))
     if env.get(COMMUNITY_VARIABLE):
         snmp.append(SnmpAccount(community=Secret(env[COMMUNITY_VARIABLE])))
-    return Credentials(accounts=tuple(accounts), snmp=tuple(snmp))
+    return Credentials(accounts=tuple(accounts), snmp=tuple(snmp), registers=tuple(registers))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -268,6 +281,14 @@ def _snmp(table: Mapping[str, Any], where: str, env: Mapping[str, str]) -> SnmpA
         reach=reach, user=user, authentication=authentication, password=_secret(table, "password", where, env, user),
         privacy=privacy, privacy_password=_secret(table, "privacy_password", where, env),
     )  # fmt: skip
+
+
+def _register(table: Mapping[str, Any], where: str, env: Mapping[str, str]) -> Register:
+    _known(table, _REGISTER_KEYS, where)
+    url, token = _text(table, "url", where), _secret(table, "token", where, env, "token")
+    if not url or not token:
+        raise ConfigError(f"{where}: {'token' if url else 'url'}", "is missing", "give url, and token, token_env or keyring")
+    return Register(url=url, token=token)
 
 
 class Refusals:

@@ -23,6 +23,7 @@ ROLES = {
     "firmware": ("firmware", "firmware version", "software version"),
     "serial": ("serial", "serial no.", "serial number", "device serial no."),
     "time": ("time", "last seen", "date"),
+    "id": ("id", "asset", "asset tag", "asset id", "asset number", "inventory number", "tag"),
 }
 """Role -> headings under which it is found without a map."""
 _KEPT = ("name", "maker", "model", "firmware", "serial")
@@ -30,19 +31,26 @@ MAX_COLUMNS = 200
 """Columns of one row."""
 
 
-def read(file: Source) -> Iterator[Record]:
-    """Records row by row. Raises ConfigError where the map names a column that is not there, or no address and no MAC is found."""
+def rows(file: Source) -> Iterator[tuple[int, dict[str, str]]]:
+    """Line and cells by role of each row; an empty line is no row.
+
+    Raises ConfigError where the map names a column that is not there, or no address and no MAC is found.
+    """
     lines = file.lines()
-    number, raw = next(lines, (0, b""))
+    _, raw = next(lines, (0, b""))
     head = decoding.decoded(raw).lstrip("\ufeff")
     separator = max(",;\t|", key=head.count)
     names = [cell.strip() for cell in source.cells(head, separator)][:MAX_COLUMNS]
     where = _roles(file, names)
     for number, raw in lines:
-        cells = source.cells(decoding.decoded(raw), separator)
-        row = {role: cells[at].strip() for role, at in where.items() if at < len(cells)}
-        if not raw.strip():
-            continue
+        if raw.strip():
+            cells = source.cells(decoding.decoded(raw), separator)
+            yield number, {role: cells[at].strip() for role, at in where.items() if at < len(cells)}
+
+
+def read(file: Source) -> Iterator[Record]:
+    """Records row by row. Raises ConfigError like `rows`."""
+    for number, row in rows(file):
         address, mac = source.address(row.get("address", "")), wire.normal_mac(row.get("mac", ""))
         if not address and not mac:
             file.problems.append(Problem(number, "a row without an address or a MAC"))

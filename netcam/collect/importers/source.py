@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
+import io
 import re
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -12,12 +14,15 @@ from datetime import UTC, datetime
 from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from netcam import plugins, wire
 from netcam.errors import ConfigError, ContentError, nearest, shown
 from netcam.model import Fact, Observation
 from netcam.protocols import decoding
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
 
 MAX_LINE = 4 << 20
 """Bytes of one line: the longest real ones (masscan with banners) are under 1 MB."""
@@ -90,6 +95,47 @@ class _BombError(Exception):
     """A compressed file that unpacks beyond MAX_RATIO."""
 
 
+class _Recoded(io.RawIOBase):
+    """A UTF-16 file as UTF-8: what spreadsheets and Windows tools call Unicode text. What is no UTF-16 becomes U+FFFD."""
+
+    def __init__(self, raw: IO[bytes]) -> None:
+        self._raw, self._left = raw, b""
+        self._decoder = codecs.getincrementaldecoder("utf-16")("replace")
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        """Only back to the beginning."""
+        if offset or whence:
+            raise io.UnsupportedOperation("a recoded file is read from its beginning on")
+        self._raw.seek(0)
+        self._left = b""
+        self._decoder.reset()
+        return 0
+
+    def tell(self) -> int:
+        return self._raw.tell()
+
+    def readinto(self, into: Buffer) -> int:
+        view = memoryview(into)
+        while not self._left:
+            data = self._raw.read(CHUNK)
+            self._left = self._decoder.decode(data, not data).encode("utf-8")
+            if not data:
+                break
+        part, self._left = self._left[: len(view)], self._left[len(view) :]
+        view[: len(part)] = part
+        return len(part)
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
 class _Unpacked(gzip.GzipFile):
     """gzip with a bound on what comes out of it."""
 
@@ -143,7 +189,13 @@ def opened(path: Path) -> IO[bytes]:
         raw.seek(0)
     except OSError as error:
         raise ContentError(str(path), error.strerror or "cannot be read", "give a file that another program wrote") from None
-    return _Unpacked(raw) if packed else raw  # type: ignore[return-value]
+    file: IO[bytes] = _Unpacked(raw) if packed else raw  # type: ignore[assignment]
+    try:
+        wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        file.seek(0)
+    except (EOFError, OSError, zlib.error):
+        wide = False  # whoever reads it is told
+    return io.BufferedReader(_Recoded(file)) if wide else file
 
 
 def choose(path: Path, wanted: str | None) -> Importer:
