@@ -297,7 +297,7 @@ def _hint(used: Any, hints: Any, r: Any, kind: Any, begin: Any, end: Any, at: An
 @_fast
 def _account(
     b: Any, i: Any, stop: Any, at: Any, wire: Any, size: Any, payload: Any, version: Any, proto: Any, s_hi: Any, s_lo: Any, d_hi: Any,
-    d_lo: Any, s_port: Any, d_port: Any, flags: Any, seq: Any, s_mac: Any, d_mac: Any, vlan: Any, quality: Any, look: Any, memory: Any,
+    d_lo: Any, s_port: Any, d_port: Any, flags: Any, seq: Any, ack: Any, s_mac: Any, d_mac: Any, vlan: Any, quality: Any, look: Any, memory: Any,
 ) -> Any:  # fmt: skip
     """Add one packet to its flow. `size` is at the IP layer, `wire` on the link, payload lies in b[i:stop]."""
     rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets = memory
@@ -333,10 +333,10 @@ def _account(
             if at < r[END]:
                 counters[C_CLOCK] += 1
         elif proto == 6 and flags & 0x12 == 2:
-            # a new connection on the ports of one that has ended, or whose numbers differ (RFC 9293 section 3.4)
-            known = state & (S_SEQ_OUT if outward else S_SEQ_IN)
+            # a SYN whose number is not the one the connection began with begins another (RFC 9293 section 3.4); as tshark tells streams
+            known = state & (S_BASE_OUT if outward else S_BASE_IN)
             base = (r[SEQ_OUT] if outward else r[SEQ_IN]) & LOW32
-            if known and (base != seq or state & S_CLOSED):
+            if known and base != seq:
                 reason = REASON_END
         elif (
             (used[U_ACTIVE] > 0 and at - r[START] >= used[U_ACTIVE])
@@ -355,7 +355,9 @@ def _account(
         n = cont
         r = rows[n]
         state = r[MARKS] >> 48 & 0xFFFF
-        r[MARKS] = (state & (S_SEQ_OUT | S_SEQ_IN | S_GUESSED)) << 48 | (r[MARKS] & (Q_TUNNELLED | Q_CARRIER | Q_SWAPPED) << 32)
+        r[MARKS] = (state & (S_SEQ_OUT | S_SEQ_IN | S_BASE_OUT | S_BASE_IN | S_GUESSED)) << 48 | (
+            r[MARKS] & (Q_TUNNELLED | Q_CARRIER | Q_SWAPPED) << 32
+        )
         for w in range(8):
             if w != A_HI and w != A_LO and w != B_HI and w != B_LO and w != KEY:
                 r[w] = 0
@@ -471,7 +473,9 @@ def _account(
         if not state & bit:
             state |= bit
             base = seq if flags & 2 else (seq - 1) & LOW32
-            r[slot] = nxt << 32 | base
+            known = state & (S_BASE_OUT if outward else S_BASE_IN)
+            r[slot] = nxt << 32 | (r[slot] & LOW32 if known else base)
+            state |= S_BASE_OUT if outward else S_BASE_IN
         else:
             expected = r[slot] >> 32 & LOW32
             ahead = (nxt - expected) & LOW32
@@ -483,6 +487,11 @@ def _account(
                         r[RTT] += np.int64(1) << 32
                 elif (r[RTT] >> 48 & 0xFFFF) < 0xFFFF:
                     r[RTT] += np.int64(1) << 48
+        if flags & 0x10 and not state & (S_BASE_IN if outward else S_BASE_OUT):
+            # what the other side began with, where its beginning was not seen
+            state |= S_BASE_IN if outward else S_BASE_OUT
+            other = SEQ_IN if outward else SEQ_OUT
+            r[other] = (r[other] & ~np.int64(LOW32)) | ((ack - 1) & LOW32)
         if flags & 2:
             state |= S_SYNACK if flags & 0x10 else S_SYN
         elif outward and flags & 0x10 and state & S_SYN and state & S_SYNACK and (r[RTT] & LOW32) == 0:

@@ -54,7 +54,7 @@ number | next number << 32. MINUTE: minute | bytes wanted out << 32 | in << 48. 
 GAPS_ and SQUARES_ hold doubles."""
 
 # state bits of MARKS
-S_CLOSED, S_SYN, S_SYNACK, S_GUESSED, S_SEQ_OUT, S_SEQ_IN, S_FIN_OUT, S_FIN_IN = (1 << n for n in range(8))
+S_CLOSED, S_SYN, S_SYNACK, S_GUESSED, S_SEQ_OUT, S_SEQ_IN, S_FIN_OUT, S_FIN_IN, S_BASE_OUT, S_BASE_IN = (1 << n for n in range(10))
 
 # what the caller and the loop tell each other
 U_FREE, U_NEXT, U_HINTS, U_DONE, U_MINUTES, U_SERIAL, U_HAND, U_NOW, U_LIVE = range(9)
@@ -79,6 +79,6 @@ REASON_IDLE, REASON_ACTIVE, REASON_END, REASON_FORCED, REASON_RESOURCES = range(
 
 T_TLS, T_HTTP, T_DNS, T_QUIC, T_STUN, T_TURN, T_RTP, T_RTSP, T_RTMP, T_PPPP = (1 << n for n in range(10))
 T_DAHUA, T_SSH, T_JPEG, T_MQTT, T_DTLS, T_WIREGUARD, T_DNS_TCP, T_NTP, T_SOCKS, T_TUYA = (1 << n for n in range(10, 20))
-Q_MIDSTREAM, Q_TRUNCATED, Q_COMBINED, Q_PAYLOAD, Q_CLOCK, Q_NO_BYTES, Q_SWAPPED, Q_STALE, Q_TUNNELLED, Q_CARRIER = (
-    1 << n for n in range(10)
+Q_MIDSTREAM, Q_TRUNCATED, Q_COMBINED, Q_PAYLOAD, Q_CLOCK, Q_NO_BYTES, Q_SWAPPED, Q_STALE, Q_TUNNELLED, Q_CARRIER, Q_ESTIMATE = (
+    1 << n for n in range(11)
 )

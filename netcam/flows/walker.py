@@ -254,6 +254,7 @@ def _frame(
         d_port = np.int64(0)
         flags = np.int64(0)
         seq = np.int64(-1)
+        ack = np.int64(0)
         payload = body
         look = True
         inner = np.int64(-2)
@@ -277,6 +278,7 @@ def _frame(
             if stop - i >= 14:
                 flags = np.int64(b[i + 13])
                 seq = _u32(b, i + 4)
+                ack = _u32(b, i + 8)
                 offset = (np.int64(b[i + 12]) >> 4) * 4
                 payload = body - offset
                 begin = i + offset
@@ -341,7 +343,7 @@ def _frame(
             told |= Q_CARRIER
             look = False
         _account(
-            b, begin, stop, at, wire, size, payload, version, proto, s_hi, s_lo, d_hi, d_lo, s_port, d_port, flags, seq, src_mac, dst_mac,
+            b, begin, stop, at, wire, size, payload, version, proto, s_hi, s_lo, d_hi, d_lo, s_port, d_port, flags, seq, ack, src_mac, dst_mac,
             vlan, told, look, memory,
         )  # fmt: skip
         if not carries:

@@ -32,9 +32,9 @@ def ip6(source: str, destination: str, proto: int, body: bytes) -> bytes:
     return struct.pack(">IHBB", 6 << 28, len(body), proto, 64) + socket.inet_pton(10, source) + socket.inet_pton(10, destination) + body
 
 
-def tcp(source: int, destination: int, flags: int, payload: bytes = b"") -> bytes:
+def tcp(source: int, destination: int, flags: int, payload: bytes = b"", *, seq: int = 1, ack: int = 1) -> bytes:
     """A TCP segment without options (RFC 9293)."""
-    return struct.pack(">HHIIBBHHH", source, destination, 1, 1, 5 << 4, flags, 8192, 0, 0) + payload
+    return struct.pack(">HHIIBBHHH", source, destination, seq, ack, 5 << 4, flags, 8192, 0, 0) + payload
 
 
 def udp(source: int, destination: int, payload: bytes) -> bytes:

@@ -131,7 +131,9 @@ def test_a_long_silence_ends_a_flow_and_a_new_syn_begins_one(tmp_path: Path) -> 
     syn = frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 6, frames.tcp(50000, 443, 2)))
     fin = frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 6, frames.tcp(50000, 443, 0x11)))
     assert len(read(tmp_path, frames.pcap([(T0, syn), (T0 + 400 * 10**9, syn)]))) == 2
-    assert len(read(tmp_path, frames.pcap([(T0, syn), (T0 + 10**9, fin), (T0 + 2 * 10**9, syn)]))) == 2
+    again = frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 6, frames.tcp(50000, 443, 2, seq=7777)))
+    assert len(read(tmp_path, frames.pcap([(T0, syn), (T0 + 10**9, fin), (T0 + 2 * 10**9, again)]))) == 2
+    assert len(read(tmp_path, frames.pcap([(T0, syn), (T0 + 10**9, syn)]))) == 1
     assert len(read(tmp_path, frames.pcap([(T0, syn), (T0 + 10**9, fin)]))) == 1
 
 
