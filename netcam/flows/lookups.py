@@ -95,8 +95,13 @@ def message(data: bytes) -> Message | None:
             at += size
     except (IndexError, ValueError):
         pass
-    name = valid(told) or "".join(c if c.isprintable() and c.isascii() else "?" for c in told[:253]).lower()
+    name = valid(told) or escaped(told)
     return Message(identifier, bool(flags & 0x8000), flags & 15, name, kind, tuple(found), read, min(max(ttl, 0), 0x7FFFFFFF), len(told))
+
+
+def escaped(name: str) -> str:
+    """A name that is no host name, as RFC 4343 writes it: bytes that do not print as \\DDD, so that tunnels stay visible and harmless."""
+    return "".join(c if "!" <= c <= "~" and c != "\\" else f"\\{min(ord(c), 999):03d}" for c in name[:253])
 
 
 def dns_answers(data: bytes) -> list[tuple[str, int]]:
@@ -138,6 +143,29 @@ class Resolver:
         if read.response and valid(read.name):
             self._remember(read, at, client)
         return True
+
+    def told(
+        self, *, at: int, client: tuple[int, int], server: tuple[int, int], port: int, name: str, kind: int, rcode: int, answers: int,
+        addresses: list[int], ttl: int, matches: int | None = None,
+    ) -> None:  # fmt: skip
+        """Take on what a log says of a question; `client`, `server`: version and number. `matches`: the message's number, where told."""
+        text = valid(name) or escaped(name)
+        response = rcode >= 0
+        read = Message(matches or 0, response, max(rcode, 0), text, kind, tuple(addresses), answers, ttl, len(name))
+        halves = [(ip >> 64, ip & 0xFFFFFFFFFFFFFFFF) for _, ip in (client, server)]
+        key = (*halves[0], *halves[1], port, read.identifier, hash(text))
+        n = self._pending.pop(key, None) if response and matches is not None else None
+        if n is None or n >= len(self._rows):
+            n = self._new(read, at, halves[0], halves[1], client[0], 0, port)
+        if n is not None and response:
+            row = self._rows[n]
+            row[9], row[10], row[11], row[14] = read.rcode, 1, answers, ttl
+        elif n is not None:
+            self._pending[key] = n
+            if len(self._pending) > MAX_PENDING:
+                self._pending.popitem(last=False)
+        if addresses and valid(name):
+            self._remember(read, at, halves[0])
 
     def _new(
         self, read: Message, at: int, client: tuple[int, int], server: tuple[int, int], version: int, mac: int, ports: int

@@ -1,0 +1,60 @@
+"""What a format of flow logs declares, and the registry of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import IO
+
+from netcam import plugins
+from netcam.flows.lookups import Resolver
+from netcam.flows.records import Records
+
+MAX_LINE = 1 << 20
+"""Bytes of one line of a log; longer ones are counted and skipped."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """One reading of logs: where records go, and what formats keep between lines and files."""
+
+    records: Records
+    now: int
+    """Nanoseconds since 1970: for logs that write no year."""
+    resolver: Resolver = field(default_factory=Resolver)
+    memory: dict[str, dict[str, object]] = field(default_factory=dict)
+    """Format -> what it remembers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogSource:
+    """A format: how it is told by its first bytes and its name, and how a file or a line of it is read.
+
+    `line` takes one line with its place (file name) and returns nothing; `read`, where a format has no lines, reads a whole file and
+    yields now and then so that records can be taken away.
+    """
+
+    id: str
+    title: str
+    recognises: Callable[[bytes, str], bool]
+    line: Callable[[bytes, str, Reading], None] | None = None
+    read: Callable[[IO[bytes], str, Reading], Iterator[None]] | None = None
+    documentation: str = ""
+
+
+@cache
+def sources() -> dict[str, LogSource]:
+    """Formats by id."""
+    return {one.id: one for one in plugins.load("netcam.flows.sources", LogSource, name="SOURCE").values()}
+
+
+def lines(file: IO[bytes], records: Records) -> Iterator[bytes]:
+    """Lines of a file without their ends; one that is too long is counted and skipped."""
+    while line := file.readline(MAX_LINE + 1):
+        if len(line) > MAX_LINE and not line.endswith(b"\n"):
+            records.count("long_lines")
+            while (rest := file.readline(MAX_LINE)) and not rest.endswith(b"\n"):
+                pass
+            continue
+        yield line.rstrip(b"\r\n")

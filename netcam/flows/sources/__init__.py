@@ -1,0 +1,1 @@
+"""Logs that tell flows, one file per format: each declares a `SOURCE`."""
