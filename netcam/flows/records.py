@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,16 @@ MAX_COUNT = 1 << 60
 """Packets or bytes of one record: more is a lie or a damaged record."""
 MAX_TEXT = 512
 """Characters of a text column of one row."""
+INTERNAL = tuple(
+    ip_network(n)
+    for n in (
+        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8",
+        "100.64.0.0/10", "fc00::/7", "fe80::/10", "ff00::/8", "::1/128", "::/128",
+    )
+)  # fmt: skip
+"""Never outside: private, link-local, loopback, multicast, shared address space (RFC 6890)."""
+EPHEMERAL = 32_768
+"""Lowest port that Linux gives a client; others begin higher."""
 JOIN_WITHIN = 60_000_000_000
 """Nanoseconds by which the two directions of a conversation may begin apart: exporters end both by the same clock."""
 
@@ -95,7 +105,7 @@ class Records:
         self._records: list[Record] = []
         self._origin: list[int] = []
         self._sources: dict[str, int] = {}
-        self._internal = tuple(internal)
+        self._internal = (*internal, *INTERNAL)
         self._inside: OrderedDict[tuple[int, int], bool] = OrderedDict()
         self.counters: dict[str, int] = {"records": 0, "lying_counts": 0}
         self.notes: list[str] = []
@@ -119,7 +129,7 @@ class Records:
         known = self._inside.get(key)
         if known is None:
             ip = ip_address(address) if version == 4 else ip_address(address.to_bytes(16, "big"))
-            known = self._inside[key] = ip.is_private or any(ip.version == n.version and ip in n for n in self._internal)
+            known = self._inside[key] = any(ip.version == n.version and ip in n for n in self._internal)
             if len(self._inside) > 100_000:
                 self._inside.popitem(last=False)
         return known
@@ -129,7 +139,10 @@ class Records:
         if one.proto in (6, 17) and one.a_port != one.b_port and (one.a_port < 1024) != (one.b_port < 1024):
             return one.a_port < 1024
         inside_a, inside_b = self._is_inside(one.version, one.a), self._is_inside(one.version, one.b)
-        return inside_b and not inside_a
+        if inside_a != inside_b:
+            return inside_b
+        # nothing else tells: a client's port is one of the high ones that systems choose themselves (RFC 6056)
+        return one.proto in (6, 17) and one.paired and one.a_port < EPHEMERAL <= one.b_port
 
     def _joined(self) -> list[tuple[Record, int]]:
         """Records whose other direction came as a record of its own become one."""
