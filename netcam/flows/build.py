@@ -16,7 +16,7 @@ from netcam.flows.names import Namer
 from netcam.flows.table import COLUMNS, MINUTE_COLUMNS, FlowTable, Lookups
 from netcam.flows.walk import Array, Walk
 
-WINDOW_ROWS = 1 << 17
+WINDOW_ROWS = 120_000
 """Rows of a window: what is judged at once, 35 MB of columns."""
 MAX_MINUTES = 1 << 20
 """Minutes of long flows kept until their flow ends, 32 MB; beyond that the oldest are forgotten and counted."""

@@ -152,6 +152,10 @@ class FlowTable:
     """Keys of the devices that the column `device` points to."""
     minutes: dict[str, npt.NDArray[Any]] = field(default_factory=lambda: _no_rows(MINUTE_COLUMNS))
     lookups: Lookups = field(default_factory=Lookups)
+    holders: dict[int, str] = field(default_factory=dict)
+    """Autonomous system -> its holder, for those in the column `asn`."""
+    origin: str = ""
+    """Name and date of the database behind `asn` and `country`."""
 
     def __post_init__(self) -> None:
         """Columns that a source does not fill are zero."""
