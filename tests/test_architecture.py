@@ -30,7 +30,14 @@ def test_only_the_link_helper_imports_scapy() -> None:
 
 
 def test_only_collect_live_capture_the_lab_and_syslog_open_sockets() -> None:
-    allowed = ("netcam/collect/", "netcam/lab/", "netcam/flows/live", "netcam/flows/ring", "netcam/flows/collector", "netcam/sinks/transports/syslog")
+    allowed = (
+        "netcam/collect/",
+        "netcam/lab/",
+        "netcam/flows/live",
+        "netcam/flows/ring",
+        "netcam/flows/collector",
+        "netcam/sinks/transports/syslog",
+    )
     guilty = [p.relative_to(ROOT).as_posix() for p in MODULES if "socket" in imports(p)]
     assert [g for g in guilty if not g.startswith(allowed)] == []
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from netcam.flows.build import Assembly
     from netcam.flows.table import FlowTable
 
-CHUNK = 512 << 10
+CHUNK = 1 << 20
 """Bytes read at a time: they stay in the processor's cache until they are walked."""
 _MAGIC = {
     b"\xd4\xc3\xb2\xa1": (False, False),
@@ -173,22 +173,40 @@ def _pcap(source: _Reader, big: bool, nano: bool, assembly: Assembly, notes: lis
     link = layout.LINKS.get(told)
     if link is None:
         raise ContentError(where, f"has link type {told}, which is not read", "capture on Ethernet, or with the type any (Linux cooked)")
-    buffer, kept, done = _buffer(CHUNK + layout.MAX_PACKET + 16), 0, 24
-    view = memoryview(buffer)
-    while got := source.into(view[kept : kept + CHUNK]):
-        size = kept + got
-        stopped = assembly.walk.pcap(buffer, size, big=big, nano=nano, link=link)
+    room = layout.MAX_PACKET + 16
+    kept, done = 0, 24
+    rest: Any = None
+    for buffer, got in _ahead(source, room):
+        begin = room - kept
+        if kept:
+            buffer[begin:room] = rest
+        size = room + got
+        stopped = assembly.walk.pcap(buffer, size, at=begin, big=big, nano=nano, link=link)
         if stopped < 0:
             notes.append(
-                f"a packet claims an impossible length at byte {done - 1 - stopped}: the file is corrupt or truncated from there on"
+                f"a packet claims an impossible length at byte {done - 1 - stopped - begin}: the file is corrupt or truncated from there on"
             )
             return
         kept = size - stopped
-        buffer[:kept] = buffer[stopped:size].copy()
-        done += stopped
+        rest = buffer[stopped:size].copy()
+        done += stopped - begin
         yield done
     if kept:
         notes.append(f"the last packet is truncated: {kept} bytes are left over")
+
+
+def _ahead(source: _Reader, room: int) -> Iterator[tuple[Any, int]]:
+    """Buffers with CHUNK bytes of the file behind `room`; the next is read while the caller walks this one."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    buffers = [_buffer(room + CHUNK) for _ in range(2)]
+    with ThreadPoolExecutor(1, "netcam-read") as reader:
+        turn = 0
+        waiting = reader.submit(source.into, memoryview(buffers[0])[room:])
+        while got := waiting.result():
+            turn ^= 1
+            waiting = reader.submit(source.into, memoryview(buffers[turn])[room:])
+            yield buffers[turn ^ 1], got
 
 
 def _pcapng(source: _Reader, assembly: Assembly, notes: list[str]) -> Iterator[int]:

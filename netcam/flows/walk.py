@@ -93,9 +93,8 @@ class Walk:
             self._on_done(self._done[:n])
         state[r.U_HINTS] = state[r.U_MINUTES] = state[r.U_DONE] = 0
 
-    def pcap(self, buffer: npt.NDArray[np.uint8], size: int, *, big: bool, nano: bool, link: int) -> int:
-        """Walk the whole records of a buffer; returns the bytes used, or -1 minus the place of a record that lies."""
-        at = 0
+    def pcap(self, buffer: npt.NDArray[np.uint8], size: int, *, big: bool, nano: bool, link: int, at: int = 0) -> int:
+        """Walk the whole records of buffer[at:size]; returns where it stopped, or -1 minus the place of a record that lies."""
         while True:
             stopped = self._call(PCAP, buffer, size, at, int(big), int(nano), link)
             full = self._is_full()
