@@ -16,6 +16,7 @@ from netcam.cli import (
     estate,
     events,
     evidence,
+    inventory,
     owner,
     passive,
     policy,
@@ -65,6 +66,7 @@ app.command("reidentify")(devices.reidentify)
 app.command("report")(devices.report)
 app.add_typer(egress.app, name="egress")
 app.add_typer(evidence.app, name="evidence")
+app.add_typer(inventory.app, name="inventory")
 policy.policy.command("except")(decide.policy_except)
 policy.policy.command("dispute")(decide.policy_dispute)
 policy.policy.command("end")(decide.policy_end)

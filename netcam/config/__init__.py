@@ -1,5 +1,6 @@
 """The settings file netcam.toml: what may stand in it, and how it says what is wrong."""
 
+from netcam.config.retention import RetentionSettings
 from netcam.config.schedules import ScheduleSettings
 from netcam.config.settings import (
     PRIVATE,
@@ -17,6 +18,6 @@ from netcam.config.settings import (
 from netcam.config.sinks import EventSettings, SinkSettings
 
 __all__ = [
-    "PRIVATE", "EventSettings", "Rates", "ScheduleSettings", "Settings", "SinkSettings", "SiteSettings", "differing", "effective", "find",
+    "PRIVATE", "EventSettings", "Rates", "RetentionSettings", "ScheduleSettings", "Settings", "SinkSettings", "SiteSettings", "differing", "effective", "find",
     "json_schema", "load", "parse", "read_secrets",
 ]  # fmt: skip

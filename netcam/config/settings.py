@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from netcam.config.reader import Reader, lines_of, toml_key
+from netcam.config.retention import RetentionSettings, read_retention
 from netcam.config.schedules import ScheduleSettings, read_schedule
 from netcam.config.secrets import is_secret_setting, secret
 from netcam.config.sinks import KINDS, SEVERITIES, SINKS, EventSettings, SinkSettings, read_sink
@@ -74,6 +75,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """Folder with the site's own policy files, relative to the settings file."""
     rates: Rates = Rates()
     events: EventSettings = EventSettings()
+    retention: RetentionSettings = RetentionSettings()
     sites: dict[str, SiteSettings] = {}
     schedules: dict[str, ScheduleSettings] = {}
     sinks: dict[str, SinkSettings] = {}
@@ -185,10 +187,11 @@ def parse(text: str, where: str) -> Settings:
     for name in Rates.__struct_fields__:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
-    plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "schedules", "sinks", "events")}
+    retention = read_retention(reader, data.get("retention", {}))
+    plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "retention", "schedules", "sinks", "events")}
     top: Settings = reader.struct(Settings, plain, (), hidden=("path",))
     whole: Settings = msgspec.structs.replace(
-        top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, path=where
+        top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, retention=retention, path=where
     )
     return whole
 

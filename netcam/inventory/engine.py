@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ CHECKED_BELOW = 64 * 1024 * 1024
 """Bytes of a SQLite file that is checked whole on every open (under 0.2 s); a larger one by `check`."""
 CACHE_KIB = 65_536
 """Page cache of SQLite: holds the index pages that a batch of a large store touches."""
+MIN_FREE = 64 * 1024 * 1024
+"""Bytes that stay free on the disk (a fiftieth of a small one): room for retention to work in, and for the rest of the machine."""
 WRITER_LOCK = 0x6E657463
 """Advisory lock of PostgreSQL that makes writers queue, as SQLite's file lock does."""
 
@@ -198,3 +201,75 @@ def copy(engine: sa.Engine, target: Path) -> None:
         raise OperationalError("VACUUM INTO", None, error) from error
     finally:
         connection.close()
+
+
+def compact(engine: sa.Engine) -> None:
+    """Give free pages of a SQLite file back to the disk."""
+    connection = engine.raw_connection()
+    try:
+        connection.cursor().execute("VACUUM")
+        connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.Error as error:
+        raise OperationalError("VACUUM", None, error) from error
+    finally:
+        connection.close()
+
+
+def check_room(where: str) -> None:
+    """Raise StoreError where a disk is nearly full, before anything is written that would fill it."""
+    try:
+        disk = shutil.disk_usage(Path(where).parent)
+    except OSError:
+        return  # a database elsewhere, or a folder that went: the write itself will tell
+    if disk.free < min(MIN_FREE, disk.total // 50):
+        raise StoreError(
+            where, f"the disk is full: {disk.free} bytes are free", "free space on it, or run `netcam inventory retain`; what is stored is unharmed"
+        )  # fmt: skip
+
+
+def free_bytes(where: str) -> int | None:
+    """Bytes that are free on the disk of a store's file; None where it is no file here."""
+    try:
+        return shutil.disk_usage(Path(where).parent).free
+    except OSError:
+        return None
+
+
+def copy_file(source: Path, target: Path) -> None:
+    """Copy a closed SQLite file, and have it on disk. Raises StoreError."""
+    try:
+        with source.open("rb") as old, os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as new:
+            shutil.copyfileobj(old, new, 1024 * 1024)
+            new.flush()
+            os.fsync(new.fileno())
+    except OSError as error:
+        raise StoreError(str(source), error.strerror or "cannot be copied", "check both paths and the room on the disk") from None
+
+
+def put_in_place(fresh: Path, target: Path, aside: Path) -> None:
+    """Make `fresh` the store at `target`; what stood there goes to `aside`. Raises StoreError while another process has it open."""
+    if target.exists():
+        other = sqlite3.connect(target, timeout=1, isolation_level=None)
+        try:
+            other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            other.execute("PRAGMA locking_mode=EXCLUSIVE")
+            other.execute("PRAGMA journal_mode=DELETE")  # refused while anybody else has the file open
+            other.execute("BEGIN EXCLUSIVE")
+            other.execute("COMMIT")
+        except sqlite3.OperationalError:
+            raise StoreError(str(target), "another process uses the store", "end it, then repeat") from None
+        except sqlite3.DatabaseError:
+            pass  # damaged, which is why it is replaced
+        finally:
+            other.close()
+        target.replace(aside)
+        for tail in ("-wal", "-shm"):
+            left = target.with_name(target.name + tail)
+            if left.exists():
+                left.replace(aside.with_name(aside.name + tail))
+    fresh.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

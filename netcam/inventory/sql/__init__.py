@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from netcam.inventory.sql.observations import Observations
-from netcam.inventory.sql.operator import Operator
-from netcam.inventory.sql.verdicts import Verdicts
+from netcam.inventory.sql.upkeep import Upkeep
 
 
-class SqlInventory(Observations, Verdicts, Operator):
+class SqlInventory(Upkeep):
     """The store behind a path or a database address; see the port for what it does."""

@@ -34,10 +34,13 @@ class Store:
         self._engine, self.where = opening.open_store(target)
         sqlite_file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
         self.home: Path | None = Path(sqlite_file).parent if sqlite_file else None
+        self._freeing = False
         self._insert: Any = sqlite.insert if self._engine.dialect.name == "sqlite" else postgresql.insert
 
     @contextlib.contextmanager
     def _write(self) -> Iterator[sa.Connection]:
+        if not self._freeing:
+            opening.check_room(self.where)
         with opening.guarded(self.where), self._engine.connect().execution_options(netcam_write=True) as connection, connection.begin():
             if self._engine.dialect.name == "postgresql":
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(opening.WRITER_LOCK)))

@@ -86,6 +86,13 @@ def _last(connection: sa.Connection) -> Entry | None:
     return Entry(**row._mapping) if row else None
 
 
+def next_number(connection: sa.Connection, kind: str) -> int:
+    """The number of the next record of a kind: by the chain, because retention may have taken the highest record."""
+    table = schema.chain.c
+    last = connection.execute(sa.select(table.last).where(table.kind == kind).order_by(table.first.desc()).limit(1)).scalar()
+    return 1 if last is None else last + 1
+
+
 def leaves_between(connection: sa.Connection, kind: str, first: int, final: int) -> list[Leaf]:
     """The leaves of what is stored between two record numbers, and of what retention removed and left the leaf of."""
     table, seal = SEALS[kind]

@@ -12,7 +12,7 @@ from netcam.inventory import chain, schema
 from netcam.inventory.packing import instant, micros, read_text, stored_text
 from netcam.inventory.port import REMARK, Action, Remark, checked_action, checked_remark, remark_time
 from netcam.inventory.sql.base import PAGE
-from netcam.inventory.sql.ledger import Ledger, append
+from netcam.inventory.sql.ledger import Ledger, append, next_number
 
 _remark_decoder = msgspec.json.Decoder(Remark)
 
@@ -71,7 +71,7 @@ class Operator(Ledger):
 
 def act(connection: sa.Connection, kind: str, body: bytes, at: datetime, by: str) -> int:
     """Append an action inside a transaction; returns its number."""
-    number: int = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.action.c.seq), 0))).scalar_one() + 1
+    number = next_number(connection, "action")
     row = {"seq": number, "at": micros(at), "by": stored_text(by), "kind": stored_text(kind), "body": body}
     connection.execute(schema.action.insert(), row)
     append(connection, "action", [chain.seal_content("action", number, body, str(micros(at)), by, kind).leaf], number, number)

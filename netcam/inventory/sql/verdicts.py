@@ -26,7 +26,7 @@ from netcam.inventory.packing import (
 )
 from netcam.inventory.port import RETIRE, Device, IdentityVersion, device_of, retire_body
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
-from netcam.inventory.sql.ledger import Ledger, append
+from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
 from netcam.model import Finding, Identity
 
@@ -52,7 +52,7 @@ class Verdicts(Ledger):
         self, connection: sa.Connection, latest: Mapping[tuple[str, str], Identity], of_scan: bool, run: str, when: int
     ) -> int:
         heads = self._heads(connection, latest)
-        seq = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.identity.c.seq), 0))).scalar_one()
+        seq = next_number(connection, "identity") - 1
         versions, devices, links, again = [], [], [], []
         leaves: list[bytes] = []
         changed, first = 0, seq + 1
@@ -147,7 +147,7 @@ class Verdicts(Ledger):
             return
         place, names = stored_text(site), [stored_text(name) for name in into]
         with self._write() as connection:
-            seq = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.identity.c.seq), 0))).scalar_one()
+            seq = next_number(connection, "identity") - 1
             rows = [{"site": place, "device": name, "seq": seq, "at": micros(at)} for name in names]
             connection.execute(self._insert(schema.retired).on_conflict_do_nothing(), rows)
             for some in slices(names, LOOK_UP):
@@ -219,7 +219,7 @@ class Verdicts(Ledger):
         stored: dict[str, Any] = {}
         for some in slices(list(latest), LOOK_UP):
             stored |= {row.key: row for row in connection.execute(sa.select(head_table).where(head_table.c.key.in_(some)))}
-        seq = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schema.finding.c.seq), 0))).scalar_one()
+        seq = next_number(connection, "finding") - 1
         versions, heads, links = [], [], []
         leaves: list[bytes] = []
         start = seq + 1

@@ -1,0 +1,118 @@
+"""Upkeep of the inventory: `netcam inventory check`, `backup`, `restore`, `retain`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from netcam.cli import output
+from netcam.cli.scan import StoreOption
+from netcam.errors import ConfigError
+
+app = typer.Typer(help="Check, back up, restore and thin out the inventory.", no_args_is_help=True, rich_markup_mode=None)
+
+ByOption = Annotated[str | None, typer.Option("--by", help="Who does it; default: the name you are logged in by.")]
+
+
+def who(by: str | None) -> str:
+    """The operator's name: given, or of the login."""
+    import getpass
+
+    try:
+        return by or getpass.getuser()
+    except (KeyError, OSError):
+        return "unnamed"
+
+
+def _file(store: str | None) -> Path:
+    from netcam.inventory import default_path
+
+    if store is not None and "://" in store:
+        raise ConfigError("--store", "is a database elsewhere", "use pg_dump and pg_restore for PostgreSQL")
+    return Path(store).expanduser() if store is not None else default_path()
+
+
+@app.command("check")
+def check(store: StoreOption = None) -> None:
+    """Read everything: every page, every record against the hash chain, the chain against its signed roots. Exit code 1 where one fails."""
+    from netcam.inventory import open_inventory, signing
+
+    inventory = open_inventory(store)
+    try:
+        inventory.check()
+        found = [*inventory.verify(), *signing.check(inventory)]
+        entries, roots = len(inventory.entries()), len(signing.roots(inventory))
+    finally:
+        inventory.close()
+    for one in found:
+        output.line({"type": "damage"} | asdict(one))
+    output.say(f"{entries} entries, {roots} signed roots, {len(found)} places where they do not hold")
+    if found:
+        raise typer.Exit(1)
+
+
+@app.command("backup")
+def backup(
+    file: Annotated[Path, typer.Argument(help="File to write; must not be there yet.")],
+    store: StoreOption = None,
+) -> None:
+    """Copy the inventory, whole and at one moment, while others use it. The keys beside it are yours to keep elsewhere."""
+    from netcam.inventory import open_inventory
+
+    inventory = open_inventory(store)
+    try:
+        inventory.backup(file)
+    finally:
+        inventory.close()
+    output.say(f"wrote {file}; keep evidence.key, which lies beside the inventory, in another safe place")
+
+
+@app.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="A backup.")],
+    store: StoreOption = None,
+) -> None:
+    """Check a backup whole and put it in the inventory's place; what stood there is kept beside it."""
+    from netcam.inventory.restore import restore as run
+
+    target = _file(store)
+    aside = run(file, target, output.clock())
+    output.say(f"restored {target}" + (f"; what stood there is now {aside}" if aside else ""))
+
+
+@app.command("retain")
+def retain(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
+    max_megabytes: Annotated[
+        int | None, typer.Option("--max-megabytes", help="Take repeats and whole answers earlier above this size.")
+    ] = None,
+    config: Annotated[Path | None, typer.Option("--config", help="Settings file; its [retention] says how long what is kept.")] = None,
+    by: ByOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Remove what [retention] in netcam.toml does not keep: repeats, whole answers, addresses of people's devices."""
+    from netcam import config as settings_
+    from netcam.inventory import open_inventory
+    from netcam.inventory.retention import Policy
+
+    told = settings_.load(config).retention
+    limit = max_megabytes if max_megabytes is not None else told.max_megabytes
+    policy = Policy(
+        repeats_days=told.repeats_days or None,
+        facts_days=told.facts_days or None,
+        raw_days=told.raw_days or None,
+        coverage_days=told.coverage_days or None,
+        people_days=told.people_days or None,
+        max_bytes=limit * 1024 * 1024 if limit else None,
+    )
+    inventory = open_inventory(store)
+    try:
+        gone = inventory.retain(policy, output.clock(), by=who(by), dry_run=dry_run)
+    finally:
+        inventory.close()
+    output.line({"type": "retention", "dry_run": dry_run} | asdict(gone))
+    for note in gone.notes:
+        output.say(note)
