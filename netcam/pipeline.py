@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -20,7 +20,7 @@ from netcam.model import SLOTS, Coverage, Finding, Identity, Observation, ScanRe
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
-    from netcam.assess.decisions import Decisions
+    from netcam.assess.decisions import Decisions, Stand
     from netcam.assess.evidence import DeviceRecord
     from netcam.assess.removal import Item, Items, Verification
     from netcam.catalog.advisories import Advisories
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from netcam.identify.matcher import Matcher
     from netcam.inventory.corrections import Corrections
     from netcam.inventory.port import Inventory
+    from netcam.report.questions import Checklist
     from netcam.report.snapshot import Snapshot
     from netcam.sinks.teller import Teller
 
@@ -103,6 +104,18 @@ class Judged:
     findings: tuple[Finding, ...]
     absorbed: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(site, device) once taken for one of its own -> the device it is part of."""
+    decisions: Decisions | None = None
+    """The exceptions and disputes that hold; None where no inventory was at hand."""
+    day: date | None = None
+
+    def stand(self, finding: Finding) -> Stand | None:
+        """Where a finding stands after what people decided; None where nobody decided anything."""
+        told = self.decisions.of(finding, self.day) if self.decisions and self.day else None
+        return told if told and told.decision else None
+
+    def raised(self) -> tuple[Finding, ...]:
+        """The findings that no exception covers: those that `--fail-on` counts."""
+        return tuple(finding for finding in self.findings if (stand := self.stand(finding)) is None or stand.raised)
 
 
 def judge(
@@ -125,7 +138,8 @@ def judge(
         corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
     )
     records = device_records(inventory, {one.site for one in identities})
-    return Judged(identities, tuple(assess(identities, content, site, now, records)), devices.absorbed())
+    findings = tuple(assess(identities, content, site, now, records))
+    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date())
 
 
 def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:
@@ -364,8 +378,8 @@ def interruptible(stop: StopSwitch) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
-def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime) -> Snapshot:
-    """Everything a report of one run shows."""
+def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, content: Content | None = None) -> Snapshot:
+    """Everything a report of one run shows; with `content` also the questions that texts put to every camera."""
     from netcam.inventory.diff import diff
     from netcam.report.snapshot import Snapshot
 
@@ -374,7 +388,21 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime) 
     covered = coverage if scan.status == "complete" else None  # only a finished run can miss a device
     changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered) if earlier else []
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
-    return taken
+    return replace(
+        taken,
+        decisions=decisions(inventory),
+        removals=tuple(removals(inventory, scan.site).values()),
+        checklists=tuple(checklists(content.policies)) if content else (),
+    )
+
+
+def checklists(policies: Policies) -> Iterator[Checklist]:
+    """The questions of every policy that asks some."""
+    from netcam.report.questions import Checklist
+
+    for one in policies.policies.values():
+        if one.checklist:
+            yield Checklist(title=one.title, questions=tuple((question.ask, question.about) for question in one.checklist))
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ def policy_lines(policy: Policy, policies: Policies) -> Iterator[str]:
         yield f"  not: {out.what}"
     if policy.checklist:
         yield "asks of every camera"
-        yield from (f"  {question}" for question in policy.checklist)
+        yield from (f"  {question.ask}" for question in policy.checklist)
     if policy.sentences:
         yield "says"
         for word, sentence in policy.sentences.items():

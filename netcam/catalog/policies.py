@@ -166,6 +166,14 @@ class Exclusion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     kinds: tuple[str, ...] = ()
 
 
+class Question(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A question that the text puts to the keeper of a camera."""
+
+    ask: str
+    about: Literal["", "connected", "records", "sends", "reached"] = ""
+    """Where a look can answer a part of it: what it is connected to, what it records, where it sends, who can reach it."""
+
+
 class Review(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """By when the facts must be read again, and why."""
 
@@ -238,7 +246,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     sentences: dict[str, str] = {}
     """By verdict word; `{maker}`, `{family}`, `{badge}`, `{listed}`, `{listed_as}`, `{place}`, `{class}`, `{component}` are filled."""
     action: dict[str, str] = {}
-    checklist: tuple[str, ...] = ()
+    checklist: tuple[Question, ...] = ()
     """Questions that the text puts to the keeper of every camera, whatever its make."""
     review: Review
     cases: tuple[Case, ...] = ()

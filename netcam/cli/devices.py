@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netcam.cli import output
-from netcam.cli.scan import ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
+from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
 from netcam.errors import ConfigError, ContentError, StoreError, shown
 
 if TYPE_CHECKING:
@@ -249,10 +249,13 @@ def report(
     site: Annotated[str | None, typer.Option("--site")] = None,
     store: StoreOption = None,
     fail_on: FailOnOption = None,
+    content: ContentOption = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Write a page (HTML) or a table (CSV) of a scan's result."""
+    """Write a page (HTML) or a table (CSV) of a scan's result; a finding under exception is shown, and does not count for --fail-on."""
+    from netcam import config as settings_file
     from netcam.inventory import open_inventory
-    from netcam.pipeline import snapshot
+    from netcam.pipeline import Content, snapshot
     from netcam.report import csv, html
 
     writers = {".html": html.render, ".csv": csv.render}
@@ -261,12 +264,13 @@ def report(
     inventory = open_inventory(store)
     try:
         chosen = pick_scan(inventory, scan, site)
-        taken = snapshot(inventory, chosen, generated_at=output.clock())
+        asked = Content(content, local=settings_file.load(config).policies_path())
+        taken = snapshot(inventory, chosen, generated_at=output.clock(), content=asked)
     finally:
         inventory.close()
     write_whole(out, writers[out.suffix](taken))
     output.say(f"wrote {out}")
-    raise typer.Exit(output.fail_code(taken.findings, fail_on))
+    raise typer.Exit(output.fail_code(taken.raised(), fail_on))
 
 
 def write_whole(path: Path, text: str) -> None:

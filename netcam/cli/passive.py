@@ -86,7 +86,7 @@ def listen(
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
     finally:
         inventory.close()
-    raise typer.Exit(output.fail_code(judged.findings, fail_on))
+    raise typer.Exit(output.fail_code(judged.raised(), fail_on))
 
 
 def import_(
@@ -134,7 +134,7 @@ def import_(
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
     finally:
         inventory.close()
-    raise typer.Exit(output.fail_code(judged.findings, fail_on))
+    raise typer.Exit(output.fail_code(judged.raised(), fail_on))
 
 
 class _Told:

@@ -131,7 +131,7 @@ def scan(
             inventory.close()
     if finished.status == "interrupted":
         raise typer.Exit(130)
-    code = output.fail_code(judged.findings, fail_on)
+    code = output.fail_code(judged.raised(), fail_on)
     raise typer.Exit(code or (UNREACHED if finished.status == "failed" else 0))
 
 

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from netcam.assess.removal import Step, burn_down, progress
 from netcam.model import SLOTS, Citation, Claim, CoverageState, Finding, Identity, Verdict
+from netcam.report.questions import answers
 from netcam.report.snapshot import Snapshot
 from netcam.report.terminal_text import escape
 
@@ -70,7 +72,36 @@ def render(snapshot: Snapshot) -> str:
         reaches=_reaches,
         tally=_tally,
         claim_row=_claim_row,
+        decided=_decided(snapshot),
+        progress=progress(snapshot.removals, snapshot.generated_at.date()) if snapshot.removals else [],
+        burn=list(burn_down(snapshot.removals, snapshot.generated_at.date())),
+        steps=tuple(Step),
+        today=snapshot.generated_at.date(),
+        answered=_answered(snapshot),
     )
+
+
+def _decided(snapshot: Snapshot) -> list[dict[str, str]]:
+    """Every decision on a finding of this page, and those that ended, with where they stand."""
+    findings = {finding.key: finding for finding in snapshot.findings}
+    rows = []
+    for one in snapshot.decisions.all:
+        finding = findings.get(one.key)
+        stand = snapshot.stand(finding) if finding else None
+        current = stand is not None and stand.decision is one
+        standing = "ended" if one.ended else stand.standing.value if current and stand else "no finding on this page"
+        rows.append({"rule": one.rule, "device": one.device, "site": one.site, "standing": standing, "says": one.says()})
+    return rows
+
+
+def _answered(snapshot: Snapshot) -> dict[tuple[str, str], dict[str, str]]:
+    """Answers to the checklists, camera by camera."""
+    if not snapshot.checklists:
+        return {}
+    by_device: dict[tuple[str, str], list[Finding]] = {}
+    for finding in snapshot.of_kind("egress"):
+        by_device.setdefault((finding.site, finding.device), []).append(finding)
+    return {(one.site, one.device): answers(one, by_device.get((one.site, one.device), ())) for one in snapshot.cameras()}
 
 
 class _Markup(str):

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from netcam.assess.decisions import Decisions, Stand
+from netcam.assess.removal import Item
 from netcam.model import Coverage, CoverageState, Finding, Identity, ScanRecord, Verdict
+from netcam.report.questions import Checklist
 
 
 class Difference(Protocol):
@@ -51,6 +54,12 @@ class Snapshot:
     """Digest of each content set that judged, by name."""
     limits: tuple[str, ...] = ()
     """What this look could not do, in words for the reader, besides what the scan notes."""
+    decisions: Decisions = field(default_factory=Decisions)
+    """Exceptions and disputes; they mark findings and never take one away."""
+    removals: tuple[Item, ...] = ()
+    """The removal programme of the site."""
+    checklists: tuple[Checklist, ...] = ()
+    """Questions that texts put to the keeper of every camera."""
 
     @classmethod
     def of(
@@ -72,6 +81,14 @@ class Snapshot:
             content={f"catalog {n}" if len(digests) > 1 else "catalog": digest for n, digest in enumerate(digests, 1)},
             limits=tuple(limits),
         )
+
+    def stand(self, finding: Finding) -> Stand:
+        """Where a finding stands on the day of the report, after what people decided."""
+        return self.decisions.of(finding, self.generated_at.date())
+
+    def raised(self) -> list[Finding]:
+        """The findings that no exception covers."""
+        return self.decisions.raised(self.findings, self.generated_at.date())
 
     def cameras(self) -> list[Identity]:
         """Devices that are cameras, recorders or encoders."""

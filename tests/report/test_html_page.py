@@ -8,10 +8,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from netcam.assess import decisions, removal
 from netcam.inventory.diff import Change
 from netcam.inventory.memory import MemoryInventory
 from netcam.model import Citation, Claim, Coverage, CoverageState, Finding, Identity, Link, Observation, ScanRecord, Verdict
 from netcam.report.html import render
+from netcam.report.questions import Checklist, answers
 from netcam.report.snapshot import Snapshot
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -196,3 +198,35 @@ def test_a_snapshot_of_a_scan_holds_that_scan_and_one_without_holds_the_latest()
     latest = Snapshot.of(inventory, generated_at=NOON, site="hq")
     assert [i.get("maker") for i in latest.identities] == ["Dahua"]
     assert [i.get("maker") for i in Snapshot.of(inventory, generated_at=NOON, site="hq", at=NOON).identities] == ["Hikvision"]
+
+
+def test_an_exception_marks_the_finding_and_hides_nothing():
+    from tests.assess.test_decisions import Act
+
+    taken = snapshot()
+    finding = next(f for f in taken.findings if f.rule == "uk-2022" and f.device == "d1")
+    body = decisions.exception(finding, reason="lease ends <b>", approver="SIRO", until=date(2026, 6, 1), on=date(2026, 3, 1))
+    held = decisions.fold([Act(1, decisions.EXCEPTION, body)])
+    page = Page(render(snapshot(decisions=held))).words
+    assert "Excepted. Excepted until 2026-06-01, approved by SIRO" in page and "lease ends <b>" in page and "Made by a named maker" in page
+    late = snapshot(decisions=held, generated_at=NOON.replace(year=2027))
+    assert "Exception lapsed" in Page(render(late)).words and finding in late.raised()
+    assert finding not in snapshot(decisions=held).raised()
+
+
+def test_the_removal_programme_stands_on_the_page_with_its_burn_down():
+    from tests.assess.test_removal import programme
+
+    items = tuple(removal.fold(programme(("confirmed", 2), ("removed", 10))).values())
+    page = Page(render(snapshot(removals=items, generated_at=NOON.replace(month=12)))).words
+    assert "Removal programme" in page and "removed" in page and "Estates" in page and "Burn-down" in page
+
+
+def test_every_camera_carries_the_questions_with_what_is_not_known():
+    asked = Checklist(
+        title="Questions of NPSA and NCSC",
+        questions=(("Where does it send?", "sends"), ("Who can reach it?", "reached"), ("Who decided?", "")),
+    )
+    page = Page(render(snapshot(checklists=(asked,)))).words
+    assert "It was seen talking to 203.0.113.9" in page and "it answered there on port 80" in page and "For the keeper to answer." in page
+    assert answers(Identity(device="x", slots={"kind": "camera"}), ())["sends"].startswith("Not known.")
