@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from netcam.collect.gate import StopSwitch
     from netcam.collect.plan import Plan
     from netcam.collect.sweep import Progress
+    from netcam.config import Settings
     from netcam.flows.table import FlowTable
     from netcam.identify.correlate import Correlation
     from netcam.identify.matcher import Matcher
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from netcam.inventory.port import Inventory
     from netcam.report.questions import Checklist
     from netcam.report.snapshot import Snapshot
+    from netcam.report.survey import Survey
     from netcam.sinks.teller import Teller
 
 
@@ -393,6 +395,30 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
         decisions=decisions(inventory),
         removals=tuple(removals(inventory, scan.site).values()),
         checklists=tuple(checklists(content.policies)) if content else (),
+    )
+
+
+def survey(inventory: Inventory, settings: Settings, content: Content, now: datetime, *, site: str | None = None) -> Survey:
+    """The inventory as the return for a regulator's survey; sites that the settings name and nobody looked at are in it too."""
+    from netcam.assess.decisions import Standing
+    from netcam.catalog.policies import PolicyKind
+    from netcam.report import survey as returns
+
+    identities = inventory.identities(site=site, evidence=False)
+    findings = inventory.findings(site=site)
+    wanted = {one.site for one in identities} | set(settings.sites) if site is None else {site}
+    sites = {name: settings.site(name) if name in settings.sites else Site(id=name) for name in wanted}
+    runs = {name: next(reversed(inventory.scans(name)), None) for name in sorted(wanted)}
+    held = decisions(inventory)
+    return returns.survey(
+        identities,
+        findings,
+        generated_at=now,
+        sites=sites,
+        tags={(remark.site, remark.device): remark.tags for remark in inventory.remarks(site=site)},
+        concerns={p.id: p.title for p in content.policies.policies.values() if p.kind is PolicyKind.SURVEY and p.judges},
+        looks=[returns.Look(site=name, scan=run, missed=returns.missed(run.totals) if run else 0) for name, run in runs.items()],
+        excepted=frozenset(f.key for f in findings if held.of(f, now.date()).standing is Standing.EXCEPTED),
     )
 
 

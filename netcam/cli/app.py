@@ -23,6 +23,7 @@ from netcam.cli import (
     reconcile,
     removal,
     scan,
+    survey,
     switches,
 )
 
@@ -64,6 +65,7 @@ app.command("explain")(content.explain)
 app.command("diff")(devices.diff)
 app.command("reidentify")(devices.reidentify)
 app.command("report")(devices.report)
+app.command("survey")(survey.survey)
 app.add_typer(egress.app, name="egress")
 app.add_typer(evidence.app, name="evidence")
 app.add_typer(inventory.app, name="inventory")

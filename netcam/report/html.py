@@ -67,7 +67,7 @@ def render(snapshot: Snapshot) -> str:
         max_claims=MAX_CLAIMS,
         anchor=_anchor,
         named={(i.site, i.device): i.addresses[0] for i in snapshot.identities if i.addresses},
-        when=_when,
+        when=when,
         citations=_citations,
         reaches=_reaches,
         tally=_tally,
@@ -113,6 +113,11 @@ class _Markup(str):
         return str(self)
 
 
+def markup(text: str) -> str:
+    """Text of our own that a template does not escape."""
+    return _Markup(text)
+
+
 def _whole(value: Any) -> Any:
     """Every text on the page without hidden characters, also where the template names no filter."""
     return escape(value, MAX_PROSE) if isinstance(value, str) and not hasattr(value, "__html__") else value
@@ -123,7 +128,8 @@ def _anchor(site: str, device: str) -> str:
     return "d-" + hashlib.sha256(f"{site}\x1f{device}".encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
-def _when(at: datetime | None) -> str:
+def when(at: datetime | None) -> str:
+    """A time for a reader."""
     return "time not recorded" if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -163,7 +169,7 @@ def _claim_row(claim: Claim) -> _Markup:
     first = claim.because[0] if claim.because else None
     observed = f"{first.field}: {first.value}" if first else ""
     if first and first.at:
-        observed += f" ({_when(first.at)})"
+        observed += f" ({when(first.at)})"
     cells = [escape(text, MAX_CELL) for text in (claim.slot, claim.value, claim.by, observed)]
     row = Markup("<tr><td>{}</td><td>{}</td><td><code>{}</code></td><td>{}</td><td class='n'>{:.2f}</td></tr>\n").format(
         *cells, claim.weight

@@ -139,3 +139,12 @@ def test_a_finding_under_exception_is_not_taken_into_the_programme(inventory: st
     run("policy", "except", ADDRESS, UK, "--reason", "r", "--approver", "a", "--until", "2027-01-31", "--store", inventory)
     run("removal", "open", "--store", inventory)
     assert run("removal", "list", "--store", inventory) == []
+
+
+def test_the_survey_counts_what_the_inventory_holds(inventory: str, tmp_path: Path) -> None:
+    done = CliRunner().invoke(app, ["survey", "--store", inventory])
+    assert done.exit_code == 0 and "Hikvision" in done.stdout and "not known" in done.stdout and "scan s1" in done.stdout
+    page = tmp_path / "return.html"
+    run("survey", "--output", str(page), "--store", inventory)
+    assert "Signature" in page.read_text("utf-8")
+    assert CliRunner().invoke(app, ["survey", "--output", "return.doc", "--store", inventory]).exception

@@ -1,0 +1,177 @@
+"""The return for a regulator's survey: systems by use, maker, number and class of site, with known concerns; what is not known says so."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from netcam.model import CoverageState, Finding, Identity, ScanRecord, Site
+from netcam.report import csv
+from netcam.report.html import MAX_CELL, MAX_PROSE, markup, when
+from netcam.report.terminal_text import escape
+
+NOT_KNOWN = "not known"
+COLUMNS = (
+    "use", "kind", "maker", "badge", "number", "sites", "site class", "known concerns", "due diligence noted", "exceptions",
+)  # fmt: skip
+USE, DILIGENCE = "use", "due-diligence"
+"""Names of the tags by which a keeper records them: `use=anpr`, `due-diligence=REF-12`."""
+MAX_SITES = 20
+"""Sites named in one row; a longer list is counted."""
+
+_TEMPLATES = Path(__file__).resolve().parent / "templates"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """The last run of a site, and what it could not look at."""
+
+    site: str
+    scan: ScanRecord | None
+    missed: int = 0
+
+    @property
+    def says(self) -> str:
+        """The run in a sentence."""
+        if self.scan is None:
+            return f"{self.site}: never looked at."
+        missed = f" {self.missed} addresses were not reached." if self.missed else ""
+        return f"{self.site}: scan {self.scan.id}, {when(self.scan.finished or self.scan.started)}, {self.scan.status}.{missed}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Devices of one use, kind, maker, badge and class of site."""
+
+    use: str
+    kind: str
+    maker: str
+    badge: str
+    number: int
+    sites: tuple[str, ...]
+    site_class: str
+    concerns: tuple[str, ...]
+    diligence: int
+    """Devices for which due diligence is recorded."""
+    excepted: int
+    """Devices with a finding under an exception."""
+
+    def cells(self) -> list[str]:
+        """The row as text, in order of COLUMNS."""
+        sites = ", ".join(self.sites[:MAX_SITES]) + (f" and {len(self.sites) - MAX_SITES} more" if len(self.sites) > MAX_SITES else "")
+        noted = NOT_KNOWN if not self.diligence else "all" if self.diligence == self.number else f"{self.diligence} of {self.number}"
+        concerns = "; ".join(self.concerns) or ("none known" if self.maker != NOT_KNOWN else NOT_KNOWN)
+        return [
+            self.use, self.kind, self.maker, self.badge, str(self.number), sites, self.site_class, concerns, noted, str(self.excepted or "none"),
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Survey:
+    """The whole return."""
+
+    generated_at: datetime
+    rows: tuple[Row, ...] = ()
+    unidentified: int = 0
+    """Devices of which nobody can say whether they are cameras."""
+    looks: tuple[Look, ...] = ()
+    concerns_of: tuple[str, ...] = ()
+    """Titles of the texts whose concerns are named."""
+
+    @property
+    def total(self) -> int:
+        """Cameras, recorders and encoders."""
+        return sum(row.number for row in self.rows)
+
+
+def survey(
+    identities: Iterable[Identity],
+    findings: Sequence[Finding],
+    *,
+    generated_at: datetime,
+    sites: Mapping[str, Site],
+    tags: Mapping[tuple[str, str], Sequence[str]],
+    concerns: Mapping[str, str],
+    looks: Sequence[Look],
+    excepted: frozenset[str] = frozenset(),
+) -> Survey:
+    """Count devices. `tags` are the keeper's by (site, device), `concerns` rule -> title, `excepted` keys of findings."""
+    told: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        told.setdefault((finding.site, finding.device), []).append(finding)
+    groups: dict[tuple[str, str, str, str, str], list[Identity]] = {}
+    unidentified = 0
+    for one in identities:
+        if one.is_camera is None:
+            unidentified += 1
+        if not one.is_camera:
+            continue
+        site_class = sites[one.site].site_class if one.site in sites else "unset"
+        key = (
+            _tag(tags.get((one.site, one.device), ()), USE) or NOT_KNOWN,
+            one.get("kind") or NOT_KNOWN,
+            one.get("maker") or NOT_KNOWN,
+            one.get("brand") or NOT_KNOWN,
+            NOT_KNOWN if site_class == "unset" else site_class,
+        )
+        groups.setdefault(key, []).append(one)
+    rows = []
+    for key in sorted(groups):
+        held = groups[key]
+        mine = [finding for one in held for finding in told.get((one.site, one.device), ())]
+        named = {finding.rule for finding in mine if finding.verdict in ("restricted", "review", "advisory", "information")}
+        rows.append(
+            Row(
+                use=key[0], kind=key[1], maker=key[2], badge=key[3], site_class=key[4], number=len(held),
+                sites=tuple(sorted({sites[one.site].name or one.site if one.site in sites else one.site or NOT_KNOWN for one in held})),
+                concerns=tuple(title for rule, title in sorted(concerns.items()) if rule in named),
+                diligence=sum(bool(_tag(tags.get((one.site, one.device), ()), DILIGENCE)) for one in held),
+                excepted=len({(f.site, f.device) for f in mine if f.key in excepted}),
+            )
+        )  # fmt: skip
+    return Survey(
+        generated_at=generated_at,
+        rows=tuple(rows),
+        unidentified=unidentified,
+        looks=tuple(looks),
+        concerns_of=tuple(sorted(concerns.values())),
+    )
+
+
+def missed(totals: Mapping[str, int]) -> int:
+    """Addresses that a run did not reach."""
+    return totals.get(CoverageState.NOT_REACHED.value, 0)
+
+
+def _tag(tags: Iterable[str], name: str) -> str:
+    for tag in tags:
+        key, equals, value = tag.partition("=")
+        if equals and key.strip() == name and value.strip():
+            return value.strip()
+    return ""
+
+
+def render_csv(told: Survey) -> str:
+    """The rows as a table, then what is not identified and what was not looked at."""
+    empty = [""] * (len(COLUMNS) - 5)
+    rest = [[NOT_KNOWN, "not identified", NOT_KNOWN, NOT_KNOWN, str(told.unidentified), *empty]] if told.unidentified else []
+    looks = [["", "what was looked at", "", "", "", look.says, *empty[1:]] for look in told.looks]
+    return csv.table(COLUMNS, [*(row.cells() for row in told.rows), *rest, *looks])
+
+
+def render_html(told: Survey) -> str:
+    """One printable page with a place to sign. The same survey gives the same bytes."""
+    import jinja2
+
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
+    environment.filters["seen"] = lambda text: escape(str(text), MAX_CELL)
+    environment.filters["prose"] = lambda text: escape(str(text), MAX_PROSE)
+    css = (_TEMPLATES / "report.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return environment.get_template("survey.html.j2").render(
+        s=told, columns=COLUMNS, style=markup(css), style_hash=markup(f"sha256-{digest}"), when=when
+    )
