@@ -11,7 +11,7 @@ from datetime import date, datetime
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from netcam.catalog.home import content_root
 from netcam.errors import StoreError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netcam.collect.plan import Plan
     from netcam.collect.sweep import Progress
     from netcam.config import Settings
+    from netcam.egress.detect import DeviceRef
     from netcam.flows.table import FlowTable
     from netcam.identify.correlate import Correlation
     from netcam.identify.matcher import Matcher
@@ -477,19 +478,22 @@ def reidentify(
                 yield changed
 
 
-def egress(
-    table: FlowTable,
-    identities: Sequence[Identity],
-    content: Content,
-    *,
-    site: str,
-    declared: Sequence[str] = (),
-    internal: Sequence[IPv4Network | IPv6Network] = (),
-) -> list[Finding]:
-    """What the detectors find in `table`, joined to the devices that are known."""
-    from netcam.egress.detect import DeviceRef, detect
+def sightings(inventory: Inventory, identities: Sequence[Identity], site: str) -> list[tuple[str, str, int]]:
+    """Address, device and when (ns) of everything observed at a site with a MAC, in order of time: who had an address, and since when."""
+    devices = {mac.lower(): one.device for one in identities for mac in one.macs}
+    found = {
+        (one.address.partition("%")[0], devices[one.mac], int(one.at.timestamp()) * 1_000_000_000)
+        for one in inventory.observations(site=site)
+        if one.mac in devices and one.at is not None and one.address
+    }
+    return sorted(found, key=lambda seen: seen[2])
 
-    devices = {
+
+def _devices(identities: Sequence[Identity]) -> dict[str, DeviceRef]:
+    """The devices that flows are joined to."""
+    from netcam.egress.detect import DeviceRef
+
+    return {
         one.device: DeviceRef(
             device=one.device,
             macs=one.macs,
@@ -503,4 +507,113 @@ def egress(
         )
         for one in identities
     }
+
+
+def egress(
+    table: FlowTable,
+    identities: Sequence[Identity],
+    content: Content,
+    *,
+    site: str,
+    declared: Sequence[str] = (),
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+) -> list[Finding]:
+    """What the detectors find in `table`, joined to the devices that are known."""
+    from netcam.egress.detect import detect
+
+    devices = _devices(identities)
     return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site)
+
+
+class EgressWatch:
+    """Windows of flows as they come: networks and devices written into them, archived, and judged over a rolling day."""
+
+    def __init__(
+        self,
+        identities: Sequence[Identity],
+        content: Content,
+        *,
+        site: str,
+        declared: Sequence[str] = (),
+        internal: Sequence[IPv4Network | IPv6Network] = (),
+        archive: Path | None = None,
+        networks: Path | None = None,
+        state: Path | None = None,
+        sightings: Iterable[tuple[str, str, int]] = (),
+    ) -> None:
+        """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart."""
+        from netcam.flows import origin
+        from netcam.flows.archive import Archive
+        from netcam.flows.bindings import Bindings
+
+        self._identities, self._content, self._site = identities, content, site
+        self._declared, self._internal, self._state = tuple(declared), tuple(internal), state
+        self._archive = Archive(archive) if archive is not None else None
+        self._origin = origin.opened(networks)
+        self._inside = origin.Inside(internal)
+        self._bindings = Bindings()
+        for one in identities:
+            self._bindings.device(one.device, one.macs, one.addresses)
+            if one.get("kind") in ("router", "recorder", "access-point"):
+                self._bindings.forwarder(one.device)
+        for address, device, at in sightings:
+            self._bindings.seen(address, device, at)
+        self._prepared: FlowTable | None = None
+        self._stream: Any = None
+
+    def prepare(self, table: FlowTable) -> None:
+        """Write networks and devices into a window, once."""
+        from netcam.flows import bindings, origin
+
+        if self._prepared is table:
+            return
+        self._prepared = table
+        if self._origin is not None:
+            origin.mark(table, self._origin, self._inside)
+        bindings.attribute(table, self._bindings, self._inside)
+
+    def add(self, table: FlowTable, *, now: int | None = None) -> None:
+        """Take a window on; `now` (ns) where it is live."""
+        self.prepare(table)
+        if self._archive is not None:
+            self._archive.write(table, self._site)
+        self._judge().add(table, _devices(self._identities), now=now)
+        if self._state is not None:
+            self._stream.save(self._state)
+
+    def _judge(self) -> Any:
+        from netcam.egress.stream import Stream
+
+        if self._stream is None:
+            known = self._state is not None and self._state.exists()
+            self._stream = (
+                Stream.load(self._state, internal=self._internal)
+                if known and self._state
+                else Stream(site=self._site, internal=self._internal)
+            )
+        return self._stream
+
+    def _explainer(self) -> Any:
+        from netcam.egress.detect import Explainer, SiteRules
+
+        return Explainer(self._content.destinations, SiteRules(declared=self._declared, internal=self._internal))
+
+    def ready(self) -> list[Finding]:
+        """Findings of the hours that are complete now."""
+        from netcam.egress.detect import run
+
+        return [finding for _, one in run(self._judge(), self._explainer()) for finding in one.findings]
+
+    def finish(self, *, whole: FlowTable | None = None) -> list[Finding]:
+        """Findings of what is left; `whole`: the only window there was, which is judged at once."""
+        from netcam.egress.detect import STEP_HOURS, run
+
+        if whole is not None and self._state is None:
+            return egress(whole, self._identities, self._content, site=self._site, declared=self._declared, internal=self._internal)
+        best: dict[str, Finding] = {}
+        for _, one in run(self._judge(), self._explainer(), every=STEP_HOURS, last=True):
+            for finding in one.findings:
+                known = best.get(finding.key)
+                if known is None or (finding.rank, finding.score or 0) >= (known.rank, known.score or 0):
+                    best[finding.key] = finding
+        return sorted(best.values(), key=lambda f: (-f.rank, f.rule, f.device, f.subject))

@@ -2,109 +2,263 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netcam.cli import output
+from netcam.cli import flow_archive, output
 from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, show_findings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from netcam.flows.table import FlowTable
     from netcam.model import Finding, Identity
 
 app = typer.Typer(help="Flows of devices, named and judged.", no_args_is_help=True, rich_markup_mode=None)
+flow_archive.register(app)
+
+WINDOW_SECONDS = 300.0
+"""Seconds of one window of a watch: short enough to see an upload while it runs, and a checkpoint that loses little."""
+SiteOption = Annotated[str, typer.Option("--site")]
+FlowsOption = Annotated[bool, typer.Option("--flows", help="Print every flow too.")]
+ArchiveOption = Annotated[Path | None, typer.Option("--archive", help="Folder of the flow archive; flows are written there too.")]
+NetworksOption = Annotated[
+    Path | None, typer.Option("--networks", help="MMDB file with ASN and country, in place of the packaged database.")
+]
+IdleOption = Annotated[float, typer.Option("--idle-timeout", help="Seconds of silence that end a flow; 0: never.")]
 
 
 @app.command()
 def analyse(
-    files: Annotated[list[Path], typer.Argument(help="Captures: pcap or pcapng, also .gz and .zst.")],
-    site: Annotated[str, typer.Option("--site")] = "default",
+    files: Annotated[
+        list[Path], typer.Argument(help="Captures (pcap, pcapng; .gz .zst .xz .bz2), flow logs, nfcapd files, folders of Zeek.")
+    ],
+    site: SiteOption = "default",
     format_: FormatOption = output.Format.AUTO,
     fail_on: FailOnOption = None,
-    flows: Annotated[bool, typer.Option("--flows", help="Print every flow too.")] = False,
+    flows: FlowsOption = False,
+    archive: ArchiveOption = None,
+    networks: NetworksOption = None,
+    idle: IdleOption = 300.0,
+    active: Annotated[float, typer.Option("--active-timeout", help="Seconds after which a long flow is told in parts; 0: never.")] = 0.0,
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
 ) -> None:
-    """Read captures, name the flows, and say which camera sends data where."""
+    """Read captures and flow logs, name the flows, and say which camera sends data where."""
     from netcam import config as settings_file
-    from netcam.flows import capture
-    from netcam.pipeline import Content, egress
+    from netcam.flows import files as reading
+    from netcam.pipeline import Content, EgressWatch
 
     settings = settings_file.load(config)
     internal = settings.internal(site)
-    identities = known_devices(store, site)
+    identities, seen = known(store, site)
     loaded = Content(content)
     everything: list[Finding] = []
     for file in files:
-        table = capture.read(file, internal=internal)
-        found = egress(table, identities, loaded, site=site, declared=settings.declared(site), internal=internal)
+        judge = EgressWatch(
+            identities,
+            loaded,
+            site=site,
+            declared=settings.declared(site),
+            internal=internal,
+            archive=archive,
+            networks=networks,
+            sightings=seen,
+        )
+        told = Told(str(file), format_, flows)
+        for table in reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)):
+            judge.add(table)
+            told.window(table)
+        found = judge.finish(whole=told.only)
         everything += found
-        show_flows(str(file), table, found, identities, format_, flows)
+        told.end(found, identities)
     raise typer.Exit(output.fail_code(everything, fail_on))
 
 
 @app.command()
 def watch(
-    interface: Annotated[str, typer.Option("--interface", "-i", help="Interface that sees the traffic (SPAN port, bridge).")],
+    interface: Annotated[str | None, typer.Option("--interface", "-i", help="Interface that sees the traffic (SPAN port, bridge).")] = None,
+    netflow: Annotated[str | None, typer.Option("--netflow", help="ADDRESS:PORT for NetFlow v5, v9, IPFIX and sFlow.")] = None,
+    zeek: Annotated[Path | None, typer.Option("--zeek", help="Folder that Zeek writes its logs into.")] = None,
+    suricata: Annotated[Path | None, typer.Option("--suricata", help="Suricata's eve.json.")] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", help="Stop after this time; default: Ctrl-C.")] = None,
-    site: Annotated[str, typer.Option("--site")] = "default",
+    every: Annotated[float, typer.Option("--every", help="Seconds of a window.")] = WINDOW_SECONDS,
+    filter_: Annotated[str, typer.Option("--filter", help="BPF program as `tcpdump -ddd EXPRESSION` prints it.")] = "",
+    fanout: Annotated[int, typer.Option("--fanout", help="Group number of several watches that share one interface; 0: alone.")] = 0,
+    site: SiteOption = "default",
     format_: FormatOption = output.Format.AUTO,
     fail_on: FailOnOption = None,
-    flows: Annotated[bool, typer.Option("--flows", help="Print every flow too.")] = False,
+    flows: FlowsOption = False,
+    archive: ArchiveOption = None,
+    checkpoint: Annotated[Path | None, typer.Option("--checkpoint", help="File for open conversations; a restart takes them up.")] = None,
+    networks: NetworksOption = None,
+    idle: IdleOption = 300.0,
+    active: Annotated[float, typer.Option("--active-timeout", help="Seconds after which a long flow is told in parts; 0: never.")] = 1800.0,
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
 ) -> None:
-    """Listen on an interface (no packet is sent) and say which camera sends data where."""
+    """Listen on an interface (no packet is sent), to exporters or to logs, and say which camera sends data where."""
     from netcam import config as settings_file
-    from netcam.flows import live
-    from netcam.pipeline import Content, egress
+    from netcam.errors import ConfigError
+    from netcam.pipeline import Content, EgressWatch
 
+    given = [
+        name for name, value in (("--interface", interface), ("--netflow", netflow), ("--zeek", zeek), ("--suricata", suricata)) if value
+    ]
+    if len(given) != 1:
+        raise ConfigError(
+            "egress watch", f"{', '.join(given) or 'no source'} given", "give one of --interface, --netflow, --zeek and --suricata"
+        )
     settings = settings_file.load(config)
     internal = settings.internal(site)
-    identities = known_devices(store, site)
+    identities, seen = known(store, site)
     loaded = Content(content)
-    table = live.watch(interface, seconds=seconds, internal=internal)
-    found = egress(table, identities, loaded, site=site, declared=settings.declared(site), internal=internal)
-    show_flows(interface, table, found, identities, format_, flows)
-    raise typer.Exit(output.fail_code(found, fail_on))
+    keeper: Any = None
+    if interface and checkpoint is not None:
+        from netcam.flows.archive import Archive
+        from netcam.flows.checkpoint import Keeper
+
+        flow_archive.checked_site(site)
+        keeper = Keeper(checkpoint, Archive(archive) if archive else None, site, interface)
+    judge = EgressWatch(
+        identities, loaded, site=site, declared=settings.declared(site), internal=internal, archive=None if keeper else archive,
+        networks=networks, sightings=seen, state=checkpoint.with_suffix(".judge") if checkpoint else None,
+    )  # fmt: skip
+    told = Told(interface or netflow or str(zeek or suricata), format_, flows)
+
+    def tables() -> Iterator[FlowTable]:
+        if interface:
+            from netcam.flows import live
+
+            def keep(assembly: Any, table: FlowTable) -> None:
+                judge.prepare(table)
+                keeper.keep(assembly, table)
+
+            yield from live.windows(
+                interface, seconds=seconds, every=every, internal=internal, filter_=filter_, fanout=fanout, idle=idle, active=active,
+                begin=(lambda assembly: told.note(keeper.restore(assembly))) if keeper else None, keep=keep if keeper else None,
+            )  # fmt: skip
+        elif netflow:
+            from netcam.flows import collector
+
+            yield from collector.windows(netflow, seconds=seconds, every=every, internal=internal)
+        else:
+            from netcam.flows import follow
+
+            yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal)
+
+    everything: dict[str, Finding] = {}
+    for table in tables():
+        judge.add(table, now=time.time_ns())
+        told.window(table)
+        fresh = [f for f in judge.ready() if f.key not in everything]
+        everything |= {f.key: f for f in fresh}
+        told.findings(fresh, identities)
+    last = [f for f in judge.finish(whole=told.only) if f.key not in everything]
+    everything |= {f.key: f for f in last}
+    told.end(last, identities)
+    raise typer.Exit(output.fail_code(list(everything.values()), fail_on))
 
 
-def known_devices(store: str | None, site: str) -> Sequence[Identity]:
+def modified(path: Path) -> int:
+    """When a file was last written, in ns: for logs that write no year."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return time.time_ns()
+
+
+def known_devices(store: str | None, site: str | None) -> Sequence[Identity]:
     """The inventory's devices of the site; none where there is no inventory yet."""
-    from netcam.inventory import open_inventory
+    return known(store, site)[0]
+
+
+def known(store: str | None, site: str | None) -> tuple[Sequence[Identity], Sequence[tuple[str, str, int]]]:
+    """The inventory's devices of a site, and who had which address since when (`pipeline.sightings`)."""
+    from netcam.inventory import default_path, open_inventory
+
+    if store is None and not default_path().exists():
+        return [], []  # nothing to open, and nothing to import for it
 
     inventory = open_inventory(store)
     try:
-        return list(inventory.identities(site=site))
+        identities = list(inventory.identities(site=site))
+        if site is None:
+            return identities, []
+        from netcam.pipeline import sightings
+
+        return identities, sightings(inventory, identities, site)
     finally:
         inventory.close()
 
 
-def show_flows(
-    where: str, table: FlowTable, found: Sequence[Finding], identities: Sequence[Identity], format_: output.Format, flows: bool
-) -> None:
-    """Findings, the counters of the reading, and on demand every flow."""
-    from netcam import wire
+class Told:
+    """Prints windows as they come, and the sum at the end."""
 
-    if not output.wants_table(format_):
-        if flows:
+    def __init__(self, where: str, format_: output.Format, flows: bool) -> None:
+        self._where, self._table, self._flows = where, output.wants_table(format_), flows
+        self._counters: dict[str, int] = {}
+        self._notes: list[str] = []
+        self._rows = self._windows = 0
+        self._origin = ""
+        self.only: FlowTable | None = None
+
+    def note(self, text: str) -> None:
+        """Say something at the end too."""
+        if text:
+            self._notes.append(text)
+
+    def window(self, table: FlowTable) -> None:
+        """Print the flows of a window where they are wanted, and add its counters."""
+        self._windows += 1
+        self._rows += len(table)
+        self.only = table if self._windows == 1 else None
+        self._origin = table.origin or self._origin
+        for name, count in table.counters.items():
+            self._counters[name] = self._counters.get(name, 0) + count
+        self._notes += [note for note in table.notes if note not in self._notes][:100]
+        if not self._flows:
+            return
+        if not self._table:
             output.each({"type": "flow"} | flow.record() for flow in table)
-        output.each({"type": "finding"} | wire.finding_record(f) for f in found)
-        output.line({"type": "capture", "source": where, "flows": len(table), "counters": dict(table.counters), "notes": list(table.notes)})
-        return
-    console = output.console()
-    if flows:
-        records = [f.record() for f in table]
+            return
         columns = ("start", "source", "destination", "protocol", "name", "bytes_out", "bytes_in", "packets")
-        rows = [[str(r.get(c, "")) for c in columns] for r in records]
-        console.print(output.table(f"Flows in {where}", columns, rows))
-    show_findings(found, identities, heading=f"Egress findings in {where}")
-    console.print(output.escaped(f"{where}: {len(table)} flows; " + ", ".join(f"{k} {v}" for k, v in table.counters.items()), limit=2000))
-    for note in table.notes:
-        console.print(output.escaped(f"note: {note}", limit=2000))
+        rows = [[str(r.get(c, "")) for c in columns] for r in (f.record() for f in table)]
+        output.console().print(output.table(f"Flows in {self._where}", columns, rows))
+
+    def findings(self, found: Sequence[Finding], identities: Sequence[Identity]) -> None:
+        """Print findings of a watch that goes on."""
+        from netcam import wire
+
+        if not self._table:
+            output.each({"type": "finding"} | wire.finding_record(f) for f in found)
+        elif found:
+            show_findings(found, identities, heading=f"Egress findings in {self._where}")
+
+    def end(self, found: Sequence[Finding], identities: Sequence[Identity]) -> None:
+        """Print the findings, the counters of the reading and the notes."""
+        from netcam import wire
+
+        if self.only is not None:
+            self._counters |= self.only.counters
+            self._notes += [note for note in self.only.notes if note not in self._notes]
+        if not self._table:
+            output.each({"type": "finding"} | wire.finding_record(f) for f in found)
+            output.line(
+                {"type": "capture", "source": self._where, "flows": self._rows, "windows": self._windows, "counters": self._counters,
+                 "networks": self._origin or None, "notes": self._notes}
+            )  # fmt: skip
+            return
+        console = output.console()
+        show_findings(found, identities, heading=f"Egress findings in {self._where}")
+        counted = ", ".join(f"{k} {v}" for k, v in self._counters.items() if v)
+        console.print(output.escaped(f"{self._where}: {self._rows} flows; {counted}", limit=2000))
+        if self._origin:
+            console.print(output.escaped(f"networks and countries by {self._origin}", limit=200))
+        for note in self._notes:
+            console.print(output.escaped(f"note: {note}", limit=2000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -207,6 +208,19 @@ class Resolver:
         if best is None:
             return None
         return best[2], start > best[0] + max(best[1], 1) * 1_000_000_000
+
+    def snapshot(self) -> list[list[Any]]:
+        """The answers remembered: client, address (both as 16 bytes), and when, how long and which name."""
+        return [
+            [who.to_bytes(16, "big"), address.to_bytes(16, "big"), [list(one) for one in kept]]
+            for (who, address), kept in self._answers.items()
+        ]
+
+    def restore(self, state: list[list[Any]]) -> None:
+        """Take up a snapshot. Raises ValueError, TypeError where it is none."""
+        for who, address, kept in state[:MAX_ANSWERS]:
+            answers = [(int(at), int(ttl), str(name)) for at, ttl, name in kept[:MAX_KEPT]]
+            self._answers[(int.from_bytes(who, "big"), int.from_bytes(address, "big"))] = answers
 
     def take(self) -> Lookups:
         """The questions so far; those that still wait are forgotten as waiting, not lost: they count as not answered."""

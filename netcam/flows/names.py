@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -163,6 +164,19 @@ class Namer:
         for n, name in certified.items():
             names.setdefault(n, (name, "certificate"))
         return names, texts, stale
+
+    def snapshot(self) -> dict[str, Any]:
+        """What open conversations were told so far, and the answers that clients got."""
+        return {
+            "told": [[serial, t.name, t.source, t.certified, t.texts] for serial, t in self._told.items()],
+            "answers": self.resolver.snapshot(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take up a snapshot. Raises KeyError, ValueError, TypeError where it is none."""
+        for serial, name, source, certified, texts in state["told"][:MAX_NAMED]:
+            self._told[int(serial)] = _Told(str(name), str(source), str(certified), {str(k): str(v) for k, v in texts.items()})
+        self.resolver.restore(state["answers"])
 
     def _by_answers(self, rows: Array, names: dict[int, tuple[str, str]], stale: list[int]) -> None:
         known = self.resolver.low_halves()

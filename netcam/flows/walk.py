@@ -15,7 +15,7 @@ from netcam.flows import rows as r
 
 Array = npt.NDArray[np.int64]
 
-PCAP, PCAPNG, RING, FLUSH = range(4)
+PCAP, PCAPNG, RING, FLUSH, REBUILD = range(5)
 LOW48 = 0xFFFFFFFFFFFF
 
 
@@ -132,6 +132,18 @@ class Walk:
         while not self._call(FLUSH, None, 0, 0, now, 0):
             self._hand_over(None)
         self._hand_over(None)
+
+    def snapshot(self) -> tuple[Array, int]:
+        """The open rows, and the number the next conversation will have."""
+        used = self.rows[: int(self.state[r.U_NEXT])]
+        return used[used[:, r.KEY] >= 0].copy(), int(self.state[r.U_SERIAL])
+
+    def restore(self, rows: Array, serial: int) -> None:
+        """Put open rows into an empty table."""
+        self.rows[: len(rows)] = rows
+        self.state[r.U_NEXT] = self.state[r.U_LIVE] = len(rows)
+        self.state[r.U_SERIAL] = max(serial, int(rows[:, r.SERIAL].max()) + 1 if len(rows) else 0)
+        self._call(REBUILD, None, 0, 0)
 
     def finish(self) -> Iterator[None]:
         """Tell every row that is open, some at a time."""

@@ -541,6 +541,23 @@ def _flush(now: Any, every: Any, rows: Any, slots: Any, free: Any, used: Any, do
     return 1
 
 
+@_fast
+def _rebuild(rows: Any, slots: Any, used: Any) -> Any:
+    """Enter every row into an empty hash table."""
+    mask = used[U_SLOTS] - 1
+    for n in range(used[U_NEXT]):
+        r = rows[n]
+        key = r[KEY]
+        if key < 0:
+            continue
+        h = _hash(used[U_SEED], r[A_HI], r[A_LO], r[B_HI], r[B_LO], key >> 16 & 0xFFFF, key & 0xFFFF, key >> 32 & 0xFF)
+        place = h & mask
+        while slots[place] >= 0:
+            place = (place + 1) & mask
+        slots[place] = h << 32 | n
+    return 0
+
+
 def _entry(
     what: Any, buffer: Any, n: Any, at: Any, first: Any, second: Any, third: Any, p_rows: Any, p_doubles: Any, p_slots: Any, p_free: Any,
     p_used: Any, p_counters: Any, p_hints: Any, p_done: Any, p_minutes: Any, p_frags: Any, p_nets: Any, p_ifs: Any,
@@ -560,6 +577,8 @@ def _entry(
     if what == 3:
         every = second != 0
         return _flush(first, every, rows, slots, free, used, done, minutes)
+    if what == 4:
+        return _rebuild(rows, slots, used)
     b = carray(buffer, (n,))
     memory = (rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets)
     if what == 0:

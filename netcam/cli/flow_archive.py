@@ -1,0 +1,139 @@
+"""`netcam egress flows`, `query`, `top`, `prune`: the flow archive on the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from netcam.cli import output
+from netcam.cli.scan import ConfigOption, FormatOption, StoreOption
+
+ArchiveArgument = Annotated[Path, typer.Option("--archive", help="Folder of the flow archive.")]
+
+
+class By(StrEnum):
+    """What `top` sums over."""
+
+    DEVICE = "device"
+    MAKER = "maker"
+    DESTINATION = "destination"
+    COUNTRY = "country"
+    OPERATOR = "operator"
+    PORT = "port"
+    SITE = "site"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `netcam egress`."""
+    for command in (flows, query, top, prune):
+        app.command()(command)
+
+
+def checked_site(site: str) -> str:
+    """The site, where it can name a folder of the archive. Raises ConfigError."""
+    from netcam.flows.archive import site_folder
+
+    site_folder(site)
+    return site
+
+
+def flows(
+    files: Annotated[list[Path], typer.Argument(help="Captures and flow logs, as for analyse.")],
+    archive: ArchiveArgument,
+    site: Annotated[str, typer.Option("--site")] = "default",
+    idle: Annotated[float, typer.Option("--idle-timeout", help="Seconds of silence that end a flow; 0: never.")] = 300.0,
+    active: Annotated[float, typer.Option("--active-timeout", help="Seconds after which a long flow is told in parts; 0: never.")] = 0.0,
+    config: ConfigOption = None,
+) -> None:
+    """Make flows of captures and logs and archive them, without judging them."""
+    from netcam import config as settings_file
+    from netcam.flows import files as reading
+    from netcam.flows.archive import Archive
+
+    internal = settings_file.load(config).internal(checked_site(site))
+    kept = Archive(archive)
+    for file in files:
+        counters: dict[str, int] = {}
+        notes: list[str] = []
+        before = kept.rows
+        stamp = int(file.stat().st_mtime_ns) if file.exists() else 0
+        for table in reading.windows(file, internal=internal, idle=idle, active=active, now=stamp):
+            kept.write(table, site)
+            for name, count in table.counters.items():
+                counters[name] = counters.get(name, 0) + count
+            notes += table.notes[:100]
+        output.line({"type": "capture", "source": str(file), "flows": kept.rows - before, "counters": counters, "notes": notes})
+
+
+def query(
+    sql: Annotated[str, typer.Argument(help="A question in SQL over the views flows, lookups, minutes and devices.")],
+    archive: ArchiveArgument,
+    format_: FormatOption = output.Format.AUTO,
+    site: Annotated[str | None, typer.Option("--site", help="Devices of this site only.")] = None,
+    store: StoreOption = None,
+) -> None:
+    """Ask the flow archive in SQL; nothing but the archive can be read."""
+    from netcam.flows.archive import query as ask
+
+    _show(*ask(archive, sql, _devices(store, site)), format_, "Answer")
+
+
+def top(
+    archive: ArchiveArgument,
+    by: Annotated[By, typer.Option("--by")] = By.DEVICE,
+    site: Annotated[str | None, typer.Option("--site")] = None,
+    days: Annotated[int | None, typer.Option("--days", help="The newest so many days; default: all.")] = None,
+    limit: Annotated[int, typer.Option("--limit")] = 20,
+    format_: FormatOption = output.Format.AUTO,
+    store: StoreOption = None,
+) -> None:
+    """The devices, makers, destinations or countries to which most bytes went."""
+    from netcam.flows.archive import top as ask
+
+    _show(*ask(archive, by.value, site=site, days=days, limit=limit, devices=_devices(store, site)), format_, f"Top by {by.value}")
+
+
+def prune(
+    archive: ArchiveArgument,
+    max_days: Annotated[int | None, typer.Option("--max-days", help="Delete days that are older.")] = None,
+    max_gigabytes: Annotated[
+        float | None, typer.Option("--max-gigabytes", help="Delete the oldest days until the archive is that small.")
+    ] = None,
+) -> None:
+    """Delete old days of the flow archive."""
+    from netcam.errors import ConfigError
+    from netcam.flows.archive import prune as delete
+
+    if max_days is None and max_gigabytes is None:
+        raise ConfigError("egress prune", "no bound given", "give --max-days, --max-gigabytes or both")
+    size = int(max_gigabytes * 1e9) if max_gigabytes is not None else None
+    for folder in delete(archive, max_days=max_days, max_bytes=size, today=output.clock().date()):
+        output.line({"type": "pruned", "folder": folder})
+
+
+def _devices(store: str | None, site: str | None) -> list[Mapping[str, str | None]]:
+    from netcam.cli.egress import known_devices
+
+    return [
+        {"device": one.device, "maker": one.get("maker"), "brand": one.get("brand"), "model": one.get("model"), "kind": one.get("kind")}
+        for one in known_devices(store, site)
+    ]
+
+
+def _show(columns: Sequence[str], rows: Sequence[Sequence[Any]], format_: output.Format, heading: str) -> None:
+    texts = [[value.isoformat() if isinstance(value, datetime) else value for value in row] for row in rows]
+    if not output.wants_table(format_):
+        output.each(dict(zip(columns, [_plain(v) for v in row], strict=True)) for row in texts)
+        return
+    shown = [["" if value is None else str(value) for value in row] for row in texts]
+    output.console().print(output.table(heading, tuple(columns), shown))
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON has one."""
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
