@@ -23,6 +23,7 @@ from netcam.cli import (
     reconcile,
     removal,
     scan,
+    service,
     survey,
     switches,
 )
@@ -76,6 +77,8 @@ policy.policy.command("decisions")(decide.policy_decisions)
 app.add_typer(policy.policy, name="policy")
 app.add_typer(removal.app, name="removal")
 app.add_typer(content.catalog, name="catalog")
+app.command("run")(service.run)
+app.add_typer(service.app, name="schedule")
 app.add_typer(events.app, name="events")
 app.add_typer(config.app, name="config")
 app.add_typer(estate.lab, name="lab")

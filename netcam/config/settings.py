@@ -65,6 +65,13 @@ class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """Least time between two connections to one device."""
 
 
+class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[service]`: `netcam run`."""
+
+    runs_at_once: int = 4
+    """Sweeps at the same time, over all sites of this sensor."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole file. `path` is where it was read, empty where there is none."""
 
@@ -76,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rates: Rates = Rates()
     events: EventSettings = EventSettings()
     retention: RetentionSettings = RetentionSettings()
+    service: ServiceSettings = ServiceSettings()
     sites: dict[str, SiteSettings] = {}
     schedules: dict[str, ScheduleSettings] = {}
     sinks: dict[str, SinkSettings] = {}
@@ -180,6 +188,9 @@ def parse(text: str, where: str) -> Settings:
                 reader.fail(
                     ("sinks", id, "sites"), f"no site {shown(site)}", nearest(site, read_sites) if read_sites else f"add [sites.{site}]"
                 )
+    service = reader.struct(ServiceSettings, data.get("service", {}), ("service",))
+    if not 1 <= service.runs_at_once <= 100:
+        reader.fail(("service", "runs_at_once"), "is not between 1 and 100", "4 is enough for most sensors")
     events = reader.struct(EventSettings, data.get("events", {}), ("events",))
     if not 0 <= events.keep_days <= 3650 or not 1000 <= events.max_events <= 100_000_000:
         reader.fail(("events",), "keep_days is 0 to 3650, max_events 1000 to 100000000", "leave them out for 7 and 1000000")
@@ -188,10 +199,10 @@ def parse(text: str, where: str) -> Settings:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
     retention = read_retention(reader, data.get("retention", {}))
-    plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "retention", "schedules", "sinks", "events")}
+    plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "retention", "schedules", "sinks", "events", "service")}
     top: Settings = reader.struct(Settings, plain, (), hidden=("path",))
     whole: Settings = msgspec.structs.replace(
-        top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, retention=retention, path=where
+        top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, service=service, retention=retention, path=where
     )
     return whole
 

@@ -1,0 +1,1 @@
+"""netcam as a service: sweeps on a schedule, events delivered, kept across restarts."""
