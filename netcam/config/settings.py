@@ -199,10 +199,20 @@ def parse(text: str, where: str) -> Settings:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
     retention = read_retention(reader, data.get("retention", {}))
-    plain = {key: value for key, value in data.items() if key not in ("sites", "rates", "retention", "schedules", "sinks", "events", "service")}
+    plain = {
+        key: value for key, value in data.items() if key not in ("sites", "rates", "retention", "schedules", "sinks", "events", "service")
+    }
     top: Settings = reader.struct(Settings, plain, (), hidden=("path",))
     whole: Settings = msgspec.structs.replace(
-        top, sites=read_sites, rates=rates, schedules=schedules, sinks=sinks, events=events, service=service, retention=retention, path=where
+        top,
+        sites=read_sites,
+        rates=rates,
+        schedules=schedules,
+        sinks=sinks,
+        events=events,
+        service=service,
+        retention=retention,
+        path=where,
     )
     return whole
 
