@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 
 from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import verdicts
-from netcam.catalog.families import Families, Family, Oem
+from netcam.catalog.families import Families, Family, Oem, fold
 from netcam.catalog.policies import Match, Policies, Policy
 from netcam.catalog.sources import Status
 from netcam.model import Claim, Finding, Identity, Observation, Site, Verdict, verdict_rank
@@ -24,7 +24,8 @@ def policy_lines(policy: Policy, policies: Policies) -> Iterator[str]:
     if policy.site_definition:
         yield f"  sites           {policy.site_definition}"
     end = f" to {policy.effective.end}" if policy.effective.end else ""
-    yield f"  in force        from {policy.effective.start}{end}{_unsure(policy.effective.start_status)}"
+    unsure = "" if policy.effective.start_status is Status.CONFIRMED else " (the day has to be verified)"
+    yield f"  in force        from {policy.effective.start}{end}{unsure}"
     yield f"  facts good for  {policy.good_for}; review by {policy.review.by}: {policy.review.reason}"
     by_site = ", ".join(f"{name} {said.value}" for name, said in policy.severity.by_site.items())
     yield f"  comes to        {policy.severity.default.value} at home{'; ' + by_site if by_site else ''}; elsewhere {policy.severity.elsewhere.value}"
@@ -82,7 +83,15 @@ def _cited(sources: Iterable[str]) -> str:
 
 
 def family_lines(name: str, families: Families) -> Iterator[str]:
-    """The tree of a corporate family. Raises ContentError where none has the name."""
+    """The tree of a corporate family, or the relations of a badge. Raises ContentError where nothing has the name."""
+    rows, former = families.badge_rows(name), families.divested.get(fold(name), ())
+    if (rows or former) and families.of_maker(name) is None and families.of_brand(name) is None and name not in families.by_id:
+        yield f"{name}: a badge, no corporate family known here"
+        for held in rows:
+            yield f"  {held.family.id}: {_oem_line(held.row)}"
+        for owner, left in former:
+            yield f"  left {owner.id} on {left.until}, {left.owner} since; never matched as its affiliate{_cited(left.sources)}"
+        return
     family = families.find(name)
     seat = family.headquarters
     yield f"{family.name} ({family.id})"
@@ -111,8 +120,13 @@ def _oem_line(row: Oem) -> str:
     return f"made for: {row.brand}{spelled}: {row.scope}{models}{when}; strength {row.strength.value}: {use}{_unsure(row.status)}{_cited(row.sources)}"
 
 
-def why_lines(identity: Identity, findings: Iterable[Finding], policies: Policies, families: Families) -> Iterator[str]:
-    """How a device is tied to each policy that says something of it, link by link with strengths; and what would change it."""
+def why_lines(
+    identity: Identity, findings: Iterable[Finding], policies: Policies, families: Families, stand: Callable[[Finding], str] = lambda _: ""
+) -> Iterator[str]:
+    """How a device is tied to each policy that says something of it, link by link with strengths; and what would change it.
+
+    `stand` tells what people decided on a finding; empty where nobody did.
+    """
     slots = ", ".join(f"{slot} {value} ({identity.confidence.get(slot, 0):.2f})" for slot, value in identity.slots.items())
     yield f"{identity.device}: {slots or 'nothing is known of it'}"
     if identity.mac_registrant:
@@ -124,6 +138,8 @@ def why_lines(identity: Identity, findings: Iterable[Finding], policies: Policie
         stale = "; STALE: past its review date" if finding.stale else ""
         yield f"{finding.verdict}: {finding.rule}: {finding.title} (facts good for {finding.good_for}{stale})"
         yield f"  {finding.text}"
+        if decided := stand(finding):
+            yield f"  {decided}"
         for link in finding.chain:
             yield f"  {link.subject} -> {link.relation} -> {link.object}  [{link.strength}; {link.source}]"
         for change in finding.would_change:

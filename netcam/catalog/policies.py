@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from string import Formatter
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -287,17 +288,19 @@ def load(root: Path, *, families: Families | None = None, local: Path | None = N
     if local is not None:
         families = _with_local_sources(families, local)
     for path in sorted((root / "policies").glob("*.yaml")):
-        _read(path, f"{root.name}/policies/{path.name}", families, found, documents)
+        _read(path, f"{root.name}/policies/{path.name}", families, found, documents, shipped=True)
     for path in sorted(local.glob("*.yaml")) if local is not None else ():
         if path.name != "sources.yaml":
-            _read(path, str(path), families, found, documents)
+            _read(path, str(path), families, found, documents, shipped=False)
     digest = citing.digest(root, "policies", "families", "sources.yaml")
     if local is not None:
         digest = hashlib.sha256(f"{digest}\n{citing.digest(local.parent, local.name)}".encode()).hexdigest()
     return Policies(dict(sorted(found.items())), families.sources, digest, documents)
 
 
-def _read(path: Path, name: str, families: Families, found: dict[str, Policy], documents: dict[str, text.Document]) -> None:
+def _read(
+    path: Path, name: str, families: Families, found: dict[str, Policy], documents: dict[str, text.Document], *, shipped: bool
+) -> None:
     document = text.read(path, name=name)
     policy = text.typed(document, Policy)
     if policy.id != path.stem:
@@ -307,7 +310,10 @@ def _read(path: Path, name: str, families: Families, found: dict[str, Policy], d
         raise ContentError(
             document.at("id"), f"{policy.id} is also {first}", "only a list that ships empty may be filled; choose another id"
         )
-    _Check(policy, document, families).all()
+    checked = _Check(policy, document, families)
+    checked.all()
+    if shipped:
+        checked.second_source()
     found[policy.id], documents[policy.id] = policy, document
 
 
@@ -357,6 +363,14 @@ class _Check:
             citing.known(self.families.sources, milestone.sources, self.document, "effective", "milestones", number, "sources")
         for number, named in enumerate(policy.also_named):
             citing.known(self.families.sources, named.sources, self.document, "also_named", number, "sources")
+
+    def second_source(self) -> None:
+        """A policy that ships and judges was read in two places; what one place alone says stays a draft."""
+        if not self.policy.judges:
+            return
+        places = {urlsplit(url).hostname for cited in self.policy.citations for url in self.families.sources.by_id[cited].urls}
+        if len(places) < 2:
+            raise self.wrong("is stable and rests on one place alone", "cite a second public source, or mark it draft", "citations")
 
     def dates(self) -> None:
         policy = self.policy

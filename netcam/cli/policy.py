@@ -88,15 +88,18 @@ def policy_why(
     """Print how a device is tied to each policy: badge, tell, maker, owner, and the strength of each link."""
     from netcam.assess.explain import why_lines
     from netcam.inventory import open_inventory
+    from netcam.pipeline import decisions
 
     inventory = open_inventory(store)
     try:
         one = find(inventory.identities(site=site), address)
         mine = inventory.findings(site=one.site, device=one.device)
+        held = decisions(inventory)
     finally:
         inventory.close()
     judged = loaded(content, config)[1]
-    put(why_lines(one, mine, judged.policies, judged.families))
+    today = output.clock().date()
+    put(why_lines(one, mine, judged.policies, judged.families, lambda finding: held.of(finding, today).text))
 
 
 @policy.command("check-model")

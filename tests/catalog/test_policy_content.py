@@ -47,6 +47,7 @@ S889 = "policies/us-ndaa-889.yaml"
     [
         (S889, "citations: [US-FAR, US-FAR-EXPL, US-FAR-PHASE]", "citations: []", "cites no source"),
         (S889, "citations: [US-FAR, ", "citations: [US-FAAR, ", "no source 'US-FAAR'"),
+        (S889, "citations: [US-FAR, US-FAR-EXPL, US-FAR-PHASE]", "citations: [US-FAR]", "rests on one place alone"),
         (S889, "{date: 2019-08-13, event", "{date: 2019-13-13, event", "date"),
         (S889, "  start: 2019-08-13", "  start: August 2019", "date"),
         (S889, "- {family: dahua, listed_as", "- {family: dahau, listed_as", "no corporate family 'dahau'"),
