@@ -12,6 +12,7 @@ from netcam.assess.policy import verdicts
 from netcam.catalog import advisories, text
 from netcam.catalog import families as corporate
 from netcam.catalog import policies as content
+from netcam.catalog.advisories import Advisories
 from netcam.catalog.families import Families, fold
 from netcam.catalog.policies import Case, Policies, Policy, PolicyStatus
 from netcam.errors import NetcamError
@@ -41,12 +42,12 @@ def check(root: Path, on: date, *, local: Path | None = None) -> list[Problem]:
     try:
         families = corporate.load(root)
         policies = content.load(root, families=families, local=local)
-        advisories.load(root)
+        notices = advisories.load(root)
         makers = maker_names(root)
     except NetcamError as error:
         return [Problem(error.where, error.problem, error.cure)]
     problems = [problem for policy in policies.policies.values() for problem in _policy(policy, policies, families, on)]
-    return problems + list(_families(families, makers))
+    return problems + list(_makers(families, notices, makers))
 
 
 def _policy(policy: Policy, policies: Policies, families: Families, on: date) -> Iterator[Problem]:
@@ -70,15 +71,17 @@ def _policy(policy: Policy, policies: Policies, families: Families, on: date) ->
         yield Problem(document.at("match"), "the list is empty: nothing is assessed under it", policy.note or "fill it", is_error=False)
 
 
-def _families(families: Families, makers: set[str]) -> Iterator[Problem]:
-    """A family that no maker file knows is never seen on a network; that has to be said, or mended."""
+def _makers(families: Families, notices: Advisories, makers: set[str]) -> Iterator[Problem]:
+    """A family or advisory file that no maker file knows is never seen on a network; that has to be said, or mended."""
     if not makers:
         return
-    for family in families.by_id.values():
-        known = any(fold(maker) in makers for maker in family.makers)
-        if not known and not family.no_maker_file:
-            cure = text.nearest(family.makers[0], makers) + "; or say why in no_maker_file"
-            yield Problem(families.where[family.id], f"no maker file knows {', '.join(family.makers)}", cure)
+    told = [(families.where[one.id], one.makers, one.no_maker_file) for one in families.by_id.values()]
+    told += [(place, one.makers, one.no_maker_file) for place, one in notices.files]
+    for place, names, said in told:
+        if not said and not any(fold(maker) in makers for maker in names):
+            yield Problem(
+                place, f"no maker file knows {', '.join(names)}", f"{text.nearest(fold(names[0]), makers)}; or say why in no_maker_file"
+            )
 
 
 def maker_names(root: Path) -> set[str]:

@@ -103,6 +103,8 @@ class MakerAdvisories(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """Name of the maker's way to count versions."""
     notices: str = ""
     """Where the maker publishes its notices."""
+    no_maker_file: str = ""
+    """Why no fingerprint file knows the maker; empty where one does."""
     facts: tuple[Advisory, ...] = ()
     ended: tuple[Ended, ...] = ()
 
@@ -154,6 +156,8 @@ class Advisories:
     ended: Mapping[str, tuple[EndedModels, ...]]
     sources: Sources
     digest: str
+    files: tuple[tuple[str, MakerAdvisories], ...] = ()
+    """Each file's makers, by the place where they stand."""
 
     def facts(self) -> list[Fact]:
         """Every fact once, in order of id."""
@@ -172,11 +176,13 @@ def load(root: Path) -> Advisories:
     by_maker: dict[str, list[Fact]] = {}
     ended: dict[str, list[EndedModels]] = {}
     where: dict[tuple[str, str], str] = {}
+    files: list[tuple[str, MakerAdvisories]] = []
     for path in sorted((root / "advisories").glob("*.yaml")):
         document = text.read(path, name=f"{root.name}/advisories/{path.name}")
         held = text.typed(document, MakerAdvisories)
         if not held.makers:
             raise ContentError(document.at("makers"), "names no maker", "give the maker slot's value")
+        files.append((document.at("makers"), held))
         brands = frozenset(fold(brand) for brand in held.brands)
         for number, advisory in enumerate(held.facts):
             _check(advisory, document, sources, number)
@@ -207,6 +213,7 @@ def load(root: Path) -> Advisories:
         {maker: tuple(ends) for maker, ends in ended.items()},
         sources,
         citing.digest(root, "advisories", "sources.yaml"),
+        tuple(files),
     )
 
 

@@ -255,7 +255,7 @@ def _indexed(families: Mapping[str, Family], documents: Mapping[str, text.Docume
         divested={name: tuple(rows) for name, rows in divested.items()},
         registrants=tuple(sorted(registrants, key=lambda pair: (-len(pair[0]), pair[0]))),
         digest=digest,
-        where={family_id: document.where for family_id, document in documents.items()},
+        where={family_id: document.at("makers") for family_id, document in documents.items()},
     )
 
 

@@ -104,6 +104,17 @@ def test_a_case_that_fails_names_its_line(root: Path) -> None:
     assert "information instead of restricted" in problem.problem and problem.where.startswith(f"fingerprints/{S889}:")
 
 
+def test_a_maker_that_no_maker_file_knows_is_an_error_with_its_line(root: Path) -> None:
+    shutil.copytree(ROOT / "makers", root / "makers")
+    (root / "families" / "tvt.yaml").write_text((root / "families" / "tvt.yaml").read_text().replace("makers: [TVT]", "makers: [TVTX]"))
+    (root / "advisories" / "axis.yaml").write_text(
+        (root / "advisories" / "axis.yaml").read_text().replace("makers: [Axis]", "makers: [Axsi]")
+    )
+    found = {p.where: p for p in check(root, TODAY) if "no maker file knows" in p.problem}
+    assert set(found) == {"fingerprints/families/tvt.yaml:3", "fingerprints/advisories/axis.yaml:2"}
+    assert "did you mean axis" in found["fingerprints/advisories/axis.yaml:2"].cure.lower() and all(p.is_error for p in found.values())
+
+
 DEBARMENT = """
 id: uk-pa2023-debarment
 version: 2026-12-01.1
