@@ -7,7 +7,7 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 ACTIONS_TOLD = "actions told"
 """Number of the last operator's action that was told, as the outbox remembers it."""
+REPORT_DAYS = 30
+"""Days whose changes a report of a date shows."""
 COVERAGE_BATCH = 1000
 """Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
 
@@ -381,6 +383,16 @@ def interruptible(stop: StopSwitch) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def snapshot_of(inventory: Inventory, *, site: str | None, at: datetime, generated_at: datetime) -> Snapshot:
+    """Everything a report of a site (or all sites) shows as of a date, with what changed in the thirty days before."""
+    from netcam.inventory.history import between
+    from netcam.report.snapshot import Snapshot
+
+    changes = between(inventory, at - timedelta(days=REPORT_DAYS), at, site=site)
+    taken: Snapshot = Snapshot.of(inventory, generated_at=generated_at, site=site, at=at, changes=changes)
+    return taken
+
+
 def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, content: Content | None = None) -> Snapshot:
     """Everything a report of one run shows; with `content` also the questions that texts put to every camera."""
     from netcam.inventory.diff import diff
@@ -466,8 +478,7 @@ def reidentify(
             for one in identify(inventory.observations(site=place), content.matcher, devices, current=True)
         ]
         if keep:
-            into = {old: new for (_, old), new in devices.absorbed().items() if (place, old) in known}
-            inventory.retire(place, into, now, by=by)
+            inventory.retire(place, _taken_in(devices, place, known), now, by=by)
             inventory.save_identities(None, fresh, now)
         for one in fresh:
             before = known.get((one.site, one.device))
@@ -476,6 +487,27 @@ def reidentify(
             changed = Reidentified(one.device, one.site, before, one)
             if changed.differences():
                 yield changed
+
+
+def _taken_in(devices: Correlation, site: str, known: Mapping[tuple[str, str], Identity]) -> dict[str, str]:
+    """Devices of the list that are part of another one by now -> that one."""
+    live = devices.devices().keys()
+    into = {old: new for (place, old), new in devices.absorbed().items() if place == site and (site, old) in known}
+    for place, name in known:
+        if place == site and (site, name) not in live and name not in into:
+            bearers = {devices.bearer(site, f"mac:{mac}") for mac in known[place, name].macs} - {None}
+            if len(bearers) == 1:
+                into[name] = str(bearers.pop())
+    return into
+
+
+def rejudge(inventory: Inventory, content: Content, site: Site, now: datetime, *, by: str) -> list[Reidentified]:
+    """Judge what is stored of a site by the corrections that hold now, policies too; returns what changed."""
+    changed = list(reidentify(inventory, content, site=site.id, now=now, keep=True, by=by))
+    identities = inventory.identities(site=site.id)
+    inventory.save_findings(None, assess(identities, content, site, now, device_records(inventory, [site.id])), now)
+    sign(inventory, now)
+    return changed
 
 
 def sightings(inventory: Inventory, identities: Sequence[Identity], site: str) -> list[tuple[str, str, int]]:

@@ -12,10 +12,12 @@ from netcam.cli import (
     content,
     decide,
     devices,
+    edit,
     egress,
     estate,
     events,
     evidence,
+    history,
     inventory,
     owner,
     passive,
@@ -63,7 +65,9 @@ app.command("identify")(devices.identify)
 app.command("devices")(devices.devices)
 app.command("show")(devices.show)
 app.command("explain")(content.explain)
-app.command("diff")(devices.diff)
+app.command("diff")(history.diff)
+app.command("timeline")(history.timeline)
+app.add_typer(edit.app, name="edit")
 app.command("reidentify")(devices.reidentify)
 app.command("report")(devices.report)
 app.command("survey")(survey.survey)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,59 +80,113 @@ def identify(
 
 def devices(
     site: Annotated[str | None, typer.Option("--site")] = None,
-    at: Annotated[str | None, typer.Option("--at", help="As of this date or time (RFC 3339).")] = None,
+    at: Annotated[str | None, typer.Option("--at", help="As of this date or time (RFC 3339); a date means its end.")] = None,
     maker: Annotated[str | None, typer.Option("--maker", help="Only this maker.")] = None,
     kind: Annotated[str | None, typer.Option("--kind", help="Only this kind, such as camera.")] = None,
+    camera: Annotated[
+        bool | None, typer.Option("--camera/--no-camera", help="Only cameras, recorders and encoders, or only others.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--where",
+            help="COLUMN=TEXT, COLUMN!=TEXT or COLUMN~TEXT (contains), any case; TEXT empty: unknown. May be repeated: all must hold.",
+        ),
+    ] = None,
+    network: Annotated[str | None, typer.Option("--network", help="Only devices with an address in this network.")] = None,
+    not_seen_since: Annotated[str | None, typer.Option("--not-seen-since", help="Only devices last seen before this date.")] = None,
+    missing: Annotated[
+        bool, typer.Option("--missing", help="Only devices that the newest finished scan of their addresses did not see.")
+    ] = False,
+    sort: Annotated[list[str] | None, typer.Option("--sort", help="Column to sort by, -COLUMN for the other way; may be repeated.")] = None,
+    columns: Annotated[str | None, typer.Option("--columns", help="Columns to show, with commas; `all` for every one.")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", min=1, help="At most so many.")] = None,
     format_: FormatOption = output.Format.AUTO,
     store: StoreOption = None,
 ) -> None:
     """List the devices of the inventory."""
     from netcam import wire
+    from netcam.cli import device_list
     from netcam.inventory import open_inventory
 
+    filters = [device_list.parse_filter(text) for text in where or ()]
+    filters += [device_list.Filter(name, "=", value) for name, value in (("maker", maker), ("kind", kind)) if value is not None]
+    shown_columns = device_list.parse_columns(columns)
+    order = device_list.parse_sort(sort or [])
     inventory = open_inventory(store)
     try:
-        when = instant(at) if at else None
-        wanted = [
-            one
-            for one in inventory.identities(at=when, site=site)
-            if (maker is None or (one.get("maker") or "").lower() == maker.lower()) and (kind is None or one.get("kind") == kind)
-        ]
-        findings = list(inventory.findings(at=when, site=site))
+        wanted = device_list.Wanted(
+            site=site, at=instant(at) if at else None, camera=camera, filters=tuple(filters), missing=missing,
+            network=device_list.parse_network(network) if network else None,
+            not_seen_since=instant(not_seen_since) if not_seen_since else None,
+        )  # fmt: skip
+        table = output.wants_table(format_)
+        verdicts = table or columns is not None or any(name == "verdict" for name, _ in order)
+        rows = device_list.select(inventory, wanted, verdicts=verdicts)
+        rows = device_list.ordered(rows, order)[:limit]
+        whole = {} if table or columns is not None else {(i.site, i.device): i for i in inventory.identities(at=wanted.at, site=site)}
     finally:
         inventory.close()
-    if output.wants_table(format_):
-        output.console().print(output.devices_table("Devices", wanted, findings))
+    if table:
+        output.console().print(output.table("Devices", shown_columns, ([row.cell(name) for name in shown_columns] for row in rows)))
         return
-    for one in sorted(wanted, key=output.address_order):
-        output.line({"type": "device"} | wire.identity_record(one))
+    for row in rows:
+        if columns is not None:
+            output.line({"type": "device"} | {name: row.value(name) for name in shown_columns})
+        else:
+            output.line({"type": "device"} | wire.identity_record(whole[row.site, row.device]) | row.beside())
 
 
 def show(
     address: Annotated[str, typer.Argument(help="Address, MAC or device key.")],
     site: Annotated[str | None, typer.Option("--site")] = None,
+    why_same: Annotated[bool, typer.Option("--why-same", help="Say what ties its sightings to one device.")] = False,
     format_: FormatOption = output.Format.AUTO,
     store: StoreOption = None,
 ) -> None:
-    """Show one device: its identity, its findings, and what was observed of it."""
+    """Show one device: its identity, its findings, what the operator says of it, and what was observed of it."""
     from netcam import wire
-    from netcam.inventory import open_inventory
+    from netcam.cli import device_list
+    from netcam.inventory import corrections, open_inventory
+    from netcam.pipeline import known_devices
 
     inventory = open_inventory(store)
     try:
         one = find(inventory.identities(site=site), address)
-        mine = [f for f in inventory.findings(site=site) if f.device == one.device]
-        seen = list(inventory.observations(device=one.device))
+        mine = inventory.findings(site=one.site, device=one.device)
+        holds = corrections.read(inventory)
+        remark = next((r for r in inventory.remarks(site=one.site) if r.device == one.device), None)
+        if why_same:
+            known = known_devices(inventory, [one.site], holds)
+            ties, marks = known.devices().get((one.site, one.device), ()), known.marks(one.site, one.device)
+            seen = [o for o in inventory.observations(site=one.site) if known.device_of(o) == one.device]
+        else:
+            seen = device_list.observed(inventory, one)
     finally:
         inventory.close()
+    locks = holds.locks.get((one.site, one.device), ())
     if not output.wants_table(format_):
-        output.line({"type": "device"} | wire.identity_record(one))
+        output.line({"type": "device"} | wire.identity_record(one) | (device_list.remark_record(remark) if remark else {}))
         output.each({"type": "finding"} | wire.finding_record(f) for f in mine)
+        output.each({"type": "lock", "number": k.number, "slot": k.slot, "value": k.value, "by": k.by, "reason": k.reason} for k in locks)
+        if why_same:
+            output.each(device_list.tie_record(tie) for tie in ties)
+            output.line({"type": "marks", "device": one.device, "marks": list(marks)})
         output.each({"type": "observation"} | wire.observation_record(o) for o in seen)
         return
     console = output.console()
     console.print(output.devices_table(f"Device {one.device}", [one], mine))
     show_findings(mine, [one])
+    if remark:
+        told = [(name, str(value)) for name, value in device_list.remark_record(remark).items()]
+        console.print(output.table("The operator says", ("field", "value"), told))
+    if locks:
+        rows = [[str(k.number), k.slot, k.value or "(unknown)", k.by, k.reason] for k in locks]
+        console.print(output.table("Locked by the operator", ("number", "slot", "value", "by", "reason"), rows))
+    if why_same:
+        rows = [[tie.at.isoformat(timespec="seconds") if tie.at else "", tie.endpoint, tie.scan, tie.mark, tie.because] for tie in ties]
+        console.print(output.table("Why this is one device", ("at", "seen at", "scan", "mark", "because"), rows))
+        console.print(output.escaped("known by: " + ", ".join(marks), limit=2000))
     rows = [[o.at.isoformat(timespec="seconds") if o.at else "", o.via, o.endpoint, o.field, o.value] for o in seen]
     console.print(output.table("Observed", ("at", "via", "endpoint", "field", "value"), rows))
 
@@ -170,6 +225,11 @@ def instant(text: str) -> datetime:
     return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
+def is_date(text: str) -> bool:
+    """Whether a text begins as a date does: `2026-03-01`, or a time of that day."""
+    return re.fullmatch(r"\d{4}-\d{2}-\d{2}([T ].*)?", text) is not None
+
+
 def pick_scan(inventory: Inventory, wanted: str, site: str | None) -> ScanRecord:
     """A scan by id, unique prefix, `last` or `previous`."""
     runs = sorted(inventory.scans(site), key=lambda s: s.started.timestamp() if s.started else 0.0)
@@ -183,37 +243,6 @@ def pick_scan(inventory: Inventory, wanted: str, site: str | None) -> ScanRecord
         if error.where.startswith("scan "):  # the reference is wrong, not the store
             raise ConfigError(error.where, error.problem, error.cure) from None
         raise
-
-
-def diff(
-    before: Annotated[str, typer.Argument(help="Scan id (or its beginning), or previous.")] = "previous",
-    after: Annotated[str, typer.Argument(help="Scan id (or its beginning), or last.")] = "last",
-    site: Annotated[str | None, typer.Option("--site")] = None,
-    format_: FormatOption = output.Format.AUTO,
-    store: StoreOption = None,
-) -> None:
-    """Compare two scans: new, changed, missing, returned and not covered."""
-    from netcam.inventory import open_inventory
-    from netcam.inventory.diff import diff as compare
-
-    inventory = open_inventory(store)
-    try:
-        old, new = pick_scan(inventory, before, site), pick_scan(inventory, after, site)
-        changes = list(
-            compare(
-                inventory.identities(scan=old.id),
-                inventory.identities(scan=new.id),
-                coverage_after=inventory.coverage(new.id),
-            )
-        )
-    finally:
-        inventory.close()
-    if output.wants_table(format_):
-        rows = [[str(c.kind), c.device, c.field, c.old or "", c.new or ""] for c in changes]
-        output.console().print(output.table(f"From {before} to {after}", ("change", "device", "field", "old", "new"), rows))
-        return
-    for c in changes:
-        output.line({"type": "change", "kind": str(c.kind), "device": c.device, "field": c.field, "old": c.old, "new": c.new})
 
 
 def reidentify(
@@ -244,7 +273,7 @@ def reidentify(
 
 
 def report(
-    scan: Annotated[str, typer.Argument(help="Scan id (or its beginning), or last.")] = "last",
+    scan: Annotated[str, typer.Argument(help="Scan id (or its beginning), last, or a date: the site as it stood at its end.")] = "last",
     out: Annotated[Path, typer.Option("--output", "-o", help="File to write; .html or .csv.")] = Path("netcam-report.html"),
     site: Annotated[str | None, typer.Option("--site")] = None,
     store: StoreOption = None,
@@ -252,10 +281,13 @@ def report(
     content: ContentOption = None,
     config: ConfigOption = None,
 ) -> None:
-    """Write a page (HTML) or a table (CSV) of a scan's result; a finding under exception is shown, and does not count for --fail-on."""
+    """Write a page (HTML) or a table (CSV) of a scan's result, or of a site or all sites at a date.
+
+    A finding under exception is shown, and does not count for --fail-on.
+    """
     from netcam import config as settings_file
     from netcam.inventory import open_inventory
-    from netcam.pipeline import Content, snapshot
+    from netcam.pipeline import Content, snapshot, snapshot_of
     from netcam.report import csv, html
 
     writers = {".html": html.render, ".csv": csv.render}
@@ -263,9 +295,12 @@ def report(
         raise ConfigError(str(out), f"no report format {shown(out.suffix)}", "name the file .html or .csv")
     inventory = open_inventory(store)
     try:
-        chosen = pick_scan(inventory, scan, site)
-        asked = Content(content, local=settings_file.load(config).policies_path())
-        taken = snapshot(inventory, chosen, generated_at=output.clock(), content=asked)
+        now = output.clock()
+        if is_date(scan) and not any(one.id.startswith(scan) for one in inventory.scans(site)):
+            taken = snapshot_of(inventory, site=site, at=min(instant(scan), now), generated_at=now)
+        else:
+            asked = Content(content, local=settings_file.load(config).policies_path())
+            taken = snapshot(inventory, pick_scan(inventory, scan, site), generated_at=now, content=asked)
     finally:
         inventory.close()
     write_whole(out, writers[out.suffix](taken))

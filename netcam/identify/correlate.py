@@ -134,6 +134,12 @@ class Correlation:
                 return tuple(marks.written(mark) for mark in told)
         return ()
 
+    def bearer(self, site: str, mark: str) -> str | None:
+        """The one device of a site that bears a written mark; None where none does, or several did."""
+        wanted = marks.read(mark)
+        found = [one for one in self._all() if one.site == site and wanted in one.marks]
+        return self._names[found[0].number] if len(found) == 1 else None
+
     def absorbed(self) -> dict[tuple[str, str], str]:
         """(site, name) of a device that was taken for one of its own -> the device it belongs to now."""
         live = {(one.site, self._names[one.number]) for one in self._all()}

@@ -123,6 +123,8 @@ def withdraw(inventory: Inventory, number: int, at: datetime, *, by: str, reason
     found = next((action for action in inventory.actions(after=number - 1) if action.number == number), None) if number > 0 else None
     if found is None or found.kind not in (LOCK, JOIN, SPLIT):
         raise ConfigError(f"action {number}", "is no lock, join or split", "see `netcam edit list` for their numbers")
+    if any((told := _body(action, _WithdrawBody)) is not None and told.number == number for action in inventory.actions(kind=WITHDRAW)):
+        raise ConfigError(f"action {number}", "is withdrawn already", "see `netcam edit list` for what holds")
     return inventory.act(WITHDRAW, msgspec.json.encode(_WithdrawBody(number=number, reason=reason)), at, by=by)
 
 

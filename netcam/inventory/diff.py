@@ -26,6 +26,11 @@ class Change:
     reason: str = ""
 
 
+def looked_at(coverage: Iterable[Coverage]) -> set[str]:
+    """Addresses that were really asked: what was excluded or not reached says nothing of its device."""
+    return {line.address for line in coverage if line.state in _LOOKED}
+
+
 def diff(
     before: Sequence[Identity],
     after: Sequence[Identity],
@@ -39,7 +44,7 @@ def diff(
     others are not-covered. None means that no finished scan stands behind `after`, so nothing is missing.
     `seen_earlier` holds (site, device) known from before `before`: one of these that is new here has returned.
     """
-    looked = {line.address for line in coverage_after or () if line.state in _LOOKED}
+    looked = looked_at(coverage_after or ())
     known = set(seen_earlier)
     old = {(i.site, i.device): i for i in before}
     new = {(i.site, i.device): i for i in after}

@@ -20,6 +20,7 @@ from netcam.inventory.port import (
     RETIRE,
     Action,
     Device,
+    FindingVersion,
     IdentityVersion,
     Remark,
     checked_action,
@@ -141,9 +142,10 @@ class MemoryInventory:
         """See Inventory.cover."""
         self._coverage.setdefault(scan, {}).update({line.address: line for line in coverage})
 
-    def coverage(self, scan: str) -> list[Coverage]:
+    def coverage(self, scan: str, *, address: str | None = None) -> list[Coverage]:
         """See Inventory.coverage."""
-        return sorted(self._coverage.get(scan, {}).values(), key=lambda line: line.address)
+        told = self._coverage.get(scan, {}).values()
+        return sorted((line for line in told if address is None or line.address == address), key=lambda line: line.address)
 
     def finished(self, scan: str) -> frozenset[str]:
         """See Inventory.finished."""
@@ -265,6 +267,17 @@ class MemoryInventory:
         records = [v.record for v in found if isinstance(v.record, Finding)]
         wanted = [f for f in records if (site is None or f.site == site) and (device is None or f.device == device)]
         return sorted(wanted, key=lambda f: (f.site, f.device, f.kind, f.rule, f.key))
+
+    def finding_history(self, device: str, *, site: str | None = None) -> list[FindingVersion]:
+        """See Inventory.finding_history."""
+        versions = sorted((v for told in self._findings.values() for v in told), key=lambda v: (v.at, v.seq))
+        found = [(v, v.record) for v in versions if isinstance(v.record, Finding) and v.record.device == device]
+        return [FindingVersion(at=v.at, scan=v.scan, finding=one) for v, one in found if site is None or one.site == site]
+
+    def scans_of(self, device: str, *, site: str | None = None) -> frozenset[str]:
+        """See Inventory.scans_of."""
+        keys = {key for key in self._identities if key[1] == device and (site is None or key[0] == site)}
+        return frozenset(scan for scan, told in self._identity_scans.items() if keys & told.keys())
 
     def remark(self, remark: Remark) -> None:
         """See Inventory.remark."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +58,15 @@ class IdentityVersion:
     at: datetime
     scan: str
     identity: Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FindingVersion:
+    """What a rule said of a device from `at` on, and the scan that said so (empty: another look)."""
+
+    at: datetime
+    scan: str
+    finding: Finding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,9 +169,14 @@ def pick_scan(scans: Sequence[ScanRecord], reference: str) -> ScanRecord:
 
 def device_of(identity: Identity, first_seen: datetime, last_seen: datetime) -> Device:
     """The line of the device list of an identity."""
+    return replace(as_listed(identity), first_seen=first_seen, last_seen=last_seen)
+
+
+def as_listed(identity: Identity) -> Device:
+    """The same where nobody knows when it was seen."""
     return Device(
         device=identity.device, site=identity.site, slots=identity.slots, confidence=identity.confidence,
-        is_camera=identity.is_camera, addresses=identity.addresses, macs=identity.macs, first_seen=first_seen, last_seen=last_seen,
+        is_camera=identity.is_camera, addresses=identity.addresses, macs=identity.macs,
     )  # fmt: skip
 
 
@@ -216,8 +230,8 @@ class Inventory(Protocol):
         """Write what became of addresses; a later word on an address replaces the earlier one."""
         ...
 
-    def coverage(self, scan: str) -> list[Coverage]:
-        """What became of every address of the scan, by address."""
+    def coverage(self, scan: str, *, address: str | None = None) -> list[Coverage]:
+        """What became of every address of the scan, by address; or of one."""
         ...
 
     def finished(self, scan: str) -> frozenset[str]:
@@ -256,6 +270,14 @@ class Inventory(Protocol):
         self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, device: str | None = None
     ) -> list[Finding]:
         """The latest finding of every key, as of `at`, or those that `scan` saved."""
+        ...
+
+    def finding_history(self, device: str, *, site: str | None = None) -> list[FindingVersion]:
+        """Everything that was ever found of a device, oldest first."""
+        ...
+
+    def scans_of(self, device: str, *, site: str | None = None) -> frozenset[str]:
+        """Ids of the scans that saw a device."""
         ...
 
     def remark(self, remark: Remark) -> None:

@@ -91,6 +91,8 @@ identity_scan = Table(
     Column("device", Text, nullable=False),
     Column("seq", BigInteger, nullable=False),
     PrimaryKeyConstraint("scan", "site", "device"),
+    Index("identity_scan_device", "device", "site"),
+    Index("identity_scan_seq", "seq"),
     sqlite_with_rowid=False,
 )
 
@@ -132,6 +134,7 @@ finding = Table(
     Column("digest", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Index("finding_key", "key", "at", "seq"),
+    Index("finding_device", "device", "at"),
 )
 
 finding_scan = Table(

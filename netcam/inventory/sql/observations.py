@@ -142,10 +142,13 @@ class Observations(Ledger):
             with self._write() as connection:
                 connection.execute(statement, rows)
 
-    def coverage(self, scan: str) -> list[Coverage]:
+    def coverage(self, scan: str, *, address: str | None = None) -> list[Coverage]:
         """See Inventory.coverage."""
+        query = sa.select(schema.coverage).where(schema.coverage.c.scan == stored_text(scan))
+        if address is not None:
+            query = query.where(schema.coverage.c.address == stored_text(address))
         with self._read() as connection:
-            rows = connection.execute(sa.select(schema.coverage).where(schema.coverage.c.scan == stored_text(scan))).all()
+            rows = connection.execute(query).all()
         told = [Coverage(address=read_text(row.address), state=CoverageState(row.state), reason=read_text(row.reason)) for row in rows]
         return sorted(told, key=lambda line: line.address)
 

@@ -24,7 +24,7 @@ from netcam.inventory.packing import (
     read_text,
     stored_text,
 )
-from netcam.inventory.port import RETIRE, Device, IdentityVersion, device_of, retire_body
+from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, device_of, retire_body
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
@@ -253,6 +253,12 @@ class Verdicts(Ledger):
             connection.execute(statement, links)
         return len(versions)
 
+    def _finding(self, row: Any) -> Finding:
+        try:
+            return decode(inflate(row.body, MAX_BODY), Finding)
+        except ValueError as error:
+            raise self._broken(f"finding {row.key}", error) from None
+
     def findings(
         self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, device: str | None = None
     ) -> list[Finding]:
@@ -274,13 +280,26 @@ class Verdicts(Ledger):
             query = query.where(table.device == stored_text(device))
         with self._read() as connection:
             rows = connection.execute(query).all()
-        found: list[Finding] = []
-        for row in rows:
-            try:
-                found.append(decode(inflate(row.body, MAX_BODY), Finding))
-            except ValueError as error:
-                raise self._broken(f"finding {row.key}", error) from None
-        return sorted(found, key=lambda f: (f.site, f.device, f.kind, f.rule, f.key))
+        return sorted(map(self._finding, rows), key=lambda f: (f.site, f.device, f.kind, f.rule, f.key))
+
+    def finding_history(self, device: str, *, site: str | None = None) -> list[FindingVersion]:
+        """See Inventory.finding_history."""
+        table = schema.finding.c
+        query = sa.select(schema.finding).where(table.device == stored_text(device)).order_by(table.at, table.seq)
+        if site is not None:
+            query = query.where(table.site == stored_text(site))
+        with self._read() as connection:
+            rows = connection.execute(query).all()
+        return [FindingVersion(at=instant(row.at), scan=read_text(row.scan), finding=self._finding(row)) for row in rows]
+
+    def scans_of(self, device: str, *, site: str | None = None) -> frozenset[str]:
+        """See Inventory.scans_of."""
+        table = schema.identity_scan.c
+        query = sa.select(table.scan).where(table.device == stored_text(device))
+        if site is not None:
+            query = query.where(table.site == stored_text(site))
+        with self._read() as connection:
+            return frozenset(read_text(scan) for scan in connection.execute(query).scalars())
 
 
 def _as_of(table: sa.Table, keys: Sequence[sa.ColumnElement[Any]], at: datetime) -> sa.Select[Any]:

@@ -36,6 +36,9 @@ def upgrade() -> None:
         sa.Column("kind", sa.Text, nullable=False),
         sa.Column("body", sa.LargeBinary, nullable=False),
     )
+    op.create_index("finding_device", "finding", ["device", "at"])
+    op.create_index("identity_scan_device", "identity_scan", ["device", "site"])
+    op.create_index("identity_scan_seq", "identity_scan", ["seq"])
     op.create_index("action_kind", "action", ["kind", "seq"])
     op.create_table(
         "removed",
