@@ -112,7 +112,7 @@ def test_a_maker_that_no_maker_file_knows_is_an_error_with_its_line(root: Path) 
     )
     found = {p.where: p for p in check(root, TODAY) if "no maker file knows" in p.problem}
     assert set(found) == {"fingerprints/families/tvt.yaml:3", "fingerprints/advisories/axis.yaml:2"}
-    assert "did you mean axis" in found["fingerprints/advisories/axis.yaml:2"].cure.lower() and all(p.is_error for p in found.values())
+    assert "did you mean 'axis'" in found["fingerprints/advisories/axis.yaml:2"].cure.lower() and all(p.is_error for p in found.values())
 
 
 DEBARMENT = """
