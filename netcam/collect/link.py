@@ -25,6 +25,8 @@ AUXDATA = struct.Struct("IIIHHHH")
 TP_STATUS_VLAN_VALID = 0x10
 TARGET_AT = 14 + 24
 """Offset of the target protocol address in an Ethernet ARP request (RFC 826)."""
+SAY_EVERY = 0.5
+"""Seconds after which it says how many frames it has sent: should it be killed, that much is still counted."""
 RECEIVE_BUFFER = 8 << 20
 """Bytes: a /16 that answers at once is 65,536 frames of 60 bytes and the kernel's overhead."""
 
@@ -138,7 +140,7 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the sweep decides and says SIGTERM
-    begin = time.monotonic()
+    begin = said = time.monotonic()
     for round_ in range(tries):
         if round_:
             pause = time.monotonic() + wait / tries
@@ -169,6 +171,9 @@ def main(argv: list[str]) -> int:
                 if sent_now % 16 == 0:
                     ahead = begin + sent_now / rate - time.monotonic()
                     if ahead > 0.002:
+                        if time.monotonic() - said > SAY_EVERY:
+                            said = time.monotonic()
+                            sys.stdout.write(json.dumps({"so_far": sent}) + "\n")
                         sys.stdout.flush()
                         select.select([link], [], [], ahead)
                         remaining = begin + sent_now / rate - time.monotonic()

@@ -44,6 +44,8 @@ class OnLink:
         self.plan, self.gate, self.notes, self.unreached, self.own, self.meet, self.add = plan, gate, notes, unreached, own, meet, add
         self.macs_six: dict[str, str] = {}
         """IPv6 address (with its zone) -> MAC."""
+        self.sent_by_arp: dict[Network, int] = {}
+        """ARP requests that a helper which has not ended yet told of."""
 
     async def echo(self, link: Interface) -> None:
         """Ask all IPv6 nodes of a link for an echo, from each of its addresses: a node answers with one of the same kind."""
@@ -133,6 +135,9 @@ class OnLink:
         finally:
             if helper.returncode is None:
                 await self._end(helper, lambda line: self._arp_told(network, json.loads(line)))
+                if (least := self.sent_by_arp.pop(network, 0)) > 0:
+                    self.gate.count("arp", least, least * 60, "arp", str(network), 0, b"")
+                    self.notes.append(f"{network}: the ARP helper was ended before it told all; at least {least} requests were sent")
         if code == 4:
             for address in self.plan.hosts(network):
                 self.unreached[str(address)] = f"interface {link.name} went away"
@@ -142,8 +147,12 @@ class OnLink:
         return code == 0
 
     def _arp_told(self, network: Network, told: dict[str, Any]) -> None:
-        """A line of the link helper: an answer, or at its end what it sent."""
+        """A line of the link helper: an answer, how much it has sent, or at its end what it sent in all."""
+        if "so_far" in told:
+            self.sent_by_arp[network] = told["so_far"]
+            return
         if told.get("done"):
+            self.sent_by_arp.pop(network, None)
             self.gate.count("arp", told["sent"], told["sent"] * 60, "arp", str(network), 0, b"")
             if told["dropped"]:
                 self.notes.append(f"{network}: the kernel dropped {told['dropped']} ARP answers; sweep again at a lower rate")

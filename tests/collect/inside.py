@@ -131,8 +131,14 @@ def main() -> None:
             if now.phase == told.get("stop_phase") and now.done == 0:
                 threading.Timer(told["stop_after"], later).start()
 
-        if told.get("stop_after") and not told.get("stop_phase"):
+        def after_arp() -> None:
+            # many runs share the machine: the helper may take seconds to start
+            while not frames_to(pcap)["arp"]:
+                time.sleep(0.1)
             threading.Timer(told["stop_after"], later).start()
+
+        if told.get("stop_after") and not told.get("stop_phase"):
+            threading.Thread(target=after_arp, daemon=True).start()
 
         async def run() -> Any:
             first = asyncio.ensure_future(sweep(plan, record=seen.extend, cover=covered.append, keep=keep, progress=progress, stop=stop))
