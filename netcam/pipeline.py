@@ -310,7 +310,15 @@ def sweep(
 
     async def guarded() -> ScanRecord:
         with interruptible(stop):
-            return await run(plan, record=record, cover=cover, keep=inventory.keep, progress=progress, stop=stop)
+            return await run(
+                plan,
+                record=record,
+                cover=cover,
+                keep=inventory.keep,
+                progress=progress,
+                stop=stop,
+                unknown=lambda seen: unknown(seen, content),
+            )
 
     try:
         finished = asyncio.run(guarded())
@@ -324,6 +332,13 @@ def sweep(
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))
         finished = replace(finished, notes=(*finished.notes, untold)) if untold else finished
     return finished, judged
+
+
+def unknown(seen: Sequence[Observation], content: Content) -> bool:
+    """Whether one device's observations leave open who made it or what it is."""
+    from netcam.identify import identify
+
+    return not any(one.get("maker") and one.get("kind") for one in identify(seen, content.matcher))
 
 
 def queued(tell: Callable[[], object]) -> str:

@@ -69,6 +69,9 @@ def scan(
     snmp_community: Annotated[
         Path | None, typer.Option("--snmp-community", help="File whose first line is the SNMP community to ask with; none is ever guessed.")
     ] = None,
+    nmap: Annotated[
+        bool | None, typer.Option("--nmap/--no-nmap", help="A second opinion by nmap on what stays unknown; default: with --profile deep.")
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Print every probe and the packet budget; send nothing.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the site's last interrupted run.")] = False,
     format_: FormatOption = output.Format.AUTO,
@@ -111,6 +114,7 @@ def scan(
             interfaces=(*interface, *(one.name for one in tagged)) if interface else (),
             done=done,
             state_dir=state_folder(),
+            second_opinion=profile == "deep" if nmap is None else nmap,
             community=community_of(snmp_community),
         )
         plan = prepare(request)

@@ -9,6 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import json
+import os
+import signal
 import socket
 import ssl
 import struct
@@ -17,13 +20,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Address, ip_address, ip_network
 from pathlib import Path
 from typing import Any, cast
 
 from netcam.collect.audit import Audit
 from netcam.collect.interfaces import Interface
+from netcam.collect.pace import Pace, Rates
 from netcam.collect.scope import PORTS_NEVER, Address, Network, Scope, inside
 from netcam.protocols import never
 
@@ -40,6 +43,10 @@ MAX_PLACES = 1 << 12
 """Networks of a /24 told of in the totals: a /12."""
 MAX_COUNTED = 1 << 17
 """Addresses whose packets are counted one by one."""
+NMAP_GRACE = 10
+"""Seconds beyond its own limit after which nmap is ended."""
+MAX_XML = 1 << 20
+"""Bytes of nmap's account of one device: 16 ports are 20 kB."""
 SECRETIVE = frozenset({"snmp"})
 """Protocols whose messages carry what the operator gave in confidence."""
 HELPERS = {"arp": "netcam.collect.link", "icmpv6": "netcam.collect.link6", "sadp": "netcam.collect.link_sadp"}
@@ -76,56 +83,6 @@ class StopSwitch:
         self._waiters.append((asyncio.get_running_loop(), event))
         if not self._set.is_set():
             await event.wait()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rates:
-    """Upper bounds. The defaults are those of the polite profile: a small switch and an old camera do not notice them."""
-
-    conversations_per_second: float = 100.0
-    """New TCP conversations for the whole site."""
-    conversations_per_device: float = 8.0
-    """New TCP conversations and datagrams a second to one device."""
-    half_open: int = 64
-    """Conversations at once: entries in the state tables of firewalls and NAT on the way."""
-    frames_per_second: float = 1000.0
-    """Link-layer frames (ARP) for the whole site."""
-    datagrams_per_second: float = 200.0
-    """UDP questions for the whole site."""
-
-    def limited(self, told: dict[str, float]) -> Rates:
-        """These rates, lowered (never raised) by those of the scope file."""
-        return Rates(
-            conversations_per_second=min(self.conversations_per_second, told.get("conversations_per_second", 1e9)),
-            conversations_per_device=min(self.conversations_per_device, told.get("conversations_per_device", 1e9)),
-            half_open=int(min(self.half_open, told.get("half_open", 1e9))),
-            frames_per_second=min(self.frames_per_second, told.get("frames_per_second", 1e9)),
-            datagrams_per_second=min(self.datagrams_per_second, told.get("datagrams_per_second", 1e9)),
-        )
-
-
-class Pace:
-    """Hands out moments no closer together than 1/rate seconds; unused time is not saved up."""
-
-    def __init__(self, rate: float) -> None:
-        self._gap, self._next = 1.0 / rate, 0.0
-
-    def slower(self, factor: float, least: float) -> None:
-        """Widen the gap by `factor`, to `least` moments a second at the slowest."""
-        self._gap = min(self._gap * factor, 1.0 / least)
-
-    @property
-    def idle(self) -> bool:
-        """Whether its next moment has passed."""
-        return self._next <= time.monotonic()
-
-    async def turn(self) -> None:
-        """Wait for the next moment."""
-        now = time.monotonic()
-        moment = max(self._next, now)
-        self._next = moment + self._gap
-        if moment > now:
-            await asyncio.sleep(moment - now)
 
 
 class Device:
@@ -432,6 +389,39 @@ class Gate:
             sys.executable, "-m", HELPERS[helper], *argv,
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
         )  # fmt: skip
+
+    async def nmap(self, address: str, ports: Sequence[int], seconds: int) -> tuple[int, bytes]:
+        """Let nmap look at open ports of one device, as its only conversation, at its pace. Raises OutOfScope.
+
+        Returns its exit code (3: not installed) and its XML. Should this be cancelled, nmap ends at once.
+        """
+        for port in ports:
+            self.check(address, port)
+        device = self._device(address)
+        async with device.lock, self._half_open:
+            if address in self.left_alone:
+                raise OutOfScope(f"{address} stopped answering and is left alone")
+            await self._site.turn()
+            self.check(address, ports[0])
+            rate = max(1, int(self.rates.conversations_per_device))
+            order = {"address": address, "ports": list(ports), "delay": 1000 // rate, "rate": rate, "seconds": seconds}
+            self.sent["nmap.runs"] += 1
+            self._audit.write(protocol="nmap", transport="tcp", host=address, ports=list(ports), rate=rate)
+            helper = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "netcam.collect.nmap_process", start_new_session=True,
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            try:
+                async with asyncio.timeout(seconds + NMAP_GRACE):
+                    said, _ = await helper.communicate(json.dumps(order).encode())
+            except TimeoutError:
+                return 4, b""
+            finally:
+                if helper.returncode is None:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(helper.pid, signal.SIGKILL)
+                    await helper.wait()
+            return helper.returncode or 0, said[:MAX_XML]
 
     def arp_targets(self, network: Network, done: Collection[str] = ()) -> list[tuple[int, int]]:
         """First and last address (as integers) of each run of `network` that may be asked and is not `done`."""

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from netcam.collect.gate import Rates
+from netcam.collect import second_opinion
 from netcam.collect.interfaces import Interface
+from netcam.collect.pace import Rates
 from netcam.collect.scope import Address, Network, Scope, countable, hosts, no_device
 from netcam.protocols import axis
 from netcam.protocols.commands import Conversation, Discovery, Question
@@ -28,6 +29,8 @@ class SweepRequest:
     done: frozenset[str]
     """Addresses that an interrupted run has finished."""
     state_dir: Path
+    second_opinion: bool = False
+    """Whether nmap is asked about devices that stay unknown."""
     community: str = field(default="", repr=False)
     """SNMP community that the operator gives for the devices of the targets; none is ever guessed."""
 
@@ -160,6 +163,8 @@ class Plan:
             "sends": axis.SENDS,
             "packets": "up to 10",
         }
+        if self.request.second_opinion:
+            yield {"type": "probe", "protocol": "nmap", "to": "open ports of devices that stay unknown", "sends": second_opinion.SENDS, "packets": "nmap's own"}  # fmt: skip
         rates = self.profile.rates if self.request.scope is None else self.profile.rates.limited(self.request.scope.rates)
         yield {
             "type": "budget",

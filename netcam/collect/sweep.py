@@ -7,13 +7,14 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 
 from netcam.collect import interfaces as attached_interfaces
+from netcam.collect import second_opinion
 from netcam.collect.discover import Discoverer, Found
 from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
@@ -70,12 +71,14 @@ async def sweep(
     keep: Callable[[bytes], str],
     progress: Callable[[Progress], None],
     stop: StopSwitch,
+    unknown: Callable[[Sequence[Observation]], bool] | None = None,
 ) -> ScanRecord:
     """Run the plan; ends early, with what it has, when `stop` is set.
 
     `record` is given each device as it is finished, `cover` each address of the scope, `keep` each raw answer.
+    `unknown` says of a device's observations whether they leave open what it is: those that do are shown to nmap, where the plan says so.
     """
-    run = _Run(plan, record, cover, keep, progress, stop)
+    run = _Run(plan, record, cover, keep, progress, stop, unknown)
     with one_run_per_site(plan.request):
         try:
             finished = await until_stopped(run.work(), stop)
@@ -128,7 +131,11 @@ class _Run:
         keep: Callable[[bytes], str],
         progress: Callable[[Progress], None],
         stop: StopSwitch,
+        unknown: Callable[[Sequence[Observation]], bool] | None,
     ) -> None:
+        self.unknown = unknown
+        self.doubtful: dict[str, list[int]] = {}
+        """Open ports of the devices that stay unknown."""
         self.plan, self.record, self.cover, self.keep, self.progress, self.stop = plan, record, cover, keep, progress, stop
         request = plan.request
         groups = {q.host for _, q in plan.questions("00000000-0000-4000-8000-000000000000") if q.host != "{unicast}"}
@@ -195,7 +202,16 @@ class _Run:
             # a neighbour that the targets leave out and that spoke by itself is no device on the wrong range
             if not inside(plain, self.plan.networks) and not inside(plain, [n for i in self.plan.interfaces for n in i.networks]):
                 self._finish(address, seen, [], off_subnet=True)
+        if self.doubtful:
+            await self._second_opinion(here)
         await self._health(todo)
+
+    async def _second_opinion(self, here: Mapping[str, Found]) -> None:
+        """Let nmap look at what stays unknown, and record what it says."""
+        self._tell("a second opinion on what stays unknown", 0, len(self.doubtful))
+        facts, raw = await second_opinion.ask(self.gate, self.doubtful, self.notes)
+        for address, told in facts.items():
+            self._record(address, here[address], [("nmap", endpoint, fact, raw[address]) for endpoint, fact in told], first=False)
 
     async def _health(self, asked: Sequence[str]) -> None:
         """Connect once more to a port that was open: a device that no longer answers after it was asked is told of."""
@@ -229,8 +245,8 @@ class _Run:
             state, reason = CoverageState.REFUSED, "refuses every port that was asked; nothing else shows that it is there"
         self._cover(Coverage(address=address, state=state, reason=reason))
 
-    def _record(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]]) -> None:
-        """Record what a device said."""
+    def _record(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]], *, first: bool = True) -> None:
+        """Record what a device said; `first`: what was heard while it was looked for is new too."""
         request, at = self.plan.request, self._now()
         digests: dict[bytes, str] = {}
         observations = []
@@ -247,11 +263,14 @@ class _Run:
 
         if seen.mac:
             add(seen.mac_via, address, Fact("mac", seen.mac), b"")
-        for via, endpoint, fact, raw in (*seen.answers, *answers):
+        for via, endpoint, fact, raw in (*(seen.answers if first else ()), *answers):
             add(via, endpoint, fact, raw)
         if not observations:
             add(seen.first_via, address, Fact("port.open" if seen.open_port else "host.alive", seen.open_port or seen.first_via), b"")
         self.record(observations)
+        ports = [int(o.value) for o in observations if o.field == "port.open" and o.via == "port"]
+        if first and ports and self.plan.request.second_opinion and self.unknown is not None and self.unknown(observations):
+            self.doubtful[address] = ports
 
     def _cover(self, one: Coverage) -> None:
         self.covered.add(one.address)
