@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import errno
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
 
@@ -302,6 +302,21 @@ class Discoverer:
                 if network.version == 4 and self.plan.on_link(network) is None:
                     group.create_task(blind(network))
         await asyncio.sleep(min(1.5, self.plan.profile.listen))
+        await self._follow({a: link for a, link in links.items() if a not in self.plan.request.done}, asked)
+
+    async def _follow(self, links: Mapping[str, Interface | None], asked: Sequence[tuple[Discovery, Question]]) -> None:
+        """Ask a device for more of what it listed, as often as any question is put."""
+        ports = {one.name: (one, question) for one, question in asked if one.follow is not None}
+        heard = False
+        for address, link in links.items():
+            for one, question in ports.values():
+                said = [fact for via, _, fact, _ in self.found[address].answers if via == one.name]
+                more = one.follow(said) if one.follow is not None and said else b""
+                for _ in range(self.plan.profile.tries if more else 0):
+                    heard = True
+                    await self._ask(link, one, replace(question, data=more), address)
+        if heard:
+            await asyncio.sleep(min(1.5, self.plan.profile.listen))
 
     def _heard(self, readers: list[Discovery], data: bytes, address: str, port: int) -> None:
         """A datagram: the first codec that can read it does."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from netcam.collect.gate import Gate, OutOfScope
@@ -21,7 +22,9 @@ LOGIN_FIRST = frozenset({8000, 9000, 9527, 34567, 35000, 37777})
 MAX_DEVICES = 64
 """Devices asked about in one run; each takes up to a minute."""
 MAX_PORTS = 16
-SECONDS = 60
+AT_ONCE = 4
+"""Devices that nmap looks at at the same time, each in a process of its own."""
+SECONDS = 30
 """Seconds that nmap gets for one device."""
 
 Opinion = tuple[str, Fact]
@@ -32,30 +35,37 @@ async def ask(gate: Gate, doubtful: Mapping[str, Collection[int]], notes: list[s
     """Facts by address, and the XML they come from. Where nmap is absent that is noted, and nothing is asked."""
     facts: dict[str, list[Opinion]] = {}
     raw: dict[str, bytes] = {}
-    some = list(doubtful.items())[:MAX_DEVICES]
+    absent: list[str] = []
+    slots = asyncio.Semaphore(AT_ONCE)
+
+    async def one(address: str, wanted: Sequence[int]) -> None:
+        async with slots:
+            if absent:
+                absent.append(address)
+                return
+            try:
+                code, said = await gate.nmap(address, wanted, SECONDS)
+            except OutOfScope as refused:
+                notes.append(f"{address}: nmap was not asked: {refused}")
+                return
+        if code == 3:
+            absent.append(address)
+        elif code:
+            notes.append(f"{address}: nmap gave no answer")
+        elif told := read(said):
+            facts[address], raw[address] = [(_endpoint(address, port), fact) for port, fact in told], said
+
     if len(doubtful) > MAX_DEVICES:
         notes.append(f"nmap was asked about the first {MAX_DEVICES} of {len(doubtful)} unknown devices")
-    for number, (address, ports) in enumerate(some):
-        wanted = sorted(set(ports) - LOGIN_FIRST - gate.ports_never)[:MAX_PORTS]
-        if not wanted:
-            continue
-        try:
-            code, said = await gate.nmap(address, wanted, SECONDS)
-        except OutOfScope as refused:
-            notes.append(f"{address}: nmap was not asked: {refused}")
-            continue
-        if code == 3:
-            notes.append(
-                f"nmap or python-nmap is not installed: {len(some) - number} devices stay unknown without a second opinion"
-                " (apt-get install nmap, and the extra nmap)"
-            )
-            break
-        if code:
-            notes.append(f"{address}: nmap gave no answer")
-            continue
-        told = read(said)
-        if told:
-            facts[address], raw[address] = [(_endpoint(address, port), fact) for port, fact in told], said
+    async with asyncio.TaskGroup() as group:
+        for address, ports in list(doubtful.items())[:MAX_DEVICES]:
+            if wanted := sorted(set(ports) - LOGIN_FIRST - gate.ports_never)[:MAX_PORTS]:
+                group.create_task(one(address, wanted))
+    if absent:
+        notes.append(
+            f"nmap or python-nmap is not installed: {len(absent)} devices stay unknown without a second opinion"
+            " (apt-get install nmap, and the extra nmap)"
+        )
     return facts, raw
 
 

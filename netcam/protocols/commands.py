@@ -130,5 +130,7 @@ class Discovery:
     """Fields in which the device names its own address (`sadp.IPv4Address`), for those on the wrong range."""
     mac_fields: tuple[str, ...] = field(default=())
     """Fields in which the device names its own MAC."""
+    follow: Callable[[Iterable[Fact]], bytes] | None = None
+    """From what a device said so far, a further datagram for it alone, to the port of the `{unicast}` question; empty: none."""
     redact: Callable[[bytes], bytes] = bytes
     """An answer without what must never be stored (recovery codes, remote-access ids), for whoever keeps the raw bytes."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterable, Iterator
 
@@ -19,6 +20,10 @@ MAX_JUMPS = 16
 """Compression pointers followed for one name: legitimate encoders need one per label at most."""
 MAX_NAME = 255
 """Bytes of one name (RFC 1035 section 2.3.4)."""
+MAX_FOLLOWED = 16
+"""Service types of one device that are asked for besides; a computer lists under ten."""
+_TYPE = re.compile(r"_[A-Za-z0-9-]{1,62}\._(tcp|udp)")
+"""A service type as RFC 6763 section 7 writes it."""
 MAX_TXT = 64
 """Strings of one TXT record."""
 
@@ -47,6 +52,13 @@ def questions(_nonce: str) -> Iterator[Question]:
     yield Question(question(), GROUP, PORT, join=(GROUP,), listen_port=PORT)
     yield Question(question(), GROUP_V6, PORT, join=(GROUP_V6,), listen_port=PORT)
     yield Question(question(), "{unicast}", PORT)
+
+
+def follow(facts: Iterable[Fact]) -> bytes:
+    """The question for service types that a device listed and that were not asked for; empty where it listed none."""
+    told = dict.fromkeys(f.value.removesuffix(".local") for f in facts if f.field == "mdns.service")
+    asked = [t for t in told if t not in SERVICES and _TYPE.fullmatch(t)][:MAX_FOLLOWED]
+    return question(asked) if asked else b""
 
 
 def parse(data: bytes) -> Iterable[Fact]:
@@ -173,8 +185,9 @@ DISCOVERY = Discovery(
     name="mdns",
     questions=questions,
     parse=parse,
+    follow=follow,
     fields=frozenset({"mdns.service", "mdns.name", "mdns.txt.", "mdns.host"}),
-    sends="one PTR question for the service types of cameras, to the groups and to single addresses",
+    sends="one PTR question for the service types of cameras, to the groups and to single addresses; then for the types that a device lists",
     source="RFC 6762, RFC 6763",
     mac_fields=("mdns.txt.macaddress", "mdns.txt.mac"),
 )

@@ -70,3 +70,15 @@ def test_an_answer_cut_anywhere_is_a_decode_error() -> None:
     for end in range(len(whole)):
         with pytest.raises(DecodeError):
             mdns.parse(whole[:end])
+
+
+def test_types_that_a_device_lists_are_asked_for_once_more_and_nothing_else() -> None:
+    from netcam.model import Fact
+
+    told = [
+        Fact("mdns.service", t) for t in ("_workstation._tcp.local", "_http._tcp", "_axis-video._tcp", "not a type", "_x" * 60 + "._tcp")
+    ]
+    asked = mdns.follow(told)
+    assert asked == mdns.question(["_workstation._tcp"])
+    assert mdns.follow([]) == b""
+    assert len(mdns.follow(Fact("mdns.service", f"_t{n}._tcp") for n in range(100))) < 512
