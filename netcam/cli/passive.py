@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from netcam.collect.importers.source import Problem
+    from netcam.collect.scope import Network
     from netcam.config import Settings
     from netcam.inventory.port import Inventory
     from netcam.model import Observation, ScanRecord
@@ -36,7 +37,7 @@ RUN_SECONDS = 86_400.0
 
 def listen(
     source: Annotated[Path | None, typer.Argument(help="Capture file (pcap, pcapng, also .gz or .zst); or give --interface.")] = None,
-    interface: Annotated[str | None, typer.Option("--interface", "-i", help="Listen on this interface.")] = None,
+    interface: Annotated[list[str] | None, typer.Option("--interface", "-i", help="Listen on this interface; may be repeated.")] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Listen this long; default: until Ctrl-C.")] = None,
     site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
     format_: FormatOption = output.Format.AUTO,
@@ -46,8 +47,17 @@ def listen(
     content: ContentOption = None,
 ) -> None:
     """Name the devices that pass by on an interface or in a capture. No packet is sent."""
-    if (source is None) == (interface is None):
+    if (source is None) == (not interface):
         raise ConfigError("listen", "give a capture file or --interface, not both and not neither", "netcam listen --interface eth0")
+    told = str(source) if source is not None else ""
+    hear(source, tuple(interface or ()), told, seconds, site, format_, fail_on, store, config, content)
+
+
+def hear(
+    source: Path | None, names: tuple[str, ...], targets: str, seconds: float | None, site: str, format_: output.Format,
+    fail_on: output.Level | None, store: str | None, config: Path | None, content: str | None, networks: tuple[Network, ...] = (),
+) -> None:  # fmt: skip
+    """Listen to a capture or to interfaces, judge what was heard, show it and exit; with `networks`, only to what stands in them."""
     from netcam import config as settings_file
     from netcam.collect import listen as collector
     from netcam.inventory import open_inventory
@@ -61,16 +71,15 @@ def listen(
         with stopped_by_signal(threading.Event()) as stop:
             left = seconds
             while True:
-                run = _begin(inventory, settings, site, "passive", str(source or interface))
-                ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id)
+                run = _begin(inventory, settings, site, "passive", *(targets.split() or names))
+                ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id, networks=networks)
                 notes: list[str] = []
                 try:
                     if source is not None:
                         _record(inventory, collector.file(source, ear, notes))
                     else:
-                        assert interface is not None
                         now = RUN_SECONDS if left is None else min(left, RUN_SECONDS)
-                        for seen in collector.interface(interface, ear, seconds=now, stop=stop):
+                        for seen in collector.interfaces(names, ear, seconds=now, stop=stop):
                             inventory.record(seen)
                         left = None if left is None else left - now
                 except BaseException:
@@ -80,6 +89,9 @@ def listen(
                 if totals.get("kernel_dropped"):
                     notes.append(f"the kernel dropped {totals['kernel_dropped']} packets before they could be read")
                 notes += [f"the link that was listened on ends at {link}" for link in sorted(ear.links)]
+                if networks:
+                    size = sum(one.num_addresses for one in networks if one.version == 4)
+                    notes.append(f"nothing was sent: {len(ear.addresses)} addresses were heard, the others of {size} were not asked")
                 finished, judged = _end(inventory, loaded, settings, run, totals, notes, sorted(ear.addresses))
                 if source is not None or stop.is_set() or (left is not None and left <= 0):
                     break

@@ -30,7 +30,9 @@ MAX_COMMUNITY = 255
 """Characters of an SNMP community: more than any agent takes."""
 UNREACHED = 4
 """Exit code where a network of the targets could not be reached: that is no empty network."""
-PROFILES = ("polite", "standard", "deep")
+PROFILES = ("passive", "polite", "standard", "deep")
+PASSIVE_SECONDS = 600.0
+"""How long the passive profile listens where nothing else is said: most devices announce themselves or are asked by others within."""
 DELIVER_SECONDS = 10.0
 """How long `netcam scan` goes on delivering; what is left goes with the next scan, `netcam run` or `netcam events deliver`."""
 
@@ -59,7 +61,10 @@ def state_folder() -> Path:
 def scan(
     targets: Annotated[list[str] | None, typer.Argument(help="Addresses, networks or ranges; default: attached private networks.")] = None,
     site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
-    profile: Annotated[str, typer.Option("--profile", help="polite, standard or deep: how much is asked.")] = "polite",
+    profile: Annotated[
+        str, typer.Option("--profile", help="passive (only listens), polite, standard or deep: how much is asked.")
+    ] = "polite",
+    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Passive: listen this long; default 600.")] = None,
     scope: ScopeOption = None,
     interface: Annotated[list[str] | None, typer.Option("--interface", "-i", help="Only on these interfaces.")] = None,
     vlan: Annotated[
@@ -85,6 +90,13 @@ def scan(
         from netcam.catalog.text import nearest
 
         raise ConfigError("--profile", f"no profile {shown(profile)}", nearest(profile, PROFILES))
+    if seconds is not None and profile != "passive":
+        raise ConfigError("--seconds", f"the profile {profile} ends when it has asked everybody", "leave it out, or take --profile passive")
+    if profile == "passive":
+        silently(
+            targets, site, scope, interface, vlan, dry_run, resume, seconds or PASSIVE_SECONDS, format_, fail_on, store, config, content
+        )
+        return
     from netcam import config as settings_file
     from netcam.collect import scope as scopes
     from netcam.collect import vlan as vlans
@@ -137,6 +149,30 @@ def scan(
         raise typer.Exit(130)
     code = output.fail_code(judged.raised(), fail_on)
     raise typer.Exit(code or (UNREACHED if finished.status == "failed" else 0))
+
+
+def silently(
+    targets: list[str] | None, site: str, scope: Path | None, interface: list[str] | None, vlan: list[str] | None, dry_run: bool, resume: bool,
+    seconds: float, format_: output.Format, fail_on: output.Level | None, store: str | None, config: Path | None, content: str | None,
+) -> None:  # fmt: skip
+    """The passive profile: hold targets against the scope, and listen on the interfaces on whose links they are. Nothing is sent."""
+    from netcam import config as settings_file
+    from netcam.cli import passive
+    from netcam.collect import interfaces
+    from netcam.collect import scope as scopes
+
+    if vlan or resume:
+        raise ConfigError("--profile passive", "joins no VLAN and resumes no run", "leave --vlan and --resume out")
+    wanted_scope = scope or settings_file.load(config).scope_path(site)
+    authorised = scopes.load(wanted_scope, now=output.clock()) if wanted_scope else None
+    links = interfaces.attached(tuple(interface or ()))
+    networks = scopes.decide(targets or (), authorised, [n for one in links for n in one.networks])
+    names = tuple(one.name for one in links)
+    if dry_run:
+        output.line({"type": "budget", "site": site, "profile": "passive", "interfaces": list(names), "seconds": seconds, "sent": 0})
+        return
+    wanted = " ".join(map(str, networks))
+    passive.hear(None, names, wanted, seconds, site, format_, fail_on, store, config, content, tuple(networks))
 
 
 def community_of(path: Path | None) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import re
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from netcam.collect import packets
 from netcam.collect.packets import ACK, FIN, RST, SYN, Heard, Packet
+from netcam.collect.scope import Network, inside
 from netcam.errors import DecodeError
 from netcam.model import Fact, Observation
 from netcam.protocols import http, rtsp, tls_hello
@@ -28,6 +32,8 @@ MAX_NEIGHBOURS = 65_536
 """Pairs of addresses remembered: a /16."""
 MAX_DEVICE_FACTS = 1_000
 """New facts an hour of one sender: one that changes its words with every packet must not fill the store."""
+MAX_WAITING = 16
+"""Blocks of 1 MB that wait between the kernel's rings and the reader."""
 MAX_LINKS = 64
 """Switches told of one run: a cable ends at one, a mirror of a trunk may show some."""
 REPEAT = 3600.0
@@ -53,8 +59,9 @@ class _Stream:
 class Ear:
     """Turns packets into observations; its memory is bounded whatever comes."""
 
-    def __init__(self, *, site: str, sensor: str, scan: str) -> None:
-        self.site, self.sensor, self.scan = site, sensor, scan
+    def __init__(self, *, site: str, sensor: str, scan: str, networks: Sequence[Network] = ()) -> None:
+        """With `networks` only what stands in them is told; what shows a MAC and no address is told as well."""
+        self.site, self.sensor, self.scan, self._networks = site, sensor, scan, tuple(networks)
         self.counters: Counter[str] = Counter()
         self.addresses: set[str] = set()
         self.links: set[str] = set()
@@ -158,10 +165,13 @@ class Ear:
             return http.parse_response(head)
         return http.parse_response(data, path)
 
+    def _wanted(self, address: str) -> bool:
+        return not self._networks or not address or _wanted_in(self._networks, address)
+
     def _tell(self, heard: Heard, at: float) -> Iterator[Observation]:
         mac = heard.mac or self._neighbours.get(heard.address, "")
         who = mac or heard.address
-        if not who or not heard.facts:
+        if not who or not heard.facts or not self._wanted(heard.address):
             return
         when = moment(at)
         if heard.via in ("lldp", "cdp") and len(self.links) < MAX_LINKS and (link := switch_port(heard.facts)):
@@ -204,6 +214,13 @@ def switch_port(facts: Iterable[Fact]) -> str:
     return f"{name}, port {port}" + (f" ({described})" if described and described != port else "") if name and port else ""
 
 
+def _wanted_in(networks: Sequence[Network], address: str) -> bool:
+    try:
+        return inside(ip_address(address.partition("%")[0]), networks)
+    except ValueError:
+        return False
+
+
 def moment(at: float) -> datetime | None:
     """Seconds since 1970 as UTC; None for no time a calendar has."""
     try:
@@ -221,19 +238,50 @@ def file(path: Path, ear: Ear, notes: list[str]) -> Iterator[Observation]:
     yield from ear.rest()
 
 
-def interface(
-    name: str, ear: Ear, *, seconds: float | None, stop: threading.Event | None = None, ready: threading.Event | None = None
+def interfaces(
+    names: Sequence[str], ear: Ear, *, seconds: float | None, stop: threading.Event | None = None, ready: threading.Event | None = None
 ) -> Iterator[list[Observation]]:
-    """Observations of each block that the kernel hands over, until `seconds` or `stop`.
+    """Observations of each block that the kernel hands over from any of the interfaces, until `seconds` or `stop`.
 
-    Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW.
+    Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW. Nothing is sent.
     """
     from netcam.flows import ring
 
-    with ring.opened(name, what="listen") as opened:
+    blocks: queue.Queue[list[tuple[float, bytes]] | None] = queue.Queue(maxsize=MAX_WAITING)
+    ended = threading.Event()
+
+    def copy(opened: ring.Ring) -> None:
+        """Hand over the ring's packets; a full queue makes the kernel's ring fill up, and the kernel counts what it drops."""
+        try:
+            for at, count in opened.blocks(seconds=seconds, stop=ended):
+                blocks.put([(when, data) for when, data in opened.frames(at, count)])
+        finally:
+            blocks.put(None)
+
+    with contextlib.ExitStack() as stack:
+        rings = [stack.enter_context(ring.opened(name, what="listen")) for name in names]
+        threads = [threading.Thread(target=copy, args=(one,), name=f"ring of {name}") for name, one in zip(names, rings, strict=True)]
+        for thread in threads:
+            thread.start()
         if ready is not None:
             ready.set()
-        for at, count in opened.blocks(seconds=seconds, stop=stop):
-            yield [seen for when, data in opened.frames(at, count) for seen in ear.hear(packets.ETHERNET, when, data)]
+        try:
+            left = len(threads)
+            while left:
+                if stop is not None and stop.is_set():
+                    ended.set()
+                try:
+                    packets_of_block = blocks.get(timeout=0.2)
+                except queue.Empty:
+                    continue
+                if packets_of_block is None:
+                    left -= 1
+                    continue
+                yield [seen for when, data in packets_of_block for seen in ear.hear(packets.ETHERNET, when, data)]
+        finally:
+            ended.set()
+            while any(thread.is_alive() for thread in threads):
+                with contextlib.suppress(queue.Empty):
+                    blocks.get(timeout=0.05)  # whoever waits to hand over is let go
         yield list(ear.rest())
-        ear.counters["kernel_dropped"] += opened.dropped()
+        ear.counters["kernel_dropped"] += sum(one.dropped() for one in rings)

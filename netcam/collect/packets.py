@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from netcam.errors import DecodeError
 from netcam.model import Fact
-from netcam.protocols import cdp, decoding, dhcp, layout, lldp
+from netcam.protocols import cdp, decoding, dhcp, layout, lldp, sadp_link
 from netcam.protocols.commands import MAX_FACTS, Discovery
 from netcam.protocols.registry import discoveries
 
@@ -89,6 +89,10 @@ def decode(link: int, data: bytes) -> Packet | Heard | None:
         return Heard("", 0, source, "lldp", tuple(lldp.parse(body))) if source else None
     if kind < 0x0600 and body.startswith(cdp.SNAP):
         return Heard("", 0, source, "cdp", tuple(cdp.parse(body))) if source else None
+    if kind == sadp_link.ETHERTYPE:
+        # a short frame is filled up with zeros
+        told = tuple(sadp_link.parse(body[: sadp_link.MAX_FRAME]))
+        return Heard(layout.ipv4(layout.part(body, 20, 4)), 0, layout.mac(layout.part(body, 14, 6)), "sadp", told)
     if kind in (_IPV4, _IPV6):
         return _ip(body, kind, source, group)
     return None

@@ -1,4 +1,4 @@
-"""Run in a namespace of its own: a device that talks on one end of a veth pair, `netcam listen` on the other, and a count of what it sent."""
+"""Run in a namespace of its own: a device that talks on one end of a veth pair, netcam listening on the other, and a count of what it sent."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ def ip(*words: str) -> None:
     subprocess.run(["ip", *words], check=True)
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, words: list[str]) -> None:
     # IPv6 would make the kernel itself announce the interface
     Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
     ip("link", "add", "ear", "type", "veth", "peer", "name", "cam")
     ip("link", "set", "ear", "up")
+    ip("addr", "add", "192.0.2.77/24", "dev", "ear", "noprefixroute")
     ip("link", "set", "cam", "up")
     sent = Path("/proc/net/dev")
 
@@ -32,7 +33,7 @@ def main(folder: Path) -> None:
     wire = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
     wire.bind(("cam", 3))
     wire.setblocking(False)
-    command = [sys.executable, "-m", "netcam", "listen", "--interface", "ear", "--seconds", "6"]
+    command = [sys.executable, "-m", "netcam", *words, "--seconds", "6"]
     listener = subprocess.Popen(
         [*command, "--format", "jsonl", "--store", str(folder / "s.sqlite")],
         stdout=subprocess.PIPE,
@@ -55,4 +56,4 @@ def main(folder: Path) -> None:
     sys.exit(listener.returncode)
 
 
-main(Path(sys.argv[1]))
+main(Path(sys.argv[1]), sys.argv[2:])

@@ -223,3 +223,116 @@ def test_any_bytes_are_read_or_told(tmp_path_factory: pytest.TempPathFactory, na
         run(folder, "any", NMAP.encode()[:cut] + data if name == "nmap" else data, wanted=name)
     except (ConfigError, ContentError):
         assert name == "csv", "only a list without the columns needed is an operator's error"
+
+
+ZGRAB = {
+    "ip": "192.0.2.20",
+    "data": {
+        "http": {
+            "status": "success", "protocol": "http", "port": 8080, "timestamp": "2026-05-01T10:00:00Z",
+            "result": {
+                "response": {
+                    "status_line": "401 Unauthorized", "status_code": 401, "protocol": {"name": "HTTP/1.1", "major": 1, "minor": 1},
+                    "headers": {
+                        "server": ["App-webs/"], "www_authenticate": ['Digest realm="DS-2CD2143G0-I", nonce="x"'], "content_length": ["5"],
+                        "unknown": [{"key": "X-Camera", "value": ["yes"]}],
+                    },
+                    "body": "<html><title>no</title></html>", "request": {"url": {"scheme": "http"}},
+                }
+            },
+        },
+        "ssh": {"status": "success", "protocol": "ssh", "result": {"server_id": {"raw": "SSH-2.0-dropbear", "version": "2.0"}}, "timestamp": "2026-05-01T10:00:01+02:00"},
+        "telnet": {"status": "success", "protocol": "telnet", "result": {"banner": "login:"}, "timestamp": "x"},
+        "ftp": {"status": "connection-timeout", "protocol": "ftp", "timestamp": "2026-05-01T10:00:01Z", "error": "timeout"},
+    },
+}  # fmt: skip
+
+
+def test_zgrab2_lines_of_its_present_shape(tmp_path: Path) -> None:
+    lines = (
+        json.dumps(ZGRAB, separators=(",", ":"))
+        + "\n{broken\n"
+        + json.dumps({"ip": "192.0.2.21", "data": {"http": {"status": "connection-refused"}}})
+    )
+    found, problems = run(tmp_path, "grab.json", lines.encode())
+    assert facts(found) == {
+        ("192.0.2.20:8080", "port.open", "8080"), ("192.0.2.20:8080", "http.status", "401"), ("192.0.2.20:8080", "http.server", "App-webs/"),
+        ("192.0.2.20:8080", "http.realm", "DS-2CD2143G0-I"), ("192.0.2.20:8080", "http.header.x-camera", "yes"),
+        ("192.0.2.20:8080", "http.title", "no"), ("192.0.2.20:8080", "http.body", "<html><title>no</title></html>"),
+        ("192.0.2.20:22", "port.open", "22"), ("192.0.2.20:22", "ssh.banner", "SSH-2.0-dropbear"),
+        ("192.0.2.20:23", "port.open", "23"), ("192.0.2.20:23", "telnet.banner", "login:"),
+    }  # fmt: skip
+    assert {one.via for one in found} == {"zgrab2"}
+    assert next(one for one in found if one.field == "ssh.banner").at == datetime(2026, 5, 1, 8, 0, 1, tzinfo=UTC)
+    assert [one.line for one in problems] == [2]
+
+
+ARP = {
+    "ios": "SW1#show ip arp\nProtocol  Address          Age (min)  Hardware Addr   Type   Interface\nInternet  192.0.2.20             12   4419.b600.0020  ARPA   Vlan20\nInternet  192.0.2.9               0   Incomplete      ARPA\n",
+    "nxos": "IP ARP Table for context default\nTotal number of entries: 1\nAddress         Age       MAC Address     Interface       Flags\n192.0.2.20      00:14:32  4419.b600.0020  Vlan20\n",
+    "eos": "Address         Age (sec)  Hardware Addr   Interface\n192.0.2.20        0:04:22  4419.b600.0020  Vlan20, Ethernet3\n",
+    "junos": "MAC Address       Address         Name                      Interface               Flags\n44:19:b6:00:00:20 192.0.2.20      192.0.2.20                irb.20 [ge-0/0/3.0]     none\nTotal entries: 1\n",
+    "procurve": "\n IP ARP table\n\n  IP Address       MAC Address       Type    Port\n  ---------------  ----------------- ------- ----\n  192.0.2.20       4419b6-000020     dynamic 3   \n",
+    "aoscx": "IPv4 Address     MAC                Port         Physical Port   State\n192.0.2.20       44:19:b6:00:00:20  vlan20       1/1/3           reachable\n",
+    "comware": "  Type: S-Static   D-Dynamic   O-Openflow\nIP address      MAC address    VLAN/VSI   Interface                Aging Type\n192.0.2.20      4419-b600-0020 20         GE1/0/3                  19    D\n",
+    "vrp": "IP ADDRESS      MAC ADDRESS     EXPIRE(M) TYPE        INTERFACE   VPN-INSTANCE\n192.0.2.20      4419-b600-0020  18        D-0         GE0/0/3\n",
+    "routeros": "Flags: X - disabled, I - invalid, H - DHCP, D - dynamic, P - published, C - complete\n #    ADDRESS         MAC-ADDRESS       INTERFACE\n 0 DC 192.0.2.20      44:19:B6:00:00:20 bridge\n",
+    "arp-a": "? (192.0.2.20) at 44:19:b6:00:00:20 [ether] on eth0\n? (192.0.2.9) at <incomplete> on eth0\n",
+    "bsd": "cam.example (192.0.2.20) at 44:19:b6:0:0:20 on en0 ifscope [ethernet]\n",
+    "windows": "\r\nInterface: 192.0.2.1 --- 0x4\r\n  Internet Address      Physical Address      Type\r\n  192.0.2.20            44-19-b6-00-00-20     dynamic   \r\n  192.0.2.255           ff-ff-ff-ff-ff-ff     static    \r\n  224.0.0.22            01-00-5e-00-00-16     static    \r\n",
+    "neigh6": "2001:db8::20 dev eth0 lladdr 44:19:b6:00:00:20 router STALE\nfe80::1 dev eth0  FAILED\n",
+}
+"""Tables in the shape of each program's manual."""
+
+
+@pytest.mark.parametrize("name", ARP)
+def test_arp_tables_as_each_program_prints_them(tmp_path: Path, name: str) -> None:
+    found, problems = run(tmp_path, "arp.txt", ARP[name].encode())
+    assert {(one.address, one.mac, one.via) for one in found} == {
+        ("2001:db8::20" if name == "neigh6" else "192.0.2.20", "44:19:b6:00:00:20", "arp")
+    }
+    assert problems == []
+
+
+def test_a_broken_line_of_an_arp_table_is_told_with_its_line(tmp_path: Path) -> None:
+    text = ARP["ios"] + "Internet  192.0.2.300  1  4419.b600.0021  ARPA  Vlan20\nInternet  192.0.2.31  1  zz\n"
+    found, problems = run(tmp_path, "arp.txt", text.encode())
+    assert len(found) == 1
+    assert [(one.line, one.problem) for one in problems] == [(5, "an entry without its address"), (6, "an entry without its MAC")]
+
+
+def test_the_list_of_the_sadp_tool_is_what_devices_answered(tmp_path: Path) -> None:
+    head = "ID,Device Type,Status,IPv4 Address,Port,Enhanced SDK Service Port,Software Version,IPv4 Gateway,HTTP Port,Device Serial No.,Subnet Mask,MAC Address,Encoding Channel(s),DSP Version"
+    row = "001,DS-2CD2143G0-I,Active,192.0.2.20,8000,8443,V5.6.3build 190923,192.0.2.1,80,DS-2CD2143G0-I20190923AAWR1,255.255.255.0,44-19-b6-00-00-20,1,V7.3 build 190910"
+    for text in ((head + "\n" + row + "\n").encode(), (head.replace(",", "\t") + "\n" + row.replace(",", "\t") + "\n").encode("utf-16")):
+        found, problems = run(tmp_path, "devices.csv", text)
+        told = {one.field: one.value for one in found}
+        assert (told["sadp.DeviceDescription"], told["sadp.SoftwareVersion"]) == ("DS-2CD2143G0-I", "V5.6.3build 190923")
+        assert (told["sadp.DeviceSN"], found[0].mac, found[0].via) == ("DS-2CD2143G0-I20190923AAWR1", "44:19:b6:00:00:20", "sadp")
+        assert problems == []
+
+
+NMAP_OLD = """<?xml version="1.0"?>
+<?xml-stylesheet href="file:///usr/share/nmap/nmap.xsl" type="text/xsl"?>
+<nmaprun scanner="nmap" args="nmap -A" start="1298000000" version="5.21" xmloutputversion="1.03">
+<scaninfo type="syn" protocol="tcp" numservices="1000" services="1-1000"/>
+<host starttime="1298000001" endtime="1298000009"><status state="up" reason="arp-response"/>
+<address addr="192.0.2.20" addrtype="ipv4" /><address addr="44:19:B6:00:00:20" addrtype="mac" />
+<hostnames></hostnames><ports><extraports state="closed" count="998"><extrareasons reason="resets" count="998"/></extraports>
+<port protocol="tcp" portid="80"><state state="open" reason="syn-ack" reason_ttl="64"/><service name="http" product="Hikvision IPCam control port" devicetype="webcam" method="probed" conf="10" />
+<script id="html-title" output="Old title" /></port></ports>
+<os><portused state="open" proto="tcp" portid="80" /><osclass type="webcam" vendor="Hikvision" osfamily="embedded" accuracy="100" /><osmatch name="Hikvision camera" accuracy="100" line="1" /></os>
+</host><runstats><finished time="1298000010" timestr="x"/><hosts up="1" down="0" total="1" /></runstats></nmaprun>"""
+
+
+def test_nmap_files_of_fifteen_years_ago(tmp_path: Path) -> None:
+    found, problems = run(tmp_path, "old.xml", NMAP_OLD.encode())
+    told = {(one.field, one.value) for one in found}
+    assert {
+        ("nmap.product", "Hikvision IPCam control port"),
+        ("nmap.devicetype", "webcam"),
+        ("nmap.os", "Hikvision camera"),
+        ("port.open", "80"),
+    } <= told
+    assert found[0].at == datetime.fromtimestamp(1298000009, UTC)
+    assert problems == []

@@ -13,15 +13,15 @@ from netcam.model import Fact
 from netcam.protocols import decoding
 
 ROLES = {
-    "address": ("address", "ip", "ip address", "ipaddress", "ipv4 address", "ip addr", "host"),
-    "mac": ("mac", "mac address", "macaddress", "physical address"),
+    "address": ("address", "ip", "ip address", "ipaddress", "ipv4 address", "ip addr", "host", "hardwareaddress", "camera ip", "device ip"),
+    "mac": ("mac", "mac address", "macaddress", "physical address", "hardware address"),
     "port": ("port", "http port"),
     "hostname": ("hostname", "host name", "dns name"),
-    "name": ("name", "camera", "camera name", "device name", "channel name"),
+    "name": ("name", "camera", "camera name", "device name", "channel name", "hardwarename"),
     "maker": ("maker", "manufacturer", "vendor", "brand", "make"),
-    "model": ("model", "device model", "type", "device type"),
-    "firmware": ("firmware", "firmware version", "software version"),
-    "serial": ("serial", "serial no.", "serial number", "device serial no."),
+    "model": ("model", "device model", "modelname", "model name", "type", "device type"),
+    "firmware": ("firmware", "firmware version", "software version", "version"),
+    "serial": ("serial", "sn", "serial no.", "serialnumber", "serial number", "device serial no."),
     "time": ("time", "last seen", "date"),
     "id": ("id", "asset", "asset tag", "asset id", "asset number", "inventory number", "tag"),
 }
