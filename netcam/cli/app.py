@@ -17,6 +17,7 @@ from netcam.cli import (
     estate,
     events,
     evidence,
+    export,
     history,
     inventory,
     owner,
@@ -81,6 +82,7 @@ policy.policy.command("decisions")(decide.policy_decisions)
 app.add_typer(policy.policy, name="policy")
 app.add_typer(removal.app, name="removal")
 app.add_typer(content.catalog, name="catalog")
+app.command("export")(export.export)
 app.command("run")(service.run)
 app.add_typer(service.app, name="schedule")
 app.add_typer(events.app, name="events")

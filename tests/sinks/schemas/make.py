@@ -131,7 +131,111 @@ def ocsf(root, commit):
     return {"source": "github.com/ocsf/ocsf-schema", "version": "1.8.0", "commit": commit, "classes": classes, "objects": objects}
 
 
+CYCLONEDX_KEPT = {
+    "": ["$schema", "bomFormat", "specVersion", "serialNumber", "version", "metadata", "components", "vulnerabilities", "properties"],
+    "metadata": ["timestamp", "tools", "component", "properties"],
+    "component": [
+        "type", "bom-ref", "manufacturer", "publisher", "group", "name", "version", "description", "scope", "cpe", "purl", "components",
+        "evidence", "properties", "tags",
+    ],
+    "componentEvidence": ["identity"],
+    "vulnerability": ["bom-ref", "id", "source", "references", "ratings", "description", "detail", "recommendation", "advisories", "analysis", "affects",
+                      "properties"],
+    "organizationalEntity": ["bom-ref", "name", "url"],
+}  # fmt: skip
+"""What netcam writes; a property that is not kept is refused, as the published schema refuses one that it does not know."""
+
+
+def _bare(thing):
+    """A schema without what only people read."""
+    if isinstance(thing, dict):
+        skipped = ("title", "description", "examples", "meta:enum", "$comment", "deprecated")
+        return {k: (_bare(v) if k != "properties" else {n: _bare(p) for n, p in v.items()}) for k, v in thing.items() if k not in skipped}
+    return [_bare(item) for item in thing] if isinstance(thing, list) else thing
+
+
+def _refs(thing):
+    if isinstance(thing, dict):
+        if isinstance(thing.get("$ref"), str):
+            yield thing["$ref"]
+        for value in thing.values():
+            yield from _refs(value)
+    elif isinstance(thing, list):
+        for item in thing:
+            yield from _refs(item)
+
+
+def cyclonedx(path, version):
+    whole = json.loads(Path(path).read_text())
+    defined = whole["definitions"]
+    for name, kept in CYCLONEDX_KEPT.items():
+        home = defined[name] if name else whole
+        home["properties"] = {key: home["properties"][key] for key in kept}
+    # the tools of metadata may be written in an older way; netcam writes components
+    defined["metadata"]["properties"]["tools"] = {
+        "type": "object", "additionalProperties": False, "properties": {"components": {"type": "array", "items": {"$ref": "#/definitions/component"}}},
+    }  # fmt: skip
+    small, wanted = {}, {ref.rpartition("/")[2] for key in whole["properties"].values() for ref in _refs(key)}
+    while wanted:
+        name = wanted.pop()
+        if name not in small:
+            small[name] = _bare(defined[name])
+            wanted |= {ref.rpartition("/")[2] for ref in _refs(small[name]) if ref.startswith("#")}
+    top = _bare({key: value for key, value in whole.items() if key not in ("definitions", "$id")})
+    # only 1.7 is this schema: the published one leaves the number open
+    top["properties"]["specVersion"] = {"const": "1.7"}
+    return top | {"definitions": small, "x-source": "github.com/CycloneDX/specification schema/bom-1.7.schema.json", "x-version": version}
+
+
+STIX_KEPT = {
+    "common": ["core", "cyber-observable-core", "identifier", "timestamp", "external-reference", "granular-marking", "kill-chain-phase", "dictionary",
+               "hex", "binary", "hashes-type", "extension", "properties", "url-regex"],
+    "sdos": ["identity", "indicator", "observed-data", "vulnerability", "note"],
+    "sros": ["sighting", "relationship"],
+    "observables": ["ipv4-addr", "ipv6-addr", "mac-addr", "domain-name", "network-traffic"],
+}  # fmt: skip
+
+
+def stix(root, version):
+    """The published files of the objects that netcam writes, put into one, with the references turned inwards."""
+    files = {name: json.loads((Path(root) / folder / f"{name}.json").read_text()) for folder, names in STIX_KEPT.items() for name in names}
+    # observed-data may hold objects in an older way, which would draw in every observable there is
+    for part in files["observed-data"]["allOf"]:
+        part.get("properties", {}).pop("objects", None)
+    files["observed-data"].pop("oneOf", None)
+
+    def inwards(thing, home):
+        if isinstance(thing, dict):
+            told = {}
+            for key, value in thing.items():
+                if key == "$ref" and isinstance(value, str):
+                    file, _, inner = value.partition("#")
+                    name = Path(file).stem or home
+                    told[key] = f"#/$defs/{name}{inner}" if name in files else "#/$defs/any"
+                elif key not in ("$id", "$schema"):
+                    told[key] = inwards(value, home)
+            return told
+        return [inwards(item, home) for item in thing] if isinstance(thing, list) else thing
+
+    defined = {name: _bare(inwards(file, name)) for name, file in files.items()} | {"any": {}}
+    kinds = [name for folder in ("sdos", "sros", "observables") for name in STIX_KEPT[folder]]
+    chosen = [{"if": {"properties": {"type": {"const": kind}}}, "then": {"$ref": f"#/$defs/{kind}"}} for kind in kinds]
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema", "x-source": "github.com/oasis-open/cti-stix2-json-schemas schemas", "x-version": version,
+        "type": "object", "required": ["type", "id", "objects"], "additionalProperties": False,
+        "properties": {
+            "type": {"const": "bundle"}, "id": {"allOf": [{"$ref": "#/$defs/identifier"}, {"pattern": "^bundle--"}]},
+            "objects": {
+                "type": "array", "minItems": 1,
+                "items": {"type": "object", "required": ["type"], "properties": {"type": {"enum": kinds}}, "allOf": chosen},
+            },
+        },
+        "$defs": defined,
+    }  # fmt: skip
+
+
 if __name__ == "__main__":
     which, source, commit = sys.argv[1:]
-    text = json.dumps({"ecs": ecs, "ocsf": ocsf}[which](source, commit), indent=0, sort_keys=True, ensure_ascii=True)
+    makers = {"ecs": ecs, "ocsf": ocsf, "cyclonedx": cyclonedx, "stix": stix}
+    text = json.dumps(makers[which](source, commit), indent=0, sort_keys=True, ensure_ascii=True)
     (HERE / f"{which}.json").write_text(text + "\n")
