@@ -142,7 +142,7 @@ def _demo(
         from netcam.pipeline import snapshot
         from netcam.report import html
 
-        write_whole(report, html.render(snapshot(inventory, finished, generated_at=output.clock())))
+        write_whole(report, html.render(snapshot(inventory, finished, generated_at=output.clock(), content=loaded)))
     inventory.close()
     if misses:
         return 1

@@ -297,21 +297,22 @@ def show_result(finished: ScanRecord, judged: Judged, seen: dict[str, dict[str, 
 
 
 def show_findings(findings: Sequence[Any], identities: Sequence[Identity] = (), *, heading: str = "Findings") -> None:
-    """Findings as a table, strongest first, devices of one policy and reach together; information stays in the report and the JSON."""
+    """Findings as a table, strongest first, devices of one policy and reach, or of one flaw, together; information stays in the report and the JSON."""
     console = output.console()
     named = {i.device: i.addresses[0] if i.addresses else i.device for i in identities}
     order = {i.device: n for n, i in enumerate(sorted(identities, key=output.address_order))}
     strong = [f for f in findings if f.rank >= 2]
     policies: dict[tuple[Any, ...], list[Any]] = {}
     for f in sorted(strong, key=lambda f: (-f.rank, f.rule, order.get(f.device, 0), f.device)):
-        key = (f.verdict, f.rule, f.title, f.reach) if f.kind == "policy" else (f.key,)
+        key = (f.verdict, f.rule, f.title, f.reach) if f.kind == "policy" else (f.rule, f.title) if f.kind == "firmware" else (f.key,)
         policies.setdefault(key, []).append(f)
     rows = []
     for group in policies.values():
         first = group[0]
         sources = "; ".join(c.title for c in first.citations[:2])
         devices = ", ".join(named.get(f.device, f.device) for f in group)
-        rows.append([str(first.verdict or first.severity), first.rule, first.title, devices, first.reach or first.text, sources])
+        said = first.reach or (first.text if len(group) == 1 else f"{len(group)} devices, for instance: {first.text}")
+        rows.append([str(first.verdict or first.severity), first.rule, first.title, devices, said, sources])
     if rows:
         console.print(output.table(heading, ("level", "rule", "finding", "devices", "reach", "source"), rows, limit=1200))
     rest = len(findings) - len(strong)
