@@ -287,6 +287,7 @@ def sweep(
             sensor=plan.request.sensor,
             targets=plan.request.targets,
             profile=plan.request.profile,
+            scope_id=plan.request.scope.id if plan.request.scope else "",
             started=clock(),
         )
         inventory.save_scan(known)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcam.cli import flow_archive, output
-from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, show_findings
+from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,14 +153,27 @@ def watch(
             yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal)
 
     everything: dict[str, Finding] = {}
-    for table in tables():
-        judge.add(table, now=time.time_ns())
-        told.window(table)
-        fresh = [f for f in judge.ready() if f.key not in everything]
-        everything |= {f.key: f for f in fresh}
-        told.findings(fresh, identities)
-    last = [f for f in judge.finish(whole=told.only) if f.key not in everything]
-    everything |= {f.key: f for f in last}
+    with telling(settings) as teller:
+
+        def tell(found: list[Finding]) -> None:
+            """What is found opens or changes; a sitting of hours closes nothing."""
+            if (
+                teller
+                and found
+                and (problem := teller.look(found, output.clock(), site=site, devices={one.device: one for one in identities}))
+            ):
+                output.say(problem)
+
+        for table in tables():
+            judge.add(table, now=time.time_ns())
+            told.window(table)
+            fresh = [f for f in judge.ready() if f.key not in everything]
+            everything |= {f.key: f for f in fresh}
+            told.findings(fresh, identities)
+            tell(fresh)
+        last = [f for f in judge.finish(whole=told.only) if f.key not in everything]
+        everything |= {f.key: f for f in last}
+        tell(last)
     told.end(last, identities)
     raise typer.Exit(output.fail_code(list(everything.values()), fail_on))
 

@@ -6,7 +6,7 @@ import re
 from ipaddress import ip_address
 
 from netcam.model import Identity
-from netcam.sinks.event import Event, EventKind, epoch_ms, scan_of
+from netcam.sinks.event import Event, EventKind, epoch_ms, scan_of, scope_of
 from netcam.sinks.format import Format
 
 _SEVERITY = (0, 2, 4, 6, 8)
@@ -81,6 +81,8 @@ def _keys(event: Event) -> dict[str, str]:
     keys |= {"flexString1Label": "Event id", "flexString1": event.id}
     if scan := scan_of(event):
         keys |= {"deviceProcessName": "netcam", "sourceServiceName": scan}
+    if scope := scope_of(event):
+        keys["destinationServiceName"] = f"scope {scope}"  # the dictionary has no key for an authorisation
     empty = {label.removesuffix("Label") for label in keys if label.endswith("Label") and not keys.get(label.removesuffix("Label"))}
     return {key: text for key, text in keys.items() if key.removesuffix("Label") not in empty}
 

@@ -6,11 +6,11 @@ import csv
 import io
 import re
 
-from netcam.sinks.event import Event, bounded, scan_of, when
+from netcam.sinks.event import Event, bounded, scan_of, scope_of, when
 from netcam.sinks.format import Format
 
 COLUMNS = (
-    "id", "at", "kind", "severity", "site", "sensor", "scan", "device", "address", "mac", "brand", "maker", "model", "firmware",
+    "id", "at", "kind", "severity", "site", "sensor", "scan", "scope", "device", "address", "mac", "brand", "maker", "model", "firmware",
     "confidence", "rule", "verdict", "state", "subject", "field", "old", "new", "message",
 )  # fmt: skip
 
@@ -37,7 +37,7 @@ def encode(event: Event) -> bytes:
     device, finding = event.device, event.finding
     told = {
         "id": event.id, "at": when(event.at), "kind": event.kind.value, "severity": str(event.severity), "site": event.site,
-        "sensor": event.sensor, "scan": scan_of(event), "device": finding.device if finding else "", "field": event.field,
+        "sensor": event.sensor, "scan": scan_of(event), "scope": scope_of(event), "device": finding.device if finding else "", "field": event.field,
         "old": event.old or "", "new": event.new or "", "message": event.message, "state": event.state.value if event.state else "",
     }  # fmt: skip
     if device:

@@ -7,7 +7,7 @@ from typing import Any
 
 from netcam import wire
 from netcam.model import Finding, Identity
-from netcam.sinks.event import Event, EventKind, FindingState, bounded, scan_of, when
+from netcam.sinks.event import Event, EventKind, FindingState, bounded, scan_of, scope_of, when
 from netcam.sinks.format import Format
 
 ECS_VERSION = "9.4.0"
@@ -56,7 +56,7 @@ def record(event: Event) -> dict[str, Any]:
         told["observer"]["version"] = event.version
     if event.sensor:
         told["observer"]["name"] = event.sensor
-    labels = {"netcam_site_id": event.site, "netcam_scan_id": scan_of(event)}
+    labels = {"netcam_site_id": event.site, "netcam_scan_id": scan_of(event), "netcam_scope_id": scope_of(event)}
     if any(labels.values()):
         told["labels"] = {name: value for name, value in labels.items() if value}
     if event.scan:

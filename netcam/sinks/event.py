@@ -60,6 +60,8 @@ class Event:
     sensor: str = ""
     scan: ScanRecord | None = None
     scan_id: str = ""
+    scope_id: str = ""
+    """Id of the signed authorisation that the scan acted under."""
     device: Identity | None = None
     finding: Finding | None = None
     state: FindingState | None = None
@@ -126,6 +128,11 @@ def scan_of(event: Event) -> str:
     return event.scan_id or (event.scan.id if event.scan else "")
 
 
+def scope_of(event: Event) -> str:
+    """The id of the authorisation that an event was seen under, or nothing."""
+    return event.scope_id or (event.scan.scope_id if event.scan else "")
+
+
 def content(event: Event) -> dict[str, Any]:
     """The event as a plain, bounded object: the body of the JSON lines format, without its id."""
     told: dict[str, Any] = {
@@ -138,6 +145,8 @@ def content(event: Event) -> dict[str, Any]:
         told["version"] = event.version
     if scan_of(event):
         told["scan_id"] = scan_of(event)
+    if scope_of(event):
+        told["scope_id"] = scope_of(event)
     if event.scan:
         told["scan"] = wire.scan_record(event.scan)
     if event.device:

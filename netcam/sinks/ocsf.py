@@ -8,7 +8,7 @@ from typing import Any
 from netcam import wire
 from netcam.model import Finding, Identity, Verdict
 from netcam.sinks.ecs import is_address
-from netcam.sinks.event import Event, EventKind, FindingState, bounded, epoch_ms, scan_of, when
+from netcam.sinks.event import Event, EventKind, FindingState, bounded, epoch_ms, scan_of, scope_of, when
 from netcam.sinks.format import Format
 
 OCSF_VERSION = "1.8.0"
@@ -61,7 +61,7 @@ def record(event: Event) -> dict[str, Any]:
         metadata["sequence"] = event.sequence
     if scan := scan_of(event):
         metadata["correlation_uid"] = scan
-    if labels := [f"{name}:{text}" for name, text in (("site", event.site), ("sensor", event.sensor)) if text]:
+    if labels := [f"{name}:{text}" for name, text in (("site", event.site), ("sensor", event.sensor), ("scope", scope_of(event))) if text]:
         metadata["labels"] = labels
     told: dict[str, Any] = {
         "class_uid": class_uid, "class_name": class_name, "category_uid": category_uid, "category_name": category_name,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from netcam.errors import StoreError
 from netcam.model import Finding, Identity, ScanRecord
 from netcam.sinks import lifecycle
 from netcam.sinks.event import Event, EventKind, device_event, notice, scan_event
@@ -67,11 +69,14 @@ class Teller:
             elif one.kind == "missing" and told_devices.get(one.device) == PRESENT and one.device in known:
                 devices[one.device] = MISSING
                 events.append(device_event(EventKind.DEVICE_MISSING, known[one.device], at, **made))
+        told = self.outbox.told(scan.site)
+        # a device that the inventory no longer has turned out to be part of another: what was told of it ends
+        judged = present.keys() | {one.finding.device for one in told.values() if one.finding.device not in known}
         settled = lifecycle.settle(
-            self.outbox.told(scan.site),
+            told,
             findings,
             at,
-            judged=present.keys(),
+            judged=judged,
             kinds=("policy", "firmware"),
             devices={**known, **present},
             **made,
@@ -81,24 +86,23 @@ class Teller:
         if counts:
             events.append(lifecycle.digest(counts, at, site=scan.site, scan_id=scan.id, sensor=made["sensor"], version=self._version))
         events.append(scan_event(scan, at, version=self._version))
+        if scan.scope_id:
+            events = [replace(event, scope_id=scan.scope_id) for event in events]
         return self.outbox.put(events, self._formats, settled=settled, site=scan.site, devices=devices)
 
-    def findings(
-        self,
-        findings: Iterable[Finding],
-        at: datetime,
-        *,
-        site: str,
-        kinds: Iterable[str],
-        judged: Iterable[str],
-        devices: Mapping[str, Identity],
-    ) -> int:
-        """Findings of another look, such as an egress analysis of `judged` devices; returns how many events were queued."""
-        settled = lifecycle.settle(
-            self.outbox.told(site), findings, at, judged=frozenset(judged), kinds=frozenset(kinds), devices=devices, sensor=self._sensor,
-            version=self._version,
-        )  # fmt: skip
-        return self.outbox.put(settled.events, self._formats, settled=settled, site=site)
+    def look(self, findings: Iterable[Finding], at: datetime, *, site: str, devices: Mapping[str, Identity]) -> str:
+        """Findings of a look that opens and changes and closes nothing, such as an hour of traffic.
+
+        Returns what went wrong, in words: whoever looks goes on, and the next look tells it.
+        """
+        try:
+            settled = lifecycle.settle(
+                self.outbox.told(site), findings, at, judged=(), kinds=(), devices=devices, sensor=self._sensor, version=self._version
+            )
+            self.outbox.put(settled.events, self._formats, settled=settled, site=site)
+        except StoreError as error:
+            return f"events were not queued: {error.problem}"
+        return ""
 
     def content(self, parts: Mapping[str, str], at: datetime) -> int:
         """Content in use, name -> digest; told where it differs from what was in use before."""

@@ -66,7 +66,7 @@ EVENTS = {
     "scan-started": scan_event(SCAN, AT - timedelta(minutes=9), version="1.0.0"),
     "scan-finished": scan_event(FINISHED, AT, version="1.0.0"),
     "scan-interrupted": scan_event(dataclasses.replace(FINISHED, status="interrupted"), AT, version="1.0.0"),
-    "device-discovered": dataclasses.replace(_device(EventKind.DEVICE_DISCOVERED), sequence=1842),
+    "device-discovered": dataclasses.replace(_device(EventKind.DEVICE_DISCOVERED), sequence=1842, scope_id="scope-1"),
     "device-discovered-unknown": _device(EventKind.DEVICE_DISCOVERED, UNKNOWN),
     "device-changed": _device(EventKind.DEVICE_CHANGED, field="firmware", old="V5.4", new="V5.5.82 build 190220"),
     "device-missing": _device(EventKind.DEVICE_MISSING),

@@ -1,6 +1,7 @@
 """A finding is told when it opens, when it changes and when it closes; what nobody looked at stays open."""
 
 import dataclasses
+import json
 from datetime import timedelta
 
 from hypothesis import given
@@ -131,3 +132,39 @@ def test_content_is_told_when_it_changes_and_not_when_it_is_first_seen(tmp_path)
     assert teller.content({"makers": "a", "policies": "b"}, AT) == 0
     assert teller.content({"makers": "a", "policies": "c"}, AT) == 1
     assert kinds_of(box, 0) == ["content-updated"]
+
+
+def test_what_was_told_of_a_device_that_turned_out_to_be_part_of_another_ends(tmp_path):
+    box = outbox(tmp_path)
+    teller = Teller(box, {"jsonl": dispatch.formats()["jsonl"]})
+    old, new = camera(1), camera(2)
+    finding = dataclasses.replace(POLICY, device=old.device)
+    run = dataclasses.replace(FINISHED, scope_id="scope-7")
+    teller.finished(run, AT, identities=[old], known={}, differences=[], findings=[finding])
+    moved = dataclasses.replace(POLICY, device=new.device)
+    after = box.newest()
+    teller.finished(
+        dataclasses.replace(run, id="b"),
+        AT + timedelta(days=1),
+        identities=[new],
+        known={new.device: new},
+        differences=[],
+        findings=[moved],
+    )
+    events = [json.loads(item.body) for item in box.latest(100) if item.seq > after]
+    assert [(one["finding"]["device"], one["state"]) for one in events if "finding" in one] == [
+        (new.device, "opened"),
+        (old.device, "closed"),
+    ]
+    assert {one.get("scope_id") for one in events} == {"scope-7"}
+
+
+def test_a_look_of_an_hour_opens_and_changes_and_closes_nothing(tmp_path):
+    box = outbox(tmp_path)
+    teller = Teller(box, {"jsonl": dispatch.formats()["jsonl"]})
+    assert teller.look([EGRESS], AT, site="hq", devices={CAMERA.device: CAMERA}) == ""
+    assert teller.look([], AT + timedelta(hours=1), site="hq", devices={}) == ""
+    assert teller.look([dataclasses.replace(EGRESS, severity="high")], AT + timedelta(hours=2), site="hq", devices={}) == ""
+    assert [json.loads(item.body)["state"] for item in box.latest(10)] == ["opened", "updated"]
+    box.close()
+    assert "not queued" in teller.look([dataclasses.replace(EGRESS, subject="x.example")], AT, site="hq", devices={})
