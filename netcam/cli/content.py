@@ -133,6 +133,7 @@ def explain(
 
 def entries(loaded: Any) -> set[str]:
     """Everything that has an id of its own: fingerprints, policies, detectors, protocols."""
+    from netcam.collect.sent import BESIDES
     from netcam.egress.registry import detectors
     from netcam.protocols import registry
     from netcam.protocols.fields import FIELDS
@@ -143,12 +144,14 @@ def entries(loaded: Any) -> set[str]:
         *detectors(),
         *registry.discoveries(),
         *registry.conversations(),
+        *BESIDES,
         *FIELDS,
     }
 
 
 def topic(subject: str, loaded: Any) -> list[str]:
     """The lines for a topic or an id."""
+    from netcam.collect.sent import BESIDES
     from netcam.egress.registry import detectors
     from netcam.protocols import registry
     from netcam.protocols.fields import FIELDS
@@ -157,7 +160,7 @@ def topic(subject: str, loaded: Any) -> list[str]:
     if subject == "fields":
         return [f"{name:28} {meaning}" for name, meaning in sorted(FIELDS.items())]
     if subject == "protocols":
-        return [line for name in sorted(spoken) for line in protocol_lines(name, registry)]
+        return [line for name in sorted({*spoken, *BESIDES}) for line in protocol_lines(name, registry)] + left_out()
     if subject == "detectors":
         return [f"{name:24} {one.title}" for name, one in sorted(detectors().items())]
     if subject == "policies":
@@ -175,14 +178,27 @@ def topic(subject: str, loaded: Any) -> list[str]:
             from netcam.identify.explain import fingerprint_lines
 
             return list(fingerprint_lines(fingerprint, loaded.makers))
-    if subject in spoken:
+    if subject in spoken or subject in BESIDES:
         return protocol_lines(subject, registry)
     return [f"{subject:28} {FIELDS[subject]}"]
 
 
+def left_out() -> list[str]:
+    """Which protocols are not spoken, and what is never requested, with the reasons."""
+    from netcam.protocols import LEFT_OUT, never
+
+    lines = ["", "not spoken:"] + [f"  {name}: {why}" for name, why in LEFT_OUT.items()]
+    lines += ["", "never requested, whatever a codec makes (the gate refuses it):"]
+    return lines + [f"  {why}" for why in dict.fromkeys([*never.NEVER_REQUESTED.values(), *never.MESSAGES_NEVER_SENT.values()])]
+
+
 def protocol_lines(name: str, registry: Any) -> list[str]:
     """What a protocol sends, to which ports, under which profiles, and which fields it can yield."""
+    from netcam.collect.sent import BESIDES
+
     lines = []
+    if besides := BESIDES.get(name):
+        lines += [f"{name} ({besides.over})", f"  sends: {besides.sends}", f"  source: {besides.source}"]
     if talk := registry.conversations().get(name):
         ports = ", ".join(str(p) for p in talk.ports + talk.tls_ports)
         lines += [f"{name} (TCP {ports or 'as found'}; {', '.join(sorted(talk.profiles))})", f"  sends: {talk.sends}"]

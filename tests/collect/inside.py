@@ -29,6 +29,24 @@ from netcam.model import Coverage, Observation
 SENSOR = ip_address("10.66.0.2").packed
 
 
+def said(path: Path, sensor: bytes = SENSOR) -> list[str]:
+    """What the sensor sent over TCP and UDP, each payload once, as hex."""
+    data, at = path.read_bytes(), 24
+    found = set()
+    while at + 16 <= len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        frame = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        if frame[12:14] != b"\x08\x00" or frame[26:30] != sensor or frame[23] not in (6, 17):
+            continue
+        packet = frame[14 : 14 + struct.unpack_from(">H", frame, 16)[0]]
+        head = (packet[0] & 15) * 4
+        payload = packet[head + (8 if packet[9] == 17 else (packet[head + 12] >> 4) * 4) :]
+        if payload:
+            found.add(payload.hex())
+    return sorted(found)
+
+
 def frames_to(path: Path) -> dict[str, dict[str, int]]:
     """Of the capture: frames from the sensor by destination address, as unicast, and TCP/UDP destination ports."""
     data, at = path.read_bytes(), 24
@@ -158,7 +176,7 @@ def main() -> None:
         result["tripped"] = estate.tripped()
     audit = (folder / "state" / "audit" / f"{request.scan}.jsonl").read_text().splitlines()
     result |= {
-        "status": scan.status, "totals": dict(scan.totals), "notes": list(scan.notes), "wire": frames_to(pcap),
+        "status": scan.status, "totals": dict(scan.totals), "notes": list(scan.notes), "wire": frames_to(pcap), "said": said(pcap),
         "coverage": {c.address: [c.state.value, c.reason] for c in covered}, "coverage_lines": len(covered),
         "observations": [[o.address, o.mac, o.via, o.field, o.value[:300]] for o in seen], "audit": audit,
     }  # fmt: skip
