@@ -31,6 +31,8 @@ BATCH = 2_000
 """Observations written at once."""
 MAX_TOLD = 50
 """Problems shown of one file; the rest is counted."""
+MAX_JUDGED = 2_000_000
+"""Different facts of one run that are judged together (about 2 GB): 50,000 devices of 40 facts."""
 RUN_SECONDS = 86_400.0
 """A run of `listen` without an end is closed and judged after a day, and another begins: a run's facts are judged in memory."""
 
@@ -115,6 +117,7 @@ def import_(
     """Take what other programs found: nmap, masscan, Zeek, Suricata, DHCP leases, camera lists, captures, netcam itself."""
     from netcam import config as settings_file
     from netcam.collect.importers import source
+    from netcam.collect.repeats import Repeats
     from netcam.inventory import open_inventory
     from netcam.pipeline import Content
 
@@ -127,14 +130,17 @@ def import_(
     inventory = open_inventory(store)
     try:
         run = _begin(inventory, settings, site, "import", *(path.name for path in files))
-        totals, notes = {"records": 0, "problems": 0}, []
+        totals, notes = {"records": 0, "repeats": 0, "problems": 0}, []
         try:
             for path in files:
                 problems: list[Problem] = []
-                told = _Told(path, problems)
-                records = source.read(path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems)
+                told, repeats = _Told(path, problems), Repeats(source.REPEAT)
+                records = source.read(
+                    path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems, repeats=repeats
+                )
                 totals["records"] += (count := _record(inventory, told.watching(records)))
                 totals["problems"] += told.count
+                totals["repeats"] += repeats.count
                 if not count:
                     notes.append(f"{path.name}: no record was found in it")
                 if told.count:
@@ -241,6 +247,20 @@ def _failed(inventory: Inventory, run: ScanRecord) -> None:
     inventory.save_scan(replace(run, status="failed", finished=output.clock()))
 
 
+def distinct(observations: Iterable[Observation], notes: list[str]) -> Iterator[Observation]:
+    """Each fact of each device once, and MAX_JUDGED at most: what a run of a month repeats every day is judged in bounded memory."""
+    seen: set[int] = set()
+    for one in observations:
+        key = hash((one.key, one.endpoint, one.field, one.value))
+        if key in seen:
+            continue
+        if len(seen) >= MAX_JUDGED:
+            notes.append(f"only the first {MAX_JUDGED} different facts were judged: take a part of the estate at a time")
+            return
+        seen.add(key)
+        yield one
+
+
 def _end(
     inventory: Inventory, content: Content, settings: Settings, run: ScanRecord, totals: dict[str, int], notes: list[str], heard: list[str]
 ) -> tuple[ScanRecord, Judged]:
@@ -250,9 +270,10 @@ def _end(
     from netcam.model import Coverage, CoverageState
     from netcam.pipeline import judge, store
 
-    finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.cover(run.id, (Coverage(address=one, state=CoverageState.ANSWERED, reason="heard") for one in heard))
+    seen = distinct(inventory.observations(scan=run.id), notes)
+    judged = judge(seen, content, settings.site(run.site), output.clock(), inventory=inventory)
+    finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.save_scan(finished)
-    judged = judge(inventory.observations(scan=run.id), content, settings.site(run.site), output.clock(), inventory=inventory)
     store(inventory, run.id, judged, output.clock())
     return finished, judged

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from netcam.collect import packets
 from netcam.collect.packets import ACK, FIN, RST, SYN, Heard, Packet
+from netcam.collect.repeats import Repeats
 from netcam.collect.scope import Network, inside
 from netcam.errors import DecodeError
 from netcam.model import Fact, Observation
@@ -26,8 +27,6 @@ MAX_HELD = 98_304
 """Bytes held of one answer: a login page with its header fields."""
 MAX_HELD_TOGETHER = 64 << 20
 """Bytes held of all answers together."""
-MAX_REMEMBERED = 400_000
-"""Facts remembered as told lately (about 100 MB): 10,000 devices of 40 facts."""
 MAX_NEIGHBOURS = 65_536
 """Pairs of addresses remembered: a /16."""
 MAX_DEVICE_FACTS = 1_000
@@ -68,7 +67,7 @@ class Ear:
         """Switches that spoke LLDP or CDP, each with its port: where the cable that was listened on ends."""
         self._streams: OrderedDict[tuple[str, int, str, int], _Stream] = OrderedDict()
         self._held = 0
-        self._told: OrderedDict[int, float] = OrderedDict()
+        self._told = Repeats(REPEAT)
         self._neighbours: OrderedDict[str, str] = OrderedDict()
         self._budget: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
@@ -180,23 +179,19 @@ class Ear:
             self.addresses.add(heard.address)
         for fact in heard.facts:
             key = hash((who, heard.via, heard.address, heard.port, fact.field, fact.value))
-            last = self._told.get(key)
-            if last is not None and at - last < REPEAT:
+            if not self._told.fresh(key, at):
                 continue
             since, spent = self._budget.get(who, (at, 0))
             if at - since >= REPEAT:
                 since, spent = at, 0
             if spent >= MAX_DEVICE_FACTS:
+                self._told.forget(key)
                 self.counters["facts_refused"] += 1
                 continue
             self._budget[who] = (since, spent + 1)
             self._budget.move_to_end(who)
             if len(self._budget) > MAX_NEIGHBOURS:
                 self._budget.popitem(last=False)
-            self._told[key] = at
-            self._told.move_to_end(key)
-            if len(self._told) > MAX_REMEMBERED:
-                self._told.popitem(last=False)
             self.counters["facts"] += 1
             yield Observation(
                 field=fact.field, value=fact.value, at=when, site=self.site, sensor=self.sensor, endpoint=heard.endpoint,

@@ -32,12 +32,15 @@ def decoded(data: bytes) -> str:
 
 def clean(value: str, limit: int = MAX_VALUE) -> str:
     """Drop control characters, trim, cut at `limit` characters; line ends stay."""
+    if value.isascii() and value.isprintable():
+        return value.strip()[:limit]  # most are; none of the controls is among them
     return _CONTROLS.sub("", value).strip()[:limit]
 
 
 def line(value: str, limit: int = MAX_VALUE) -> str:
     """Like `clean`, with every run of white space made one space."""
-    return _SPACE.sub(" ", clean(value, limit))
+    kept = clean(value, limit)
+    return kept if kept.isascii() and kept.isprintable() and "  " not in kept else _SPACE.sub(" ", kept)
 
 
 def tail(name: str) -> str:

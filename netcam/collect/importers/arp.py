@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.model import Fact
@@ -41,8 +40,11 @@ def read(file: Source) -> Iterator[Record]:
         line = decoding.decoded(raw)
         if _UNFINISHED.search(line):
             continue  # the switch asked and heard nothing
-        macs = [mac for text in _MAC.findall(line) if (mac := _mac(text))]
-        rest = _MAC.sub(" ", line)
+        written = _MAC.findall(line)
+        macs = [mac for text in written if (mac := _mac(text))]
+        rest = line
+        for text in written:
+            rest = rest.replace(text, " ")
         addresses = [address for text in _ADDRESS.findall(rest) if (address := source.address(text))]
         if not macs or not addresses:
             if bool(macs) != bool(addresses) and not _KNOWN.search(line) and not re.match(r"(?i)\s*interface\b", line):
@@ -58,7 +60,7 @@ def _mac(text: str) -> str:
     """A MAC of any writing; parts that leave out a zero (BSD) get it back."""
     if text.count(":") == 5:
         text = ":".join(part.zfill(2) for part in text.split(":"))
-    return wire.normal_mac(text)
+    return source.mac(text)
 
 
 def recognises(head: bytes, _name: str) -> bool:

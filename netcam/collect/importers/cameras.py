@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.errors import ConfigError, nearest
@@ -51,7 +50,7 @@ def rows(file: Source) -> Iterator[tuple[int, dict[str, str]]]:
 def read(file: Source) -> Iterator[Record]:
     """Records row by row. Raises ConfigError like `rows`."""
     for number, row in rows(file):
-        address, mac = source.address(row.get("address", "")), wire.normal_mac(row.get("mac", ""))
+        address, mac = source.address(row.get("address", "")), source.mac(row.get("mac", ""))
         if not address and not mac:
             file.problems.append(Problem(number, "a row without an address or a MAC"))
             continue

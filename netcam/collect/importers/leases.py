@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.model import Fact
@@ -52,7 +51,7 @@ def _isc(file: Source, number: int, line: str, lines: Iterator[tuple[int, bytes]
             if not address:
                 file.problems.append(Problem(number, "a lease of no address"))
         elif text == "}" and begun:
-            mac = wire.normal_mac(said.get("hardware ethernet", ""))
+            mac = source.mac(said.get("hardware ethernet", ""))
             at, vendor = _started(said.get("starts", "")), said.get("set vendor-class-identifier =", "")
             if address:
                 yield from _lease(begun, address, mac, said.get("client-hostname", ""), at, ("dhcp.vendor_class", vendor))
@@ -95,7 +94,7 @@ def _kea(file: Source, head: str, lines: Iterator[tuple[int, bytes]]) -> Iterato
         at = expires - timedelta(seconds=int(life)) if expires and life.isascii() and life.isdigit() and len(life) < 10 else None
         client = row.get("client_id", "").replace(":", "").lower()
         yield from _lease(
-            number, address, wire.normal_mac(row.get("hwaddr", "")), row.get("hostname", ""), at,
+            number, address, source.mac(row.get("hwaddr", "")), row.get("hostname", ""), at,
             ("dhcp.client_id", client if re.fullmatch(r"[0-9a-f]+", client) else ""),
         )  # fmt: skip
 
@@ -107,7 +106,7 @@ def _dnsmasq(file: Source, number: int, line: str, lines: Iterator[tuple[int, by
         if found and source.address(found[3]):
             client = found[5].replace(":", "").lower()
             yield from _lease(
-                number, source.address(found[3]), wire.normal_mac(found[2]), "" if found[4] == "*" else found[4], None,
+                number, source.address(found[3]), source.mac(found[2]), "" if found[4] == "*" else found[4], None,
                 ("dhcp.client_id", client if re.fullmatch(r"[0-9a-f]+", client) else ""),
             )  # fmt: skip
         elif line.strip() and not line.startswith("duid "):

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from xml.parsers import expat
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.model import Fact
@@ -99,7 +98,7 @@ class _Reader:
             return  # a hosthint says again what the host element says
         elif name == "address":
             if has.get("addrtype") == "mac":
-                self._mac = wire.normal_mac(has.get("addr", ""))
+                self._mac = source.mac(has.get("addr", ""))
             elif not self._address:
                 self._address = source.address(has.get("addr"))
         elif name == "hostname":

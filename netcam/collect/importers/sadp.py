@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.model import Fact
@@ -36,7 +35,7 @@ def read(file: Source) -> Iterator[Record]:
         if not raw.strip():
             continue
         row = dict(zip(names, source.cells(decoding.decoded(raw), separator), strict=False))
-        address, mac = source.address(row.get("ipv4 address", "")), wire.normal_mac(row.get("mac address", ""))
+        address, mac = source.address(row.get("ipv4 address", "")), source.mac(row.get("mac address", ""))
         if not address and not mac:
             file.problems.append(Problem(number, "a row without an address or a MAC"))
             continue

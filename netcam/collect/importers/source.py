@@ -11,12 +11,13 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from netcam import plugins, wire
+from netcam.collect.repeats import Repeats
 from netcam.errors import ConfigError, ContentError, nearest, shown
 from netcam.model import Fact, Observation
 from netcam.protocols import decoding
@@ -28,6 +29,10 @@ MAX_LINE = 4 << 20
 """Bytes of one line: the longest real ones (masscan with banners) are under 1 MB."""
 MAX_RATIO, RATIO_FROM = 400, 256 << 20
 """A gzip file that unpacks to more than RATIO_FROM bytes and MAX_RATIO times its size holds no logs (those reach 40)."""
+MEMO, MAX_WRITTEN = 1 << 16, 80
+"""Addresses and times remembered as read (a /16), and characters of the longest that is looked at."""
+REPEAT = 86_400.0
+"""Seconds after which a fact that a file tells again is recorded again."""
 HEAD = 16_384
 """Bytes shown to `recognises`."""
 CHUNK = 1 << 16
@@ -217,14 +222,17 @@ def choose(path: Path, wanted: str | None) -> Importer:
 
 
 def read(
-    path: Path, *, wanted: str | None, columns: Mapping[str, str], site: str, scan: str, now: datetime, problems: list[Problem]
-) -> Iterator[Observation]:
+    path: Path, *, wanted: str | None, columns: Mapping[str, str], site: str, scan: str, now: datetime, problems: list[Problem],
+    repeats: Repeats | None = None,
+) -> Iterator[Observation]:  # fmt: skip
     """Observations of a file; `problems` grows as it is read. A time after `now` is told, and left out.
+
+    A fact that the file tells again within REPEAT is left out and counted in `repeats`: a log of a month has each a million times.
 
     Raises ContentError for a file of no known format, ConfigError for a format that is none.
     """
     one = choose(path, wanted)
-    name = decoding.line(path.name, 200)
+    name, told = decoding.line(path.name, 200), repeats if repeats is not None else Repeats(REPEAT)
     with opened(path) as file:
         source = Source(path, file, columns, problems)
         for record in one.read(source):
@@ -233,6 +241,9 @@ def read(
                 if late:
                     problems.append(Problem(0, f"a time {record.at} is still to come: left out"))
                 own = record.at if not late else None
+                key = hash((record.key, record.via, record.endpoint, record.field, record.value, record.sensor))
+                if not told.fresh(key, own.timestamp() if own else None):
+                    continue
                 yield replace(record, site=record.site or site, sensor=record.sensor or name, scan=scan, at=own)
                 continue
             at = record.at
@@ -241,6 +252,9 @@ def read(
                 at = None
             value = decoding.clean(record.fact.value, wire.MAX_VALUE)
             if not value or not (record.address or record.mac):
+                continue
+            key = hash((record.mac, record.address, record.port, record.fact.field, value))
+            if not told.fresh(key, at.timestamp() if at else None):
                 continue
             yield Observation(
                 field=record.fact.field, value=value, at=at, site=site, sensor=f"{name}:{record.line}", mac=record.mac,
@@ -257,10 +271,22 @@ def endpoint(host: str, port: int) -> str:
 
 def address(text: object) -> str:
     """An IP address in its usual writing; empty where `text` is none."""
+    return _address(text) if isinstance(text, str) and len(text) <= MAX_WRITTEN else ""
+
+
+# a log names the same hosts and moments again and again: reading them is most of the work
+
+
+@lru_cache(maxsize=MEMO)
+def _address(text: str) -> str:
     try:
-        return str(ip_address(str(text).strip()))
+        return str(ip_address(text.strip()))
     except ValueError:
         return ""
+
+
+mac = lru_cache(maxsize=MEMO)(wire.normal_mac)
+"""A MAC as wire.normal_mac writes it."""
 
 
 def cells(line: str, separator: str = ",") -> list[str]:
@@ -282,8 +308,13 @@ def seconds(text: object) -> datetime | None:
 
 def instant(text: object) -> datetime | None:
     """An ISO 8601 time as UTC (no zone: taken as UTC), or None."""
+    return _instant(text) if isinstance(text, str) and len(text) <= MAX_WRITTEN else None
+
+
+@lru_cache(maxsize=MEMO)
+def _instant(text: str) -> datetime | None:
     try:
-        at = datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", str(text).strip()))
+        at = datetime.fromisoformat(re.sub(r"([+-]\d\d)(\d\d)$", r"\1:\2", text.strip()))
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

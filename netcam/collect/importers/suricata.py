@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.jsonlines import objects, sub, text
 from netcam.collect.importers.source import Importer, Record, Source
@@ -28,7 +27,7 @@ def read(file: Source) -> Iterator[Record]:
 def _lease(event: dict[str, Any]) -> tuple[str, str]:
     """Address (of an acknowledgement) and MAC of the client."""
     given = source.address(sub(event, "dhcp", "assigned_ip")) if sub(event, "dhcp", "dhcp_type") == "ack" else ""
-    return ("" if given == "0.0.0.0" else given), wire.normal_mac(text(sub(event, "dhcp", "client_mac")))  # noqa: S104 - unset
+    return ("" if given == "0.0.0.0" else given), source.mac(text(sub(event, "dhcp", "client_mac")))  # noqa: S104 - unset
 
 
 def _facts(event: dict[str, Any], kind: object, port: int, mac: str) -> list[Fact]:

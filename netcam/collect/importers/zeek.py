@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from netcam import wire
 from netcam.collect.importers import source
 from netcam.collect.importers.jsonlines import objects, text
 from netcam.collect.importers.source import Importer, Problem, Record, Source
@@ -86,7 +85,7 @@ def _records(number: int, path: str, row: Mapping[str, Any]) -> Iterator[Record]
         add("tls.issuer", "issuer")
     elif path == "dhcp":
         host = source.address(row.get("assigned_addr")) or source.address(row.get("client_addr"))
-        port, mac = 0, wire.normal_mac(text(row.get("mac")))
+        port, mac = 0, source.mac(text(row.get("mac")))
         add("dhcp.hostname", "host_name")
     elif path == "software":
         host, port = source.address(row.get("host")), source.port(text(row.get("host_p")))
@@ -101,7 +100,7 @@ def _records(number: int, path: str, row: Mapping[str, Any]) -> Iterator[Record]
         else:
             facts.append(Fact("port.open", str(port)) if port else Fact("host.alive", "zeek"))
     elif path == "known_devices":
-        host, port, mac = "", 0, wire.normal_mac(text(row.get("mac")))
+        host, port, mac = "", 0, source.mac(text(row.get("mac")))
         add("dhcp.hostname", "dhcp_host_name")
     if mac:
         facts.insert(0, Fact("mac", mac))
