@@ -329,6 +329,7 @@ def sweep(
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
     judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
     store(inventory, scan, judged, clock())
+    verify_removals(inventory, finished, clock())
     if teller:
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))
         finished = replace(finished, notes=(*finished.notes, untold)) if untold else finished
@@ -371,13 +372,13 @@ def tell_start(teller: Teller, scan: ScanRecord, inventory: Inventory, content: 
 def tell_end(
     teller: Teller, finished: ScanRecord, judged: Judged, before: Mapping[str, Identity], inventory: Inventory, at: datetime
 ) -> None:
-    """Tell what a scan found that was not known, and how it ended."""
+    """Tell what a scan found that was not known, and how it ended; a finding under exception is closed there, and opened when it lapses."""
     from netcam.inventory.diff import diff
 
     # only a scan that ran to its end can say that something is missing
     coverage = inventory.coverage(finished.id) if finished.status == "complete" else None
     differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
-    teller.finished(finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.findings)
+    teller.finished(finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.raised())
 
 
 @contextmanager

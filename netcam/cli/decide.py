@@ -31,9 +31,12 @@ def device_and_finding(inventory: Inventory, address: str, rule: str, site: str 
     """A device and its finding under a rule. Raises ConfigError with the rules that there are."""
     one = find(inventory.identities(site=site), address)
     mine = inventory.findings(site=one.site, device=one.device)
-    for finding in mine:
-        if rule in (finding.rule, finding.key):
-            return one, finding
+    wanted = [finding for finding in mine if rule in (finding.rule, finding.key)]
+    if len(wanted) == 1:
+        return one, wanted[0]
+    if wanted:
+        keys = ", ".join(f"{finding.key} ({finding.subject})" for finding in wanted[:8])
+        raise ConfigError(shown(rule), f"{len(wanted)} findings of this rule on {shown(address)}", f"give the key of one: {keys}")
     known = sorted({finding.rule for finding in mine})
     raise ConfigError(shown(rule), f"no finding of this rule on {shown(address)}", nearest(rule, known) if known else "it has no findings")
 
