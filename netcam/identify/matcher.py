@@ -38,11 +38,20 @@ def expression(one: Fingerprint) -> str:
     return re.escape(one.contains)
 
 
+_NOBODY = Fingerprint(id="", field="", says={}, weight=0, examples=[])
+_NOTHING: dict[str, str] = {}
+"""What a pattern without groups captures."""
+
+
 class _Test:
     """A pattern, compiled when it is first needed: most are needed never."""
 
     def __init__(self, one: Fingerprint | None, text: str) -> None:
-        self.one, self.text = one, text
+        self.text = text
+        self.plain = one is not None and bool(one.prefix or one.contains)
+        self.certain = False
+        """Plain text that a sieve looks at: where it reports it for an ASCII value, it is there."""
+        self.hit: _Hit = (one or _NOBODY, _NOTHING)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -73,7 +82,11 @@ class Matcher:
         self._registrants = [(start.lower(), file.maker) for file in makers.makers.values() for start in file.mac_registrants]
         self._sieves: dict[str, sieve.Candidates] = {}
         if engine == "hyperscan" or (engine == "auto" and sieve.available()):
-            self._sieves = sieve.sieves({field: [t.text for t in tests] for field, tests in self._tests.items()}, cache)
+            made = sieve.sieves({field: [t.text for t in tests] for field, tests in self._tests.items()}, cache)
+            self._sieves = {field: candidates for field, (candidates, _) in made.items()}
+            for field, (_, looked_at) in made.items():
+                for number in looked_at:
+                    self._tests[field][number].certain = self._tests[field][number].plain
         self._groups: dict[str, tuple[_Group, ...]] = {}
         self._memory: dict[tuple[str, str], tuple[_Hit, ...]] = {}
 
@@ -82,15 +95,19 @@ class Matcher:
         known = self._memory.get((field, value))
         if known is not None:
             return known
+        groups = self._groups.get(field)
+        size = len(value)
         found: list[_Hit] = []
-        for tests, candidates, limit in self._groups.get(field) or self._grouped(field):
-            short = value[:limit]
+        for tests, candidates, limit in self._grouped(field) if groups is None else groups:
+            short = value if size <= limit else value[:limit]
             for number in range(len(tests)) if candidates is None else candidates(short):
-                one, match = tests[number].one, tests[number].pattern.search(short)
-                if match is not None and one is not None:
-                    found.append((one, {k: v for k, v in match.groupdict().items() if v is not None} if match.re.groups else {}))
+                test = tests[number]
+                if test.certain and value.isascii():
+                    found.append(test.hit)
+                elif (match := test.pattern.search(short)) is not None:
+                    found.append((test.hit[0], {k: v for k, v in match.groupdict().items() if v is not None}) if match.re.groups else test.hit)
         known = tuple(found)
-        if len(value) <= MAX_REMEMBERED_VALUE:
+        if size <= MAX_REMEMBERED_VALUE:
             if len(self._memory) >= MAX_REMEMBERED:
                 self._memory.clear()
             self._memory[field, value] = known
@@ -104,7 +121,7 @@ class Matcher:
             for name in names
             if name in self._tests
         )
-        if groups and len(self._groups) < MAX_REMEMBERED:
+        if len(self._groups) < MAX_REMEMBERED:
             self._groups[field] = groups
         return groups
 

@@ -40,8 +40,11 @@ def available() -> bool:
     return find_spec("hyperscan") is not None
 
 
-def sieves(patterns: Mapping[str, Sequence[str]], cache: Path | None) -> dict[str, Candidates]:
-    """A sieve for each field that has enough patterns. Compiled databases are kept in `cache`; a foreign or broken one is made anew."""
+def sieves(patterns: Mapping[str, Sequence[str]], cache: Path | None) -> dict[str, tuple[Candidates, frozenset[int]]]:
+    """A sieve for each field that has enough patterns, and the indices that it looks at itself (the others it names always).
+
+    Compiled databases are kept in `cache`; a foreign or broken one is made anew.
+    """
 
     wanted = {field: list(texts) for field, texts in patterns.items() if len(texts) >= MIN_PATTERNS}
     material = msgspec.json.encode([version("hyperscan"), sorted(wanted.items())])
@@ -52,7 +55,7 @@ def sieves(patterns: Mapping[str, Sequence[str]], cache: Path | None) -> dict[st
         parts = {field: _compiled(texts) for field, texts in wanted.items()}
         if path is not None:
             _write(path, _Cache(key, parts))
-    return {field: _sieve(part) for field, part in parts.items()}
+    return {field: (_sieve(part), frozenset(part.taken)) for field, part in parts.items()}
 
 
 def _compiled(texts: Sequence[str]) -> _Part:
@@ -97,22 +100,23 @@ def _sieve(part: _Part) -> Candidates:
     database.scratch = hyperscan.Scratch(database)
     scan: Callable[..., Any] = database.scan
     refused = part.refused
+    hits: list[int] = []
+    add = hits.append
+
+    # one list for all calls: the scratch space of the database allows one scan at a time as well
+    def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+        add(number)
 
     def candidates(value: str) -> Sequence[int]:
         # `re` folds case and knows letters beyond ASCII, Hyperscan works on bytes: such values are tried against every pattern
         if not value.isascii():
             return everything
-        hits: list[int] = []
-
-        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-            hits.append(number)
-
         scan(value.encode("ascii"), hit)
-        if refused:
-            return sorted({*hits, *refused})
-        if len(hits) > 1:
-            hits.sort()
-        return hits
+        if not hits:
+            return refused
+        found = sorted({*hits, *refused}) if refused else sorted(hits)
+        hits.clear()
+        return found
 
     return candidates
 

@@ -20,12 +20,8 @@ from netcam.identify.matcher import Matcher
 
 def grown(loaded: Makers, times: int) -> Makers:
     """The catalog `times` over: the copies ask for other beginnings, as the fingerprints of other makers would."""
-    files = {}
-    for n in range(times):
-        for name, file in loaded.makers.items():
-            copies = [_copy(f, n) for f in file.fingerprints] if n else file.fingerprints
-            files[f"{name} {n}" if n else name] = msgspec.structs.replace(file, maker=f"{name} {n}" if n else name, fingerprints=copies)
-    return Makers(files, tuple(f for m in files.values() for f in m.fingerprints), loaded.digest, loaded.places)
+    everything = tuple(_copy(f, n) if n else f for n in range(times) for f in loaded.fingerprints)
+    return Makers(loaded.makers, everything, loaded.digest, loaded.places)
 
 
 def _copy(one: Fingerprint, n: int) -> Fingerprint:

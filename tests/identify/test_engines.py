@@ -61,20 +61,20 @@ def test_both_engines_agree_on_any_text(plain: Matcher, fast: Matcher, field: st
 def test_a_kept_database_is_used_and_a_broken_one_is_made_anew(tmp_path: Path) -> None:
     pytest.importorskip("hyperscan")
     patterns = {"http.server": [rf"\A{word}\d+" for word in ("a", "b", "c", "d", "e", "f")]}
-    first = sieve.sieves(patterns, tmp_path)["http.server"]
+    first = sieve.sieves(patterns, tmp_path)["http.server"][0]
     assert list(first("c7")) == [2]
     (kept,) = tmp_path.iterdir()
-    assert list(sieve.sieves(patterns, tmp_path)["http.server"]("F0")) == [5]
+    assert list(sieve.sieves(patterns, tmp_path)["http.server"][0]("F0")) == [5]
     kept.write_bytes(b"\x00 not a cache")
-    assert list(sieve.sieves(patterns, tmp_path)["http.server"]("b1")) == [1]
+    assert list(sieve.sieves(patterns, tmp_path)["http.server"][0]("b1")) == [1]
     other = {"http.server": [*patterns["http.server"], r"\Ag\d"]}
-    assert list(sieve.sieves(other, tmp_path)["http.server"]("g1")) == [6]
+    assert list(sieve.sieves(other, tmp_path)["http.server"][0]("g1")) == [6]
 
 
 def test_a_pattern_that_hyperscan_refuses_is_still_tried(tmp_path: Path) -> None:
     pytest.importorskip("hyperscan")
     patterns = {"http.server": [r"(?P<x>a)(?P=x)b", *(rf"\A{word}\d+" for word in "cdefgh")]}
-    candidates = sieve.sieves(patterns, tmp_path)["http.server"]
+    candidates = sieve.sieves(patterns, tmp_path)["http.server"][0]
     assert 0 in candidates("aab")
     assert 3 in candidates("e5")
 
