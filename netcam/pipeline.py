@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -52,6 +53,10 @@ COVERAGE_BATCH = 1000
 """Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
 
 
+WORTH_A_PROCESS = 2_000
+"""Devices from which judging them again in several processes is worth the second that each takes to start."""
+
+
 class Content:
     """The content folder, each part read when it is first needed."""
 
@@ -95,10 +100,18 @@ class Content:
 
         return Matcher(self.makers, cache=self._cache)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # another process reads the same folder; nothing that was read travels
+        return _content, (str(self.root), self._cache, self._local)
+
     @property
     def digest(self) -> str:
         """SHA-256 over the digests of what judges: makers and policies."""
         return sha256(f"{self.makers.digest}\n{self.policies.digest}".encode()).hexdigest()
+
+
+def _content(root: str, cache: Path | None, local: Path | None) -> Content:
+    return Content(root, cache=cache, local=local)
 
 
 @dataclass(frozen=True, slots=True)
@@ -476,32 +489,84 @@ class Reidentified:
 
 
 def reidentify(
-    inventory: Inventory, content: Content, *, site: str | None, now: datetime, keep: bool, by: str = "netcam"
+    inventory: Inventory, content: Content, *, site: str | None, now: datetime, keep: bool, by: str = "netcam", target: str | None = None
 ) -> Iterator[Reidentified]:
     """Judge all stored observations by the present catalog and the operator's corrections, and yield what changes.
+
+    Sites are independent: where `target` says how another process opens the same store, large ones are judged side by side.
 
     Which device is which is told anew too. With `keep` the new identities are stored, and devices that are part of
     another one by now leave the list.
     """
-    from netcam.identify import identify
     from netcam.inventory import corrections
 
-    known = {(one.site, one.device): one for one in inventory.identities(site=site)}
+    known = {(one.site, one.device): one for one in inventory.identities(site=site, evidence=False)}
     holds = corrections.read(inventory)
-    for place in sorted({one.site for one in known.values()}):
-        devices = known_devices(inventory, [place], holds)
-        fresh = [
-            corrections.locked(one, holds.locks.get((one.site, one.device), ()))
-            for one in identify(inventory.observations(site=place), content.matcher, devices, current=True)
-        ]
+    places = sorted({one.site for one in known.values()})
+    by_place: dict[str, dict[str, Identity]] = {place: {} for place in places}
+    for (where, device), one in known.items():
+        by_place[where][device] = one
+    judged: Iterable[tuple[list[Identity], dict[str, str]]]
+    if target is not None and len(places) > 1 and len(known) >= WORTH_A_PROCESS:
+        judged = _in_processes(target, content, places)
+    else:
+        judged = (_anew(inventory, content, place, holds, by_place[place]) for place in places)
+    for place, (fresh, into) in zip(places, judged, strict=True):
+        mine = by_place[place]
         if keep:
-            inventory.retire(place, _taken_in(devices, place, known), now, by=by)
+            inventory.retire(place, into, now, by=by)
             inventory.save_identities(None, fresh, now)
-        for one in fresh:
-            before = known.get((one.site, one.device))
-            if before is None:
-                continue
-            changed = Reidentified(one.device, one.site, before, one)
+        yield from _differing(place, mine, fresh)
+
+
+def _anew(
+    inventory: Inventory, content: Content, place: str, holds: Corrections, known: Mapping[str, Identity]
+) -> tuple[list[Identity], dict[str, str]]:
+    """The identities of one site that differ from the known ones, and the devices that are part of another one by now."""
+    from netcam.identify import correlate, identify
+    from netcam.inventory import corrections
+
+    seen = list(inventory.observations(site=place))
+    devices = correlate(seen, holds.ties)
+    fresh = []
+    for told in identify(seen, content.matcher, devices, current=True):
+        one = corrections.locked(told, holds.locks.get((told.site, told.device), ()))
+        before = known.get(one.device)
+        if before is None or before.slots != one.slots or before.confidence != one.confidence:
+            fresh.append(one)
+    return fresh, _taken_in(devices, place, {(place, device): one for device, one in known.items()})
+
+
+def _in_processes(target: str, content: Content, places: Sequence[str]) -> Iterator[tuple[list[Identity], dict[str, str]]]:
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    workers = min(len(places), os.cpu_count() or 1)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(target, content)) as pool:
+        yield from pool.map(_judge_place, places)
+
+
+_started: tuple[Inventory, Content, Corrections]
+
+
+def _start(target: str, content: Content) -> None:
+    global _started  # one process judges many sites with one matcher and one open store
+    from netcam.inventory import corrections, open_inventory
+
+    inventory = open_inventory(target)
+    _started = inventory, content, corrections.read(inventory)
+
+
+def _judge_place(place: str) -> tuple[list[Identity], dict[str, str]]:
+    inventory, content, holds = _started
+    return _anew(inventory, content, place, holds, {one.device: one for one in inventory.identities(site=place, evidence=False)})
+
+
+def _differing(place: str, known: Mapping[str, Identity], fresh: Iterable[Identity]) -> Iterator[Reidentified]:
+    for one in fresh:
+        before = known.get(one.device)
+        if before is not None:
+            changed = Reidentified(one.device, place, before, one)
             if changed.differences():
                 yield changed
 

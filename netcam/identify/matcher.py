@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -62,8 +63,17 @@ _Group = tuple[list[_Test], sieve.Candidates | None, int]
 """Tests, which of them may match, and how many characters of a value they see."""
 
 
-def _order(seen: Observation) -> tuple[str, str, str, str, str]:
-    return seen.field, seen.value, seen.endpoint, seen.via, seen.at.isoformat() if seen.at else ""
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def _order(seen: Observation) -> tuple[str, str, str, str, datetime]:
+    return seen.field, seen.value, seen.endpoint, seen.via, seen.at or _LONG_AGO
+
+
+def _template(text: str) -> str | tuple[str, ...]:
+    """What a fingerprint says: plain text, or pieces of text with the names of groups between them."""
+    pieces = re.split(r"\{(\w+)\}", text)
+    return text if len(pieces) == 1 else tuple(pieces)
 
 
 class Matcher:
@@ -89,6 +99,8 @@ class Matcher:
                     self._tests[field][number].certain = self._tests[field][number].plain
         self._groups: dict[str, tuple[_Group, ...]] = {}
         self._memory: dict[tuple[str, str], tuple[_Hit, ...]] = {}
+        self._says = {one.id: tuple((slot, _template(text)) for slot, text in one.says.items()) for one in makers.fingerprints}
+        self._origins: dict[tuple[str, str], str] = {}
 
     def hits(self, field: str, value: str) -> tuple[_Hit, ...]:
         """The fingerprints whose own pattern fits `value`, with what they capture; other fields are not looked at."""
@@ -105,7 +117,9 @@ class Matcher:
                 if test.certain and value.isascii():
                     found.append(test.hit)
                 elif (match := test.pattern.search(short)) is not None:
-                    found.append((test.hit[0], {k: v for k, v in match.groupdict().items() if v is not None}) if match.re.groups else test.hit)
+                    found.append(
+                        (test.hit[0], {k: v for k, v in match.groupdict().items() if v is not None}) if match.re.groups else test.hit
+                    )
         known = tuple(found)
         if size <= MAX_REMEMBERED_VALUE:
             if len(self._memory) >= MAX_REMEMBERED:
@@ -130,15 +144,18 @@ class Matcher:
         found: dict[tuple[str, str, str], Claim] = {}
         # one order, so that what came first on the wire changes nothing in the answer
         observations = sorted(observations, key=_order)
+        by_field: dict[str, list[Observation]] = {}
+        for seen in observations:
+            by_field.setdefault(seen.field, []).append(seen)
         for seen in observations:
             for one, captures in self.hits(seen.field, seen.value):
-                self._claim(one, captures, seen, observations, found)
+                self._claim(one, captures, seen, by_field, found)
             if seen.field == "mac":
                 self._mac(seen, found)
         return [found[key] for key in sorted(found)][:MAX_CLAIMS]
 
     def _claim(
-        self, one: Fingerprint, captures: dict[str, str], seen: Observation, observations: Sequence[Observation],
+        self, one: Fingerprint, captures: dict[str, str], seen: Observation, observations: Mapping[str, Sequence[Observation]],
         found: dict[tuple[str, str, str], Claim],
     ) -> None:  # fmt: skip
         because = [seen]
@@ -150,24 +167,31 @@ class Matcher:
             because.append(other[0])
         if any(self._holds(also, observations) for also in one.unless):
             return
-        for slot, template in one.says.items():
-            try:
-                said = " ".join(re.sub(r"\{(\w+)\}", lambda m: captures[m[1]], template).split()) if "{" in template else template
-            except KeyError:
-                continue  # an optional group that took no part
-            if slot == "brand" and "{" in template:
-                said = self.makers.spelt(said)
-            if said:
-                key = (one.id, slot, said)
-                if key not in found:
-                    found[key] = Claim(
-                        slot=slot, value=said, weight=one.strength, by=one.id, origin=one.origin_of(seen.field), because=tuple(because)
-                    )
+        for slot, template in self._says[one.id]:
+            if isinstance(template, str):
+                said = template
+            else:
+                try:
+                    said = " ".join("".join(captures[t] if n % 2 else t for n, t in enumerate(template)).split())
+                except KeyError:
+                    continue  # an optional group that took no part
+                if slot == "brand":
+                    said = self.makers.spelt(said)
+            key = (one.id, slot, said)
+            if said and key not in found:
+                origin = self._origins.get((one.id, seen.field))
+                if origin is None:
+                    origin = self._origins[one.id, seen.field] = one.origin_of(seen.field)
+                found[key] = Claim(slot=slot, value=said, weight=one.strength, by=one.id, origin=origin, because=tuple(because))
 
-    def _holds(self, also: Also, observations: Iterable[Observation]) -> tuple[Observation, dict[str, str]] | None:
+    def _holds(self, also: Also, observations: Mapping[str, Sequence[Observation]]) -> tuple[Observation, dict[str, str]] | None:
         test = self._also[also].pattern
-        for seen in observations:
-            if seen.field == also.field or (also.field.endswith(".") and seen.field.startswith(also.field)):
+        if also.field in naming.CLASSES:
+            fields: Iterable[str] = naming.CLASSES[also.field]
+        else:
+            fields = sorted(f for f in observations if f.startswith(also.field)) if also.field.endswith(".") else (also.field,)
+        for field in fields:
+            for seen in observations.get(field, ()):
                 hit = test.search(seen.value[:MAX_MATCHED])
                 if hit is not None:
                     return seen, {k: v for k, v in hit.groupdict().items() if v is not None}
