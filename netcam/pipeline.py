@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
+import sys
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -526,15 +529,28 @@ def _anew(
     from netcam.identify import correlate, identify
     from netcam.inventory import corrections
 
-    seen = list(inventory.observations(site=place))
-    devices = correlate(seen, holds.ties)
-    fresh = []
-    for told in identify(seen, content.matcher, devices, current=True):
-        one = corrections.locked(told, holds.locks.get((told.site, told.device), ()))
-        before = known.get(one.device)
-        if before is None or before.slots != one.slots or before.confidence != one.confidence:
-            fresh.append(one)
+    with _no_collector():
+        seen = list(inventory.observations(site=place))
+        devices = correlate(seen, holds.ties)
+        fresh = []
+        for told in identify(seen, content.matcher, devices, current=True):
+            one = corrections.locked(told, holds.locks.get((told.site, told.device), ()))
+            before = known.get(one.device)
+            if before is None or before.slots != one.slots or before.confidence != one.confidence:
+                fresh.append(one)
     return fresh, _taken_in(devices, place, {(place, device): one for device, one in known.items()})
+
+
+@contextmanager
+def _no_collector() -> Iterator[None]:
+    """Records hold no cycles, and looking for some among a million of them takes as long as judging them."""
+    was = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was:
+            gc.enable()
 
 
 def _in_processes(target: str, content: Content, places: Sequence[str]) -> Iterator[tuple[list[Identity], dict[str, str]]]:
@@ -542,7 +558,9 @@ def _in_processes(target: str, content: Content, places: Sequence[str]) -> Itera
     from multiprocessing import get_context
 
     workers = min(len(places), os.cpu_count() or 1)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_start, initargs=(target, content)) as pool:
+    _ = content.matcher  # a forked process has it already
+    way = "fork" if sys.platform == "linux" and threading.active_count() == 1 else "spawn"
+    with ProcessPoolExecutor(workers, mp_context=get_context(way), initializer=_start, initargs=(target, content)) as pool:
         yield from pool.map(_judge_place, places)
 
 

@@ -20,6 +20,11 @@ MAX_VALUE = 65_536
 MAX_WORD = 512
 """Characters of a field name, key or endpoint."""
 
+MAX_KEYS = 200_000
+"""Device keys whose MAC is remembered, to tell that two devices came under one key: some 30 MB."""
+
+_UNSHOWN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters, bidirectional overrides and lone surrogates: kept as evidence, told, and escaped wherever they are shown."""
 _FIELD = re.compile(r"[a-z][a-z0-9_]*(\.[^\s\x00-\x1f\x7f]{1,400})?")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 
@@ -59,6 +64,7 @@ def normal_mac(text: str) -> str:
 
 def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
     """Read observation JSON lines; a broken line becomes a Problem and the rest goes on."""
+    macs: dict[tuple[str, str], str] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
@@ -86,6 +92,15 @@ def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
         if len(value) > MAX_VALUE:
             yield Problem(number, f"value of {len(value)} characters cut to {MAX_VALUE}", dropped=False)
             value = value[:MAX_VALUE]
+        if _UNSHOWN.search(value):
+            yield Problem(
+                number, f"value {shown(value)} holds control or bidirectional characters: kept, escaped where shown", dropped=False
+            )
+        if mac and read.device and macs.get((read.site, read.device), mac) != mac:
+            was = macs[read.site, read.device]
+            yield Problem(number, f"device {shown(read.device)} had MAC {was}, here {mac}: two devices under one key?", dropped=False)
+        elif mac and read.device and len(macs) < MAX_KEYS:
+            macs[read.site, read.device] = mac
         yield Observation(
             field=read.field, value=value, at=at, site=read.site, sensor=read.sensor, endpoint=read.endpoint,
             mac=mac, via=read.via, device=read.device, scan=read.scan, raw=read.raw,

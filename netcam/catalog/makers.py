@@ -217,6 +217,10 @@ class Makers:
                 found.setdefault(_bare(name), file.maker)
         return found
 
+    def same_brand(self, maker: str, brand: str) -> bool:
+        """Whether a brand is the maker's own, under any of its spellings."""
+        return _bare(self.own_brand(maker) or maker) == _bare(brand) or self._called.get(_bare(brand)) == maker
+
     def is_name(self, word: str) -> bool:
         """Whether a word is the name of a brand or maker."""
         return _bare(word) in self._spellings or _bare(word) in self._called

@@ -8,6 +8,7 @@ import typer
 
 from netcam import __version__
 from netcam.cli import (
+    catalog,
     config,
     content,
     decide,
@@ -81,7 +82,7 @@ policy.policy.command("end")(decide.policy_end)
 policy.policy.command("decisions")(decide.policy_decisions)
 app.add_typer(policy.policy, name="policy")
 app.add_typer(removal.app, name="removal")
-app.add_typer(content.catalog, name="catalog")
+app.add_typer(catalog.catalog, name="catalog")
 app.command("export")(export.export)
 app.command("run")(service.run)
 app.add_typer(service.app, name="schedule")

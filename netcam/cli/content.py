@@ -1,67 +1,24 @@
-"""The content on the command line: `catalog`, and `explain`, which is the reference manual."""
+"""The reference manual on the command line: `explain`."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcam.cli import output
 from netcam.cli.devices import find
-from netcam.cli.scan import ContentOption, FormatOption, StoreOption, cache_folder
+from netcam.cli.scan import ContentOption, StoreOption
 from netcam.errors import ConfigError, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-catalog = typer.Typer(help="Fingerprints: check and count them.", no_args_is_help=True, rich_markup_mode=None)
 
 
 def put(lines: Iterable[str]) -> None:
     """Plain lines for a person; what a device wrote into them is escaped."""
     for text in lines:
         typer.echo(output.escaped(text, limit=4000))
-
-
-@catalog.command("check")
-def catalog_check(content: ContentOption = None) -> None:
-    """Check all fingerprints: every example behaves, no maker claims another's, nothing fires on what is no camera."""
-    from netcam.catalog.home import content_root
-    from netcam.identify.check import check
-
-    told(check(content_root(content)), "fingerprints")
-
-
-@catalog.command("stats")
-def catalog_stats(format_: FormatOption = output.Format.AUTO, content: ContentOption = None) -> None:
-    """Count makers, brands and fingerprints by maker and status."""
-    from netcam.pipeline import Content
-
-    rows = [[str(cell) for cell in row] for row in Content(content).makers.stats()]
-    columns = ("maker", "brands", "stable", "draft", "examples")
-    if output.wants_table(format_):
-        output.console().print(output.table("Catalog", columns, rows))
-        return
-    output.each(dict(zip(columns, row, strict=True)) for row in rows)
-
-
-@catalog.command("measure")
-def catalog_measure(
-    corpus: Annotated[str, typer.Argument(help="Folder of NAME.observations.jsonl with NAME.truth.jsonl, or a file with both.")],
-    content: ContentOption = None,
-) -> None:
-    """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions."""
-
-    from netcam.identify.measure import lines, measure
-    from netcam.pipeline import Content, wrongly_restricted
-
-    loaded = Content(content, cache=cache_folder())
-    measured = measure(Path(corpus), loaded.matcher)
-    put(lines(measured))
-    wrong = wrongly_restricted(measured.others, loaded, output.clock())
-    put([f"{len(measured.others)} labelled as no cameras; {len(wrong)} of them flagged as restricted by a policy"])
-    put(f"no camera, flagged as restricted: {device} by {rule}" for device, rule in wrong)
 
 
 def told(problems: Iterable[Any], what: str) -> None:

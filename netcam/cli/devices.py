@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import IO, TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,15 +25,19 @@ def read_observations(path: str) -> Iterator[Observation]:
     """Observations of a file or of standard input (`-`); broken lines are told on standard error, the rest goes on."""
     from netcam import wire
 
+    def bounded(file: IO[bytes]) -> Iterator[bytes]:
+        while chunk := file.readline(wire.MAX_LINE + 1):
+            yield chunk
+            while len(chunk) > wire.MAX_LINE and not chunk.endswith(b"\n"):
+                chunk = file.readline(wire.MAX_LINE + 1)  # the rest of a line that is too long is the same line
+
     def lines() -> Iterator[bytes]:
         if path == "-":
-            while chunk := sys.stdin.buffer.readline(wire.MAX_LINE + 1):
-                yield chunk
+            yield from bounded(sys.stdin.buffer)
             return
         try:
             with Path(path).open("rb") as file:
-                while chunk := file.readline(wire.MAX_LINE + 1):
-                    yield chunk
+                yield from bounded(file)
         except OSError as error:
             raise ContentError(
                 path, error.strerror or "cannot be read", "give a file of observations (JSON lines), or - for a pipe"

@@ -52,25 +52,96 @@ def _patterns(makers: Makers) -> Iterator[Problem]:
 
 
 def hazard(pattern: str) -> str:
-    """Why a pattern may take exponential time (a repeat without bound inside another one), or empty."""
+    """Why a pattern may take exponential or steep time (a repeat without bound inside or right beside another one), or empty."""
+    tree = parser.parse(pattern, re.IGNORECASE)
+    if _nested(tree, 0):
+        return "repeats a repeat without bound"
+    return "has two repeats without bound side by side that take the same characters" if _beside(tree) else ""
 
-    def inside(tree: Any, depth: int) -> bool:
-        for op, argument in tree:
-            name = str(op)
-            if name in ("MAX_REPEAT", "MIN_REPEAT"):
-                _, high, body = argument
-                unbounded = high is parser.MAXREPEAT or high == parser.MAXREPEAT
-                if unbounded and depth:
-                    return True
-                if inside(body, depth + (1 if unbounded else 0)):
-                    return True
-            elif (name == "SUBPATTERN" and inside(argument[3], depth)) or (
-                name == "BRANCH" and any(inside(branch, depth) for branch in argument[1])
-            ):
+
+def _unbounded(high: Any) -> bool:
+    return high is parser.MAXREPEAT or bool(high == parser.MAXREPEAT)
+
+
+def _nested(tree: Any, depth: int) -> bool:
+    for op, argument in tree:
+        name = str(op)
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            _, high, body = argument
+            unbounded = _unbounded(high)
+            if (unbounded and depth) or _nested(body, depth + (1 if unbounded else 0)):
                 return True
-        return False
+        elif (name == "SUBPATTERN" and _nested(argument[3], depth)) or (
+            name == "BRANCH" and any(_nested(branch, depth) for branch in argument[1])
+        ):
+            return True
+    return False
 
-    return "repeats a repeat without bound" if inside(parser.parse(pattern, re.IGNORECASE), 0) else ""
+
+_EVERYTHING = frozenset(map(chr, range(128)))
+
+
+def _flat(tree: Any) -> Iterator[tuple[str, Any]]:
+    """The items of a sequence, with groups opened: what stands behind a group stands beside its last item."""
+    for op, argument in tree:
+        if str(op) == "SUBPATTERN":
+            yield from _flat(argument[3])
+        else:
+            yield str(op), argument
+
+
+def _beside(tree: Any) -> bool:
+    before: frozenset[str] = frozenset()
+    for name, argument in _flat(tree):
+        if name in ("MAX_REPEAT", "MIN_REPEAT"):
+            low, high, body = argument
+            taken = _characters(body)
+            if _unbounded(high):
+                if before & taken:
+                    return True
+                before = taken
+            elif low:
+                before = frozenset()
+            if _beside(body):
+                return True
+        elif name == "BRANCH":
+            if any(_beside(branch) for branch in argument[1]):
+                return True
+            if all(branch for branch in argument[1]):
+                before = frozenset()
+        elif name not in ("AT", "ASSERT", "ASSERT_NOT"):
+            before = frozenset()
+    return False
+
+
+def _characters(body: Any) -> frozenset[str]:
+    """The ASCII characters that a repeated part may take; every one where it is more than a single character."""
+    items = list(_flat(body))
+    if len(items) != 1:
+        return _EVERYTHING
+    compiled = items[0]
+    if compiled[0] == "LITERAL":
+        return frozenset((chr(compiled[1]).lower(), chr(compiled[1]).upper())) & _EVERYTHING
+    if compiled[0] == "NOT_LITERAL":
+        return _EVERYTHING - {chr(compiled[1])}
+    if compiled[0] != "IN":
+        return _EVERYTHING
+    taken: set[str] = set()
+    negated = False
+    for op, argument in compiled[1]:
+        name = str(op)
+        if name == "NEGATE":
+            negated = True
+        elif name == "LITERAL":
+            taken |= {chr(argument).lower(), chr(argument).upper()}
+        elif name == "RANGE":
+            span = {chr(c) for c in range(argument[0], min(argument[1], 127) + 1)}
+            taken |= span | {c.swapcase() for c in span}
+        else:
+            kind = {"CATEGORY_DIGIT": r"\d", "CATEGORY_SPACE": r"\s", "CATEGORY_WORD": r"\w"}.get(str(argument))
+            inverse = {"CATEGORY_NOT_DIGIT": r"\D", "CATEGORY_NOT_SPACE": r"\S", "CATEGORY_NOT_WORD": r"\W"}.get(str(argument))
+            taken |= {c for c in _EVERYTHING if re.match(kind or inverse or ".", c)}
+    return frozenset(_EVERYTHING - taken if negated else taken & _EVERYTHING)
 
 
 def said(matcher: Matcher, field: str, value: str, also: dict[str, str]) -> list[Claim]:
@@ -126,7 +197,7 @@ def _negatives(root: Path, matcher: Matcher) -> Iterator[Problem]:
         with path.open("rb") as file:
             things = list(wire.observations(file))
         for thing in things:
-            if isinstance(thing, wire.Problem):
+            if isinstance(thing, wire.Problem) and thing.dropped:
                 yield Problem(f"{path.name}:{thing.line}", thing.problem, "mend the line")
         for (_, device), seen in group(t for t in things if isinstance(t, Observation)).items():
             identity = resolve(device, seen, matcher.claims(seen), matcher.makers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcam.catalog.makers import Fingerprint, Makers
-from netcam.model import SLOTS, Identity
+from netcam.model import SLOTS, Claim, Identity
 
 
 def lines(identity: Identity, makers: Makers) -> Iterator[str]:
@@ -34,19 +34,51 @@ def lines(identity: Identity, makers: Makers) -> Iterator[str]:
 
 
 def chain(identity: Identity, makers: Makers) -> Iterator[str]:
-    """Badge -> tell -> maker -> owner, with the source and strength of each link."""
+    """Badge -> tell -> maker -> owner: one line a link, each with its strength and where that is written."""
     brand, maker = identity.get("brand"), identity.get("maker")
     if maker is None:
         yield "chain: no maker is proven"
         return
     file = makers.makers.get(maker)
-    tells = sorted({c.by for c in identity.because if c.slot == "maker"})
-    yield f"chain: badge {brand or 'unknown'} -> tells {', '.join(tells)} -> maker {maker} -> owner {(file.owner if file else '') or 'not recorded'}"
+    owner = (file.owner if file else "") or "not recorded"
+    yield f"chain: badge {brand or 'unknown'} -> tell -> maker {maker} -> owner {owner}"
+    badges = [c for c in identity.because if c.slot == "brand"]
+    for claim in badges:
+        yield f"  badge  {brand}  {strength_word(claim.weight)} ({claim.weight:.2f})  {_seen(claim)}  source: {_source(claim, makers)}"
+    if brand and not badges:
+        yield f"  badge  {brand}  assumed ({identity.confidence['brand']:.2f})  no badge was seen; it is the maker's own name"
+    for claim in identity.because:
+        if claim.slot == "maker":
+            yield f"  tell   {claim.by}  {strength_word(claim.weight)} ({claim.weight:.2f})  {_seen(claim)}  source: {_source(claim, makers)}"
+    sure = identity.confidence["maker"]
+    origins = sorted({c.origin for c in identity.because if c.slot == "maker"})
+    yield f"  maker  {maker}  {strength_word(sure)} ({sure:.2f})  from {len(origins)} independent origins: {', '.join(origins)}"
     entry = makers.brand(maker, brand) if brand else None
     if entry is not None and not entry.own:
-        yield f"  {brand} is listed as a brand on products of {maker}: {entry.scope or 'scope not recorded'} ({entry.strength or '?'}; {entry.source or '?'})"
-    elif brand and brand != maker and entry is None:
-        yield f"  no file lists {brand} as a brand on products of {maker}: the tells on this device alone say so"
+        period = f", {entry.period}" if entry.period else ""
+        yield f"  made by  {brand} -> {maker}  {entry.strength or 'strength not recorded'}  {entry.scope or 'scope not recorded'}{period}  source: {entry.source or 'not recorded'}"
+    elif brand and entry is None and not makers.same_brand(maker, brand):
+        yield f"  made by  {brand} -> {maker}  no file lists this relation: the tells on this device alone say so"
+    if file is not None:
+        legal = f"; legal entities: {', '.join(file.legal)}" if file.legal else ""
+        yield f"  owner  {owner}  {file.country.upper() or 'country not recorded'}{legal}  source: maker file {maker}"
+
+
+def strength_word(weight: float) -> str:
+    """How strong a link of this weight is."""
+    return "strong" if weight >= 0.8 else "medium" if weight > 0.5 else "weak"
+
+
+def _seen(claim: Claim) -> str:
+    first = claim.because[0]
+    return f"{first.field} = {first.value[:100]}"
+
+
+def _source(claim: Claim, makers: Makers) -> str:
+    known = makers.by_id.get(claim.by)
+    if known is None:
+        return "IEEE registry of MAC prefixes" if claim.by == "mac-prefix" else "not recorded"
+    return next((e.source for e in known[1].examples), "") or "not recorded"
 
 
 def fingerprint_lines(one: Fingerprint, makers: Makers) -> Iterator[str]:
@@ -71,6 +103,6 @@ def why_not(identity: Identity, maker: str, makers: Makers) -> Iterator[str]:
         raise ConfigError("--why-not", f"no file for maker {shown(maker)}", nearest(maker, makers.makers))
     have = {c.by for c in (*identity.because, *identity.disputed)}
     yield f"{identity.device}: maker {identity.get('maker') or 'unknown'}; signals of {file.maker}:"
-    for one in file.fingerprints:
-        if "maker" in one.says and one.status != "retired":
+    for owner, one in makers.owned:
+        if owner == file.maker and "maker" in one.says and one.status != "retired":
             yield f"  {'seen   ' if one.id in have else 'missing'} {one.id}: {one.field}"

@@ -95,3 +95,29 @@ def test_broken_lines_of_observations_are_reported_by_line_and_the_rest_goes_on(
     assert run.returncode == 0
     assert "-:2:" in run.stderr
     assert '"maker":"Hikvision"' in run.stdout
+
+
+def test_every_kind_of_bad_line_is_told_by_its_number_and_the_rest_is_judged(tmp_path: Path) -> None:
+    good = b'{"field":"sadp.DeviceDescription","value":"DS-2CD2143G0-I","device":"good"}'
+    lines = [
+        good,
+        b'{"field":"http.server","value":"a\\u001b[2Jb","device":"control"}',
+        b'{"field":"http.body","value":"' + b"A" * 1_200_000 + b'","device":"megabyte"}',
+        b'{"field":"http.title","value":"\xff\xfe caf\xe9","device":"encoding"}',
+        b'{"field":"http.title","value":"\\u202egpj.exe","device":"bidi"}',
+        b'{"field":"http.title","value":"x","device":"two","mac":"02:00:00:00:00:01"}',
+        b'{"field":"http.title","value":"x","device":"two","mac":"02:00:00:00:00:02"}',
+        b'{"field":"http.title","val',
+        b'{"field":"http.title","value":"' + b"B" * (5 * 1024 * 1024) + b'"}',
+        b'{"field":"http.title","value":"\\ud800","device":"surrogate"}',
+        good.replace(b"good", b"last"),
+    ]
+    run = netcam("identify", "-", home=tmp_path, stdin=b"\n".join(lines) + b"\n")
+    assert run.returncode == 0, run.stderr
+    told = {int(text.split(":")[1]) for text in run.stderr.splitlines() if text.startswith("-:")}
+    assert told == {2, 3, 4, 5, 7, 8, 9, 10}, run.stderr[:2000]
+    assert "two devices under one key" in run.stderr
+    assert run.stdout.count('"maker":"Hikvision"') == 2
+    table = netcam("identify", "-", "--format", "table", home=tmp_path, stdin=b"\n".join(lines) + b"\n")
+    for text in (run.stdout, run.stderr, table.stdout, table.stderr):
+        assert not any((ord(c) < 32 and c not in "\n\t") or c in "\u202e\x7f\x9b" for c in text)
