@@ -46,7 +46,9 @@ def test_both_engines_agree_on_devices_that_are_no_cameras(plain: Matcher, fast:
     for path in sorted((Path(content_root()) / "negative").glob("*.jsonl")):
         with path.open("rb") as lines:
             for one in wire.observations(lines):
-                assert isinstance(one, Observation)
+                if isinstance(one, wire.Problem):
+                    assert not one.dropped, one  # a control character is told and kept
+                    continue
                 assert ids(plain, one.field, one.value) == ids(fast, one.field, one.value), one
                 count += 1
     assert count >= 400
