@@ -225,7 +225,7 @@ def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> A
             # a client's hello is one record; a server's first flight ends with its certificates
             want = min(np.int64(WANTED), _u16(b, i + 3) + 5) if b[i + 5] == 1 else np.int64(WANTED)
         elif n >= 5 and (b0 & 0x80) and b[i + 2] == 1 and b[i + 3] == 3 and b[i + 4] <= 3 and ((b0 & 0x7F) << 8 | b[i + 1]) >= 9:
-            tells |= T_TLS  # an SSLv2-compatible hello
+            tells |= T_TLS | T_TLS_OLD  # an SSLv2-compatible hello
         elif w0 == 0x47455420 or w0 == 0x504F5354 or w0 == 0x48454144 or w0 == 0x50555420 or w0 == 0x434F4E4E:  # GET POST HEAD PUT CONN
             tells |= T_HTTP
             hint = HTTP
@@ -233,6 +233,13 @@ def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> A
             tells |= T_HTTP
         elif w0 == 0x52545350 or w0 == 0x44455343 or w0 == 0x414E4E4F or w0 == 0x53455455 or w0 == 0x504C4159:  # RTSP DESC ANNO SETU PLAY
             tells |= T_RTSP
+            hint = HTTP
+        elif w0 == 0x45484C4F or w0 == 0x48454C4F:  # EHLO HELO
+            tells |= T_SMTP
+        elif w0 == 0x50415353 and n < 512:  # PASS
+            tells |= T_FTP | T_CREDENTIAL if d_port != 110 else T_CREDENTIAL
+        elif w0 == 0x55534552 and d_port != 110:  # USER
+            tells |= T_FTP
         elif w0 == 0x4F505449:  # OPTI
             tells |= T_RTSP if n >= 12 and _u32(b, i + 8) == 0x72747370 else T_HTTP
         elif w0 == 0x5353482D:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,8 @@ MAX_STREAM = r.WANTED
 MAX_NAMED = 1 << 20
 """Open flows with a name: no more than the table holds."""
 LOW64 = 0xFFFFFFFFFFFFFFFF
+_BASIC = re.compile(rb"(?i)\r\nauthorization:[ \t]*basic[ \t]")
+_RTSP = (b"DESC", b"ANNO", b"SETU", b"PLAY", b"RTSP")
 
 
 @dataclass(slots=True)
@@ -32,6 +35,7 @@ class _Told:
     name: str = ""
     source: str = ""
     certified: str = ""
+    tells: int = 0
     texts: dict[str, str] = field(default_factory=dict)
 
 
@@ -59,6 +63,10 @@ class Namer:
                 self._quic(serial, data)
             elif kind == r.HTTP and not back:
                 told = self._of(serial)
+                if _BASIC.search(data[:4096]):
+                    told.tells |= r.T_CREDENTIAL
+                if data[:4] in _RTSP or data[8:12] == b"rtsp":
+                    continue
                 name = host_header(data)
                 if name and not told.name:
                     told.name, told.source = name, "http"
@@ -93,6 +101,8 @@ class Namer:
                 told = self._of(serial)
                 if hello.name and not told.name:
                     told.name, told.source = hello.name, "sni"
+                if max([v for v in hello.versions if v & 0x0F0F != 0x0A0A], default=hello.version) < 0x0303:
+                    told.tells |= r.T_TLS_OLD
                 if whole:
                     told.texts["ja4"] = hello.ja4()
                     if hello.alpn:
@@ -139,7 +149,7 @@ class Namer:
             self._initials.pop(serial, None)
 
     def take(self, rows: Array) -> tuple[dict[int, tuple[str, str]], dict[str, dict[int, str]], list[int]]:
-        """For ended rows: row -> name and source, text columns, and rows whose DNS name was past its time to live."""
+        """For ended rows: row -> name and source, text columns, and rows whose DNS name was past its time to live. Adds tells to `rows`."""
         names: dict[int, tuple[str, str]] = {}
         texts: dict[str, dict[int, str]] = {}
         stale: list[int] = []
@@ -154,6 +164,7 @@ class Namer:
             for key, n in zip(keys[serials[rowed] == keys].tolist(), rowed[serials[rowed] == keys].tolist(), strict=True):
                 # a conversation told by its active timeout goes on under another serial: its names stay with the first part
                 told = self._told.pop(key)
+                rows[n, r.MARKS] |= told.tells
                 if told.name:
                     names[n] = (told.name, told.source)
                 elif told.certified:
@@ -168,14 +179,16 @@ class Namer:
     def snapshot(self) -> dict[str, Any]:
         """What open conversations were told so far, and the answers that clients got."""
         return {
-            "told": [[serial, t.name, t.source, t.certified, t.texts] for serial, t in self._told.items()],
+            "told": [[serial, t.name, t.source, t.certified, t.tells, t.texts] for serial, t in self._told.items()],
             "answers": self.resolver.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take up a snapshot. Raises KeyError, ValueError, TypeError where it is none."""
-        for serial, name, source, certified, texts in state["told"][:MAX_NAMED]:
-            self._told[int(serial)] = _Told(str(name), str(source), str(certified), {str(k): str(v) for k, v in texts.items()})
+        for serial, name, source, certified, tells, texts in state["told"][:MAX_NAMED]:
+            self._told[int(serial)] = _Told(
+                str(name), str(source), str(certified), int(tells) & 0xFFFFFFFF, {str(k): str(v) for k, v in texts.items()}
+            )
         self.resolver.restore(state["answers"])
 
     def _by_answers(self, rows: Array, names: dict[int, tuple[str, str]], stale: list[int]) -> None:
