@@ -135,13 +135,9 @@ def watch(
         if interface:
             from netcam.flows import live
 
-            def keep(assembly: Any, table: FlowTable) -> None:
-                judge.prepare(table)
-                keeper.keep(assembly, table)
-
             yield from live.windows(
-                interface, seconds=seconds, every=every, internal=internal, filter_=filter_, fanout=fanout, idle=idle, active=active,
-                begin=(lambda assembly: told.note(keeper.restore(assembly))) if keeper else None, keep=keep if keeper else None,
+                interface, live.Settings(internal, filter_, fanout, idle, active), seconds=seconds, every=every, keeper=keeper,
+                prepare=judge.prepare, note=told.note,
             )  # fmt: skip
         elif netflow:
             from netcam.flows import collector

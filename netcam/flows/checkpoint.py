@@ -8,6 +8,7 @@ archived twice, and only packets since the last checkpoint are lost.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,23 +25,32 @@ VERSION = 1
 """Of the layout; another version is not read."""
 MAX_SIZE = 1 << 30
 """Bytes of a checkpoint: a full table of 200 MB, its names and answers."""
+CURE = "move the file away to begin anew; open conversations are lost, archived flows are not"
 
 
 class _State(msgspec.Struct, frozen=True):
-    """The head of a checkpoint; the rows follow as raw bytes."""
+    """The end of a checkpoint; the rows stand before it as raw bytes."""
 
     version: int
     layout: str
     sequence: int
     serial: int
     rows: int
-    counters: dict[str, int]
     names: dict[str, Any]
     pending: list[tuple[str, str]]
 
 
 def _layout() -> str:
     return f"{r.WIDTH} {r.CAPACITY} {r.S_BASE_IN}"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state behind one window: its rows are in the file already."""
+
+    rows: int
+    serial: int
+    names: dict[str, Any]
 
 
 class Keeper:
@@ -52,29 +62,30 @@ class Keeper:
 
     def restore(self, assembly: Assembly) -> str:
         """Take up what the last run left; returns a sentence about it. Raises StoreError where the file is damaged."""
-        cure = "move the file away to begin anew; open conversations are lost, archived flows are not"
-        self._path.parent.mkdir(parents=True, exist_ok=True)
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             content = self._path.read_bytes()
         except FileNotFoundError:
             self._sweep([])
             return ""
         except OSError as error:
-            raise StoreError(str(self._path), error.strerror or "cannot be read", cure) from None
+            raise StoreError(str(self._path), error.strerror or "cannot be read", CURE) from None
         try:
-            size = int.from_bytes(content[:8], "big")
             if len(content) > MAX_SIZE:
                 raise ValueError("too large")
-            state = msgspec.msgpack.decode(content[8 : 8 + size], type=_State)
+            size = int.from_bytes(content[-8:], "big")
+            if size > len(content) - 8:
+                raise ValueError("cut")
+            state = msgspec.msgpack.decode(content[-8 - size : -8], type=_State)
             if state.version != VERSION or state.layout != _layout():
                 raise ValueError(f"version {state.version}, layout {state.layout}")
-            rows = np.frombuffer(content[8 + size :], np.int64)
-            if len(rows) != state.rows * r.WIDTH or state.rows > r.CAPACITY:
+            if len(content) - 8 - size != state.rows * r.WIDTH * 8 or not 0 <= state.rows <= r.CAPACITY:
                 raise ValueError("rows are missing")
-            assembly.walk.restore(rows.reshape(-1, r.WIDTH), state.serial)
+            rows = np.frombuffer(content, np.int64, state.rows * r.WIDTH).reshape(-1, r.WIDTH)
+            assembly.walk.restore(rows, state.serial)
             assembly.namer.restore(state.names)
         except (ValueError, KeyError, TypeError, msgspec.MsgspecError) as error:
-            raise StoreError(str(self._path), f"is no checkpoint of this netcam: {error}", cure) from None
+            raise StoreError(str(self._path), f"is no checkpoint of this netcam: {error}", CURE) from None
         self.sequence = state.sequence
         self._sweep(state.pending)
         return f"{state.rows} open conversations were taken up from the last run"
@@ -83,37 +94,49 @@ class Keeper:
         """Name the files that belong to the checkpoint and remove those that do not."""
         if self._archive is None:
             return
-        root = self._archive.root
+        root = self._archive.root.resolve()
         for temporary, final in pending:
+            if not all((root / name).resolve().is_relative_to(root) for name in (temporary, final)):
+                raise StoreError(str(self._path), "names files outside the archive", CURE)
             if (root / temporary).exists():
                 publish(root / temporary, root / final)
         for left in root.glob(f"*/site={self._site}/day=*/.{self._sensor}-*.tmp"):
             left.unlink()
 
-    def keep(self, assembly: Assembly, table: FlowTable) -> None:
-        """Archive a window and write down what is still open. Raises StoreError."""
-        prepared = []
+    def _beside(self) -> Path:
+        return self._path.with_suffix(self._path.suffix + ".part")
+
+    def snapshot(self, assembly: Assembly) -> Snapshot:
+        """Write the open rows beside the checkpoint; called where the table stands still. Raises StoreError."""
+        count = 0
+        try:
+            with self._beside().open("wb", buffering=0) as file:
+                for part in assembly.walk.open_rows():
+                    file.write(np.ascontiguousarray(part).data)
+                    count += len(part)
+        except OSError as error:
+            raise StoreError(str(self._path), error.strerror or "cannot be written", "check the folder and the space on it") from None
+        return Snapshot(count, assembly.walk.serial, assembly.namer.snapshot())
+
+    def keep(self, snapshot: Snapshot, table: FlowTable) -> None:
+        """Archive a window and make the state behind it the checkpoint. Raises StoreError."""
+        prepared: list[tuple[Path, Path]] = []
+        root = self._path.parent
         if self._archive is not None:
+            root = self._archive.root
             prepared = self._archive.prepare(table, self._site, stem=f"{self._sensor}-{self.sequence:08d}")
             for temporary, _ in prepared:
                 with temporary.open("rb") as file:
                     os.fsync(file.fileno())
         self.sequence += 1
-        root = self._archive.root if self._archive is not None else self._path.parent
-        rows, serial = assembly.walk.snapshot()
-        state = _State(
-            VERSION, _layout(), self.sequence, serial, len(rows), table.counters, assembly.namer.snapshot(),
-            [(str(a.relative_to(root)), str(b.relative_to(root))) for a, b in prepared],
-        )  # fmt: skip
-        head = msgspec.msgpack.encode(state)
-        beside = self._path.with_suffix(".part")
+        pending = [(str(a.relative_to(root)), str(b.relative_to(root))) for a, b in prepared]
+        end = msgspec.msgpack.encode(_State(VERSION, _layout(), self.sequence, snapshot.serial, snapshot.rows, snapshot.names, pending))
         try:
-            with beside.open("wb") as file:
-                file.write(len(head).to_bytes(8, "big") + head)
-                file.write(rows.tobytes())
+            with self._beside().open("ab") as file:
+                file.write(end + len(end).to_bytes(8, "big"))
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self._path)
+            self._beside().replace(self._path)
         except OSError as error:
             raise StoreError(str(self._path), error.strerror or "cannot be written", "check the folder and the space on it") from None
         for temporary, final in prepared:

@@ -114,13 +114,19 @@ class Walk:
                 return stopped, int(self.state[r.U_NEED])
             at = stopped
 
-    def ring_block(self, memory: npt.NDArray[np.uint8], at: int, packets: int) -> None:
-        """Walk one block of a TPACKET_V3 ring (linux/if_packet.h: tpacket_block_desc)."""
-        first = at + int(memory[at + 16 : at + 20].view("<u4")[0])
-        while packets > 0:
-            packets = self._call(RING, memory, len(memory), first, packets, r.ETHERNET)
-            first = int(self.state[r.U_AT])
-            self._hand_over(memory)
+    def ring(self, memory: npt.NDArray[np.uint8], block_size: int, blocks: int) -> bool:
+        """Walk the blocks of a TPACKET_V3 ring that are ready, as far as one call goes; whether there were any."""
+        state = self.state
+        walked = self._call(RING, memory, len(memory), 0, block_size, blocks, r.ETHERNET)
+        if not walked:
+            return False
+        base = int(state[r.U_BLOCK]) * block_size
+        held = int(state[r.U_HINTS]) or int(state[r.U_DONE]) > r.MAX_DONE // 2 or int(state[r.U_MINUTES]) > r.MAX_MINUTES // 2
+        self._hand_over(memory)
+        if held and not state[r.U_LEFT]:
+            memory[base + 8] = 0  # it was kept for what stands to be read in it
+            state[r.U_BLOCK] = (state[r.U_BLOCK] + 1) % blocks
+        return True
 
     def _is_full(self) -> bool:
         state, m = self.state, r.MARGIN
@@ -133,10 +139,16 @@ class Walk:
             self._hand_over(None)
         self._hand_over(None)
 
-    def snapshot(self) -> tuple[Array, int]:
-        """The open rows, and the number the next conversation will have."""
-        used = self.rows[: int(self.state[r.U_NEXT])]
-        return used[used[:, r.KEY] >= 0].copy(), int(self.state[r.U_SERIAL])
+    def open_rows(self) -> Iterator[Array]:
+        """The open rows, some at a time."""
+        for start in range(0, int(self.state[r.U_NEXT]), r.MAX_DONE):
+            part = self.rows[start : min(start + r.MAX_DONE, int(self.state[r.U_NEXT]))]
+            yield part[part[:, r.KEY] >= 0]
+
+    @property
+    def serial(self) -> int:
+        """The number the next conversation will have."""
+        return int(self.state[r.U_SERIAL])
 
     def restore(self, rows: Array, serial: int) -> None:
         """Put open rows into an empty table."""

@@ -502,23 +502,41 @@ def _pcapng(
 
 
 @_fast
-def _ring(
-    b: Any, at: Any, left: Any, link: Any, memory: Any,
-) -> Any:  # fmt: skip
-    """Walk `left` packets of a TPACKET_V3 block from the one at b[at] (linux/if_packet.h: tpacket3_hdr); returns how many are left, place in U_AT."""
+def _ring(b: Any, size: Any, blocks: Any, link: Any, memory: Any) -> Any:
+    """Walk the blocks of a TPACKET_V3 ring that the kernel has handed over, from U_BLOCK on (linux/if_packet.h); returns their number.
+
+    A block in which something stands to be read, or whose packets filled a list, is not given back: U_LEFT counts the packets that are
+    still to come in it from U_AT on (0: none), and the caller releases it. So whole blocks pass without Python having to run.
+    """
     rows, doubles, slots, free, used, counters, hints, done, minutes, frags, nets = memory
-    while left > 0 and not _full(used, hints, done, minutes):
-        onward = _l32(b, at)
-        ns = _l32(b, at + 4) * 1_000_000_000 + _l32(b, at + 8)
-        cap, wire, status = _l32(b, at + 12), _l32(b, at + 16), _l32(b, at + 20)
-        start = at + _l16(b, at + 24)
-        vlan = _l32(b, at + 32) & 0x0FFF if status & 16 else np.int64(0)
-        _frame(b, start, start + cap, wire, ns, link, vlan, memory)
-        left -= 1
-        at += onward
+    walked = np.int64(0)
+    left = used[U_LEFT]
+    at = used[U_AT]
+    while walked < blocks:
+        base = used[U_BLOCK] * size
+        if left <= 0:
+            if not b[base + 8] & 1:  # block_status: TP_STATUS_USER
+                break
+            left = _l32(b, base + 12)
+            at = base + _l32(b, base + 16)
+        while left > 0 and not _full(used, hints, done, minutes):
+            onward = _l32(b, at)
+            ns = _l32(b, at + 4) * 1_000_000_000 + _l32(b, at + 8)
+            cap, wire, status = _l32(b, at + 12), _l32(b, at + 16), _l32(b, at + 20)
+            start = at + _l16(b, at + 24)
+            vlan = _l32(b, at + 32) & 0x0FFF if status & 16 else np.int64(0)
+            _frame(b, start, start + cap, wire, ns, link, vlan, memory)
+            left -= 1
+            at += onward
+        _sweep(used, rows, slots, free, done, minutes, used[U_NOW], SWEEP)
+        walked += 1
+        if left > 0 or used[U_HINTS] > 0 or used[U_DONE] > MAX_DONE // 2 or used[U_MINUTES] > MAX_MINUTES // 2:
+            break
+        b[base + 8] = 0
+        used[U_BLOCK] = (used[U_BLOCK] + 1) % blocks
     used[U_AT] = at
-    _sweep(used, rows, slots, free, done, minutes, used[U_NOW], SWEEP)
-    return left
+    used[U_LEFT] = left
+    return walked
 
 
 @_fast
@@ -587,7 +605,7 @@ def _entry(
     if what == 1:
         links = carray(p_ifs, ((INTERFACES + 128) * 4,))[INTERFACES * 4 :]
         return _pcapng(b, n, at, links, ifs, memory)
-    return _ring(b, at, first, second, memory)
+    return _ring(b, first, second, third, memory)
 
 
 def compile_object() -> tuple[str, bytes]:
