@@ -38,7 +38,9 @@ def send(interface: str, rate: int, size: int, seconds: float, addresses: int) -
         ring = mmap.mmap(link.fileno(), FRAME * FRAMES, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         slots = np.frombuffer(ring, np.uint8).reshape(FRAMES, FRAME)
         packet = bytes.fromhex("020000000002020000000001 0800".replace(" ", ""))
-        packet += struct.pack(">BBHHHBBH4s4s", 0x45, 0, size - 14, 1, 0, 64, 17, 0, socket.inet_aton("10.0.0.1"), socket.inet_aton("10.200.0.1"))
+        packet += struct.pack(
+            ">BBHHHBBH4s4s", 0x45, 0, size - 14, 1, 0, 64, 17, 0, socket.inet_aton("10.0.0.1"), socket.inet_aton("10.200.0.1")
+        )
         packet += struct.pack(">HHHH", 40000, 5000, size - 34, 0)
         slots[:, HEAD : HEAD + size] = 0
         slots[:, HEAD : HEAD + len(packet)] = np.frombuffer(packet, np.uint8)
@@ -84,7 +86,11 @@ def main() -> None:
         os.execvpe("unshare", ["unshare", "-rn", sys.executable, __file__, *sys.argv[1:]], os.environ | {"NETCAM_BENCH_INSIDE": "1"})
     rate, size = int(words.get("rate", 400_000)), int(words.get("size", 900))
     seconds, addresses = float(words.get("seconds", 30)), int(words.get("addresses", 0))
-    for argv in (["link", "add", "send0", "type", "veth", "peer", "name", "hear0"], ["link", "set", "send0", "up"], ["link", "set", "hear0", "up"]):
+    for argv in (
+        ["link", "add", "send0", "type", "veth", "peer", "name", "hear0"],
+        ["link", "set", "send0", "up"],
+        ["link", "set", "hear0", "up"],
+    ):
         subprocess.run(["ip", *argv], check=True)
     argv = [sys.executable, "-m", "netcam", "egress", "watch", "--interface", "hear0", "--seconds", str(seconds + 4), "--format", "jsonl"]
     listener = subprocess.Popen([*argv, "--every", "10"], stdout=subprocess.PIPE, text=True, env=os.environ | {"NETCAM_HOME": "/nowhere"})

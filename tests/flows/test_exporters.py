@@ -1,0 +1,326 @@
+"""What real exporters tell over UDP equals the packets they were given; lying datagrams are counted, tables stay bounded."""
+
+from __future__ import annotations
+
+import random
+import struct
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import frames
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from netcam.flows import capture, collector, files, netflow, sflow
+from netcam.flows.build import merged
+from netcam.flows.netflow import Exporters
+from netcam.flows.records import Records
+from netcam.flows.table import QUALITY, FlowTable
+
+T0 = 1_764_000_000 * 10**9
+NOW = T0 + 60 * 10**9
+
+
+def story(count: int = 60) -> list[tuple[int, bytes]]:
+    """UDP and TCP conversations over both versions, both directions."""
+    maker = random.Random(3)
+    out = []
+    for k in range(count):
+        six = k % 5 == 4
+        ip = frames.ip6 if six else frames.ip4
+        a, b = (f"2001:db8::{k + 1:x}", "2001:db8:1::9") if six else (f"10.1.0.{k + 1}", "198.51.100.7")
+        at, port = T0 + k * 10**7, 40_000 + k
+        if k % 3 == 0:
+            for j in range(maker.randrange(2, 9)):
+                out.append((at + j * 10**6, frames.ether(ip(a, b, 17, frames.udp(port, 8800, b"x" * maker.randrange(200))))))
+                out.append(
+                    (at + j * 10**6 + 5000, frames.ether(ip(b, a, 17, frames.udp(8800, port, b"y" * maker.randrange(900))), back=True))
+                )
+            continue
+        seq = 1000
+        out.append((at, frames.ether(ip(a, b, 6, frames.tcp(port, 443, 2, seq=seq)))))
+        out.append((at + 1000, frames.ether(ip(b, a, 6, frames.tcp(443, port, 0x12, seq=5, ack=seq + 1)), back=True)))
+        for j in range(maker.randrange(1, 9)):
+            segment = frames.tcp(port, 443, 0x18, b"z" * 700, seq=seq + 1 + j * 700, ack=6)
+            out.append((at + (j + 2) * 10**5, frames.ether(ip(a, b, 6, segment))))
+        out.append((at + 10**7, frames.ether(ip(a, b, 6, frames.tcp(port, 443, 0x11, seq=7301, ack=6)))))
+        out.append((at + 10**7 + 50, frames.ether(ip(b, a, 6, frames.tcp(443, port, 0x11, seq=6)), back=True)))
+    return sorted(out)
+
+
+def shape(table: FlowTable, *, six: bool = True) -> list[tuple[object, ...]]:
+    return sorted(
+        (f.source, f.destination, f.source_port, f.destination_port, f.protocol, f.packets_out, f.packets_in, f.bytes_out, f.bytes_in)
+        for f in table
+        if six or ":" not in f.source
+    )
+
+
+class Listening:
+    """A collector on loopback."""
+
+    def __enter__(self) -> Listening:
+        self.tables: list[FlowTable] = []
+        self._stop, ready = threading.Event(), threading.Event()
+
+        def told(port: int) -> None:
+            self.port = port
+            ready.set()
+
+        def run() -> None:
+            self.tables += collector.windows("127.0.0.1:0", seconds=60, every=None, stop=self._stop, ready=told)
+
+        self._thread = threading.Thread(target=run)
+        self._thread.start()
+        assert ready.wait(10)
+        return self
+
+    def table(self, records: int) -> FlowTable:
+        """Wait for the exporter's last datagram, then end."""
+        time.sleep(0.5)
+        self._stop.set()
+        self._thread.join()
+        return merged(self.tables)
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture
+def packets(tmp_path: Path) -> Path:
+    path = tmp_path / "story.pcap"
+    path.write_bytes(frames.pcap(story()))
+    return path
+
+
+@pytest.mark.parametrize("version", ["5", "9", "10"])
+def test_softflowd_tells_what_was_sent(packets: Path, version: str) -> None:
+    with Listening() as listening:
+        argv = ["softflowd", "-r", str(packets), "-n", f"127.0.0.1:{listening.port}", "-v", version, "-d"]
+        subprocess.run(argv, check=True, capture_output=True, timeout=30)
+        table = listening.table(120)
+    assert shape(table) == shape(capture.read(packets), six=version != "5")
+    assert not table.counters.get("malformed")
+
+
+def test_pmacct_tells_what_was_sent(packets: Path, tmp_path: Path) -> None:
+    running = []
+    with Listening() as five, Listening() as nine, Listening() as ten:
+        for version, listening in (("5", five), ("9", nine), ("10", ten)):
+            settings_ = tmp_path / f"pmacct{version}.conf"
+            settings_.write_text(
+                f"daemonize: false\npcap_savefile: {packets}\nplugins: nfprobe\nnfprobe_receiver: 127.0.0.1:{listening.port}\n"
+                f"nfprobe_version: {version}\nnfprobe_timeouts: tcp=5:udp=5:maxlife=3600\n"
+                "aggregate: src_host,dst_host,src_port,dst_port,proto,tos,tcpflags\n"
+            )
+            running.append(subprocess.Popen(["pmacctd", "-f", str(settings_)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        time.sleep(6)  # it exports what is silent for five seconds
+        for process in running:
+            process.terminate()
+        for process in running:
+            process.wait(10)
+        for listening in (five, nine, ten):
+            assert shape(listening.table(120)) == shape(capture.read(packets), six=listening is not five)
+
+
+@pytest.mark.parametrize("packing", [[], ["-z"], ["-y"], ["-j"]])
+def test_files_of_nfdump_tell_what_was_sent(packets: Path, tmp_path: Path, packing: list[str]) -> None:
+    folder = tmp_path / "nfcapd"
+    folder.mkdir()
+    subprocess.run(["nfpcapd", "-r", str(packets), "-l", str(folder)], check=True, capture_output=True, timeout=30)
+    (plain,) = folder.iterdir()
+    file = tmp_path / "packed"
+    subprocess.run(["nfdump", "-r", str(plain), *packing, "-w", str(file)], check=True, capture_output=True, timeout=30)
+    assert shape(merged(list(files.windows(file)))) == shape(capture.read(packets))
+
+
+def test_nfdumps_replayed_flows_tell_what_was_sent(packets: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "nfcapd"
+    folder.mkdir()
+    subprocess.run(["nfpcapd", "-r", str(packets), "-l", str(folder)], check=True, capture_output=True, timeout=30)
+    (file,) = folder.iterdir()
+    with Listening() as listening:
+        argv = ["nfreplay", "-H", "127.0.0.1", "-p", str(listening.port), "-v", "9", "-r", str(file)]
+        subprocess.run(argv, check=True, capture_output=True, timeout=30)
+        table = listening.table(120)
+    assert shape(table) == shape(capture.read(packets))
+
+
+def ipfix(sets: bytes, *, sequence: int = 0, domain: int = 1) -> bytes:
+    return struct.pack(">HHIII", 10, 16 + len(sets), T0 // 10**9, sequence, domain) + sets
+
+
+def flow_set(kind: int, body: bytes) -> bytes:
+    return struct.pack(">HH", kind, 4 + len(body)) + body
+
+
+TEMPLATE = flow_set(
+    2,
+    struct.pack(">HH", 256, 7) + b"".join(struct.pack(">HH", e, s) for e, s in ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 8), (2, 8))),
+)
+DATA = flow_set(256, bytes([10, 0, 0, 5, 203, 0, 113, 9]) + struct.pack(">HHBQQ", 40000, 443, 6, 5000, 10))
+
+
+def told(*datagrams: bytes, exporter: str = "192.0.2.1") -> FlowTable:
+    records = Records()
+    exporters = Exporters(records)
+    for data in datagrams:
+        collector.receive(data, exporter, NOW, records, exporters)
+    return records.take()
+
+
+def test_data_waits_for_its_template_and_a_repeated_datagram_counts_once() -> None:
+    table = told(ipfix(DATA, sequence=0), ipfix(TEMPLATE, sequence=1), ipfix(DATA, sequence=0))
+    (flow,) = table
+    assert (flow.source, flow.destination_port, flow.bytes_out, flow.packets_out) == ("10.0.0.5", 443, 5000, 10)
+    assert table.counters["duplicates"] == 1
+    assert table.sources == ["ipfix 192.0.2.1 domain 1"]
+
+
+def test_templates_belong_to_their_exporter_and_domain() -> None:
+    records = Records()
+    exporters = Exporters(records)
+    exporters.datagram(ipfix(TEMPLATE, domain=1), "192.0.2.1", NOW)
+    exporters.datagram(ipfix(DATA, domain=2), "192.0.2.1", NOW)
+    exporters.datagram(ipfix(DATA, domain=1, sequence=9), "192.0.2.2", NOW)
+    assert len(records) == 0
+    assert records.counters["without_template"] == 2
+    exporters.datagram(ipfix(DATA, domain=1, sequence=3), "192.0.2.1", NOW)
+    assert len(records) == 1
+
+
+def test_sampling_told_in_options_multiplies_and_marks() -> None:
+    options = flow_set(3, struct.pack(">HHH", 300, 2, 1) + struct.pack(">HHHH", 149, 4, 34, 4)) + flow_set(300, struct.pack(">II", 1, 100))
+    table = told(ipfix(TEMPLATE + options), ipfix(DATA, sequence=2))
+    (flow,) = table
+    assert (flow.bytes_out, flow.packets_out, int(table["sampling"][0])) == (500_000, 1000, 100)
+    assert int(table["quality"][0]) & QUALITY["estimate"]
+
+
+def test_both_directions_in_one_record_and_variable_lengths() -> None:
+    fields = [(8, 4, 0), (12, 4, 0), (7, 2, 0), (11, 2, 0), (4, 1, 0), (1, 4, 0), (2, 4, 0), (1, 4, 29305), (2, 4, 29305), (96, 65535, 0)]
+    template = struct.pack(">HH", 257, len(fields))
+    for element, size, enterprise in fields:
+        template += struct.pack(">HH", element | (0x8000 if enterprise else 0), size) + (
+            struct.pack(">I", enterprise) if enterprise else b""
+        )
+    row = bytes([10, 0, 0, 5, 203, 0, 113, 9]) + struct.pack(">HHBIIII", 40000, 443, 6, 5000, 10, 900, 8) + b"\x03tls"
+    table = told(ipfix(flow_set(2, template) + flow_set(257, row)))
+    (flow,) = table
+    assert (flow.bytes_out, flow.bytes_in, flow.packets_in) == (5000, 900, 8)
+    assert table.text("service", 0) == "tls"
+
+
+def test_denied_flows_are_kept_apart() -> None:
+    fields = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (233, 1))
+    template = struct.pack(">HH", 258, len(fields)) + b"".join(struct.pack(">HH", e, s) for e, s in fields)
+    row = bytes([10, 0, 0, 5, 203, 0, 113, 9]) + struct.pack(">HHBB", 40000, 443, 6, 3)
+    table = told(ipfix(flow_set(2, template) + flow_set(258, row)))
+    assert table["blocked"].tolist() == [1]
+    assert int(table["quality"][0]) & QUALITY["no_bytes"]
+
+
+def test_floods_and_lies_stay_within_bounds() -> None:
+    records = Records()
+    exporters = Exporters(records)
+    for n in range(3000):
+        flood = flow_set(2, struct.pack(">HH", 256 + n % 60000, 1) + struct.pack(">HH", 8, 4))
+        exporters.datagram(ipfix(flood, sequence=n), "192.0.2.1", NOW)
+        exporters.datagram(ipfix(flow_set(9999, b"x" * 40), sequence=n, domain=7), "192.0.2.1", NOW)
+        exporters.datagram(ipfix(DATA, sequence=n, domain=n), f"198.51.{n >> 8}.{n & 255}", NOW)
+    assert len(exporters._streams) <= netflow.MAX_STREAMS
+    assert all(len(s.templates) <= netflow.MAX_TEMPLATES and len(s.waiting) <= netflow.MAX_WAITING for s in exporters._streams.values())
+    empty = flow_set(2, struct.pack(">HH", 256, 1) + struct.pack(">HH", 8, 0))
+    assert told(ipfix(empty + DATA)).counters["malformed"] >= 1
+    version5 = struct.pack("!HHIIIIBBH", 5, 30, 0, T0 // 10**9, 0, 0, 0, 0, 0) + bytes(48)
+    assert told(version5).counters["malformed"] == 1
+
+
+def test_an_exporters_uptime_wraps() -> None:
+    head = struct.pack("!HHIIIIBBH", 5, 1, 1000, T0 // 10**9, 0, 0, 0, 0, 0)
+    row = struct.pack(
+        "!4s4s4sHHIIIIHHxBBBHHBBxx",
+        b"\x0a\0\0\5",
+        b"\xcb\0\x71\x09",
+        bytes(4),
+        0,
+        0,
+        3,
+        300,
+        0xFFFFFFFF - 999,
+        500,
+        40000,
+        443,
+        2,
+        6,
+        0,
+        0,
+        0,
+        0,
+        0,
+    )
+    (flow,) = told(head + row)
+    assert abs(flow.start.timestamp() - (T0 / 1e9 - 2)) < 0.01
+    assert abs(flow.end.timestamp() - (T0 / 1e9 - 0.5)) < 0.01
+
+
+def flow_sample(header: bytes, wire: int, rate: int, *, expanded: bool = False) -> bytes:
+    record = struct.pack(">IIII", 1, wire, 4, len(header)) + header + bytes(-len(header) % 4)
+    body = struct.pack(">I", 1) + bytes(8 if expanded else 4) + struct.pack(">III", rate, 0, 0) + bytes(16 if expanded else 8)
+    body += struct.pack(">I", 1) + struct.pack(">II", 1, len(record)) + record
+    return struct.pack(">II", 3 if expanded else 1, len(body)) + body
+
+
+def sflow_datagram(*samples: bytes) -> bytes:
+    return struct.pack(">II4sIIII", 5, 1, b"\x0a\0\0\1", 0, 1, 1000, len(samples)) + b"".join(samples)
+
+
+@pytest.mark.parametrize("expanded", [False, True])
+def test_sflow_samples_are_multiplied_by_their_rate(expanded: bool) -> None:
+    frame = frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 6, frames.tcp(40000, 443, 0x18, b"x" * 1000)), tags=((0x8100, 12),))
+    counters = struct.pack(">II", 2, 8) + bytes(8)
+    table = told(sflow_datagram(flow_sample(frame[:128], len(frame) + 4, 512, expanded=expanded), counters))
+    (flow,) = table
+    assert (flow.source, flow.packets_out, flow.bytes_out, flow.payload_out) == ("10.0.0.5", 512, 1040 * 512, 1000 * 512)
+    assert (int(table["vlan"][0]), int(table["sampling"][0]), table.counters["counter_samples"]) == (12, 512, 1)
+
+
+def test_one_port_takes_every_protocol() -> None:
+    head = struct.pack("!HHIIIIBBH", 5, 0, 0, T0 // 10**9, 0, 0, 0, 0, 0)
+    table = told(head, ipfix(TEMPLATE), sflow_datagram(), b"hello")
+    assert (table.counters["datagrams"], table.counters["unknown_datagrams"]) == (3, 1)
+
+
+SEEDS = [
+    ipfix(TEMPLATE + DATA),
+    struct.pack("!HHIIII", 9, 2, 1000, T0 // 10**9, 0, 1) + flow_set(0, TEMPLATE[4:]) + DATA,
+    struct.pack("!HHIIIIBBH", 5, 1, 1000, T0 // 10**9, 0, 0, 0, 0, 0) + bytes(range(48)),
+    sflow_datagram(flow_sample(frames.ether(frames.ip6("2001:db8::1", "2001:db8::2", 17, frames.udp(1, 2, b"x"))), 80, 10)),
+]
+
+
+def mutated(data: st.DataObject) -> bytes:
+    broken = bytearray(data.draw(st.sampled_from(SEEDS)))
+    for _ in range(data.draw(st.integers(1, 8))):
+        broken[data.draw(st.integers(0, len(broken) - 1))] = data.draw(st.sampled_from([0, 1, 2, 4, 127, 128, 255]))
+    return bytes(broken[: data.draw(st.integers(0, len(broken)))])
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_any_datagrams_give_flows_or_counts(data: st.DataObject) -> None:
+    table = told(*[mutated(data) for _ in range(data.draw(st.integers(1, 4)))])
+    assert (table["end"] >= table["start"]).all()
+    assert (table["bytes_out"] >= 0).all()
+
+
+@pytest.mark.fuzz
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_fuzz_datagrams(data: st.DataObject) -> None:
+    told(*[data.draw(st.one_of(st.binary(max_size=200), st.just(mutated(data)))) for _ in range(3)])
+    sflow.packet(data.draw(st.binary(max_size=120)), data.draw(st.sampled_from([1, 101])), 100)
