@@ -75,8 +75,9 @@ class Mmdb:
 
         try:
             self._reader = maxminddb.open_database(path)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
             raise ConfigError(str(path), f"is no MMDB file: {error}", "give GeoLite2-ASN.mmdb, dbip-asn-lite.mmdb or the like") from None
+        self._damaged = maxminddb.InvalidDatabaseError
         made = self._reader.metadata()
         self.name = made.database_type
         self.date = datetime.fromtimestamp(made.build_epoch, UTC).date().isoformat()
@@ -85,7 +86,7 @@ class Mmdb:
         """The network of an address."""
         try:
             record: Any = self._reader.get(address)
-        except ValueError:
+        except (ValueError, self._damaged):
             return Network()
         if not isinstance(record, dict):
             return Network()
