@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from netcam.catalog.families import Families
     from netcam.catalog.makers import Makers
     from netcam.catalog.policies import Policies
+    from netcam.catalog.recorders import Recorders
     from netcam.collect.gate import StopSwitch
     from netcam.collect.plan import Plan
     from netcam.collect.sweep import Progress
@@ -92,6 +93,12 @@ class Content:
         return advisories.load(self.root)
 
     @cached_property
+    def recorders(self) -> Recorders:
+        from netcam.catalog import recorders
+
+        return recorders.load(self.root)
+
+    @cached_property
     def destinations(self) -> Destinations:
         from netcam.catalog import destinations
 
@@ -149,8 +156,9 @@ def judge(
     from netcam.identify import identify
 
     if inventory is None:
-        identities = tuple(identify(observations, content.matcher))
-        return Judged(identities, tuple(assess(identities, content, site, now)))
+        named: dict[str, int] = {}
+        identities = tuple(identify(recorder_channels(observations, named), content.matcher))
+        return Judged(identities, (*assess(identities, content, site, now), *hidden(identities, content, named)))
     from netcam.inventory import corrections
 
     seen, holds = list(observations), corrections.read(inventory)
@@ -159,8 +167,27 @@ def judge(
         corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
     )
     records = device_records(inventory, {one.site for one in identities})
-    findings = tuple(assess(identities, content, site, now, records))
+    named = {}
+    for _ in recorder_channels(seen, named):
+        pass
+    findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
     return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date())
+
+
+def recorder_channels(observations: Iterable[Observation], named: dict[str, int]) -> Iterator[Observation]:
+    """The same observations; `named` is told how many channels each recorder named to its owner's account."""
+    for one in observations:
+        if one.field == "recorder.channels" and one.value.isascii() and one.value.isdigit():
+            named[one.key] = int(one.value[:6])
+        yield one
+
+
+def hidden(identities: Sequence[Identity], content: Content, named: Mapping[str, int]) -> Iterator[Finding]:
+    """What is said of cameras behind recorders."""
+    from netcam.assess import recorders
+
+    if any(one.get("kind") == "recorder" for one in identities):
+        yield from recorders.assess(identities, content.recorders, named)
 
 
 def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:

@@ -59,6 +59,7 @@ def ask(
     from netcam.inventory import open_inventory
     from netcam.model import ScanRecord
     from netcam.pipeline import Content, judge
+    from netcam.pipeline import store as keep
 
     settings = settings_file.load(config)
     given = owners.load(credentials or settings.credentials_path(site))
@@ -115,9 +116,8 @@ def ask(
         # what a device told before counts as well: its owner's word comes on top
         keys = {one.known.device for one in results} | {f"{one.known.device}#{c.number}" for one in results for c in one.told.channels}
         seen = (o for key in sorted(keys) for o in inventory.observations(device=key, site=site))
-        judged = judge(seen, loaded, settings.site(site), output.clock())
-        inventory.save_identities(run, judged.identities, output.clock())
-        inventory.save_findings(run, judged.findings, output.clock())
+        judged = judge(seen, loaded, settings.site(site), output.clock(), inventory=inventory)
+        keep(inventory, run, judged, output.clock())
     finally:
         inventory.close()
     _show(results, {one.device: one for one in judged.identities}, format_)

@@ -367,3 +367,46 @@ def test_the_gate_lets_credentials_out_for_the_owner_alone_and_no_change_for_any
         with pytest.raises(OutOfScope):
             through.check_bytes(data, "onvif", owner=by_owner)
     assert set(never.NEVER_REQUESTED.values()) >= never.OWNER_MAY
+
+
+def test_the_command_asks_what_the_inventory_knows_and_lists_the_cameras_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from typer.testing import CliRunner
+
+    from netcam.cli.app import app
+
+    monkeypatch.setenv("NETCAM_HOME", str(tmp_path / "state"))
+    accounts_file, scope, store = tmp_path / "accounts.toml", tmp_path / "scope.toml", str(tmp_path / "s.sqlite")
+    accounts_file.write_text('[[device]]\nuser = "admin"\npassword = "right-secret"\n')
+    accounts_file.chmod(0o600)
+    scope.write_text('id = "t"\nauthoriser = "t"\nnetworks = ["127.0.0.1/32"]\n')
+    answers = {
+        "GetDeviceInformation": soap(INFORMATION.replace(">m<", ">HIKVISION<").replace(">NVR<", ">DS-7608NI-K2<")),
+        "GetServices": soap(SERVICES), "GetRecordings": soap(RECORDINGS.format(items="".join(ITEM.format(n=n) for n in (1, 2)))),
+    }  # fmt: skip
+    with answering(answers, soap("")) as (port, _):
+        seen = [("onvif.xaddr", f"http://127.0.0.1:{port}/onvif/device_service"), ("onvif.types", "NetworkVideoStorage Device")]
+        (tmp_path / "seen.jsonl").write_text(
+            "".join(
+                json.dumps({"mac": "44:19:b6:00:00:20", "endpoint": "127.0.0.1", "at": "2026-01-01T00:00:00Z", "field": f, "value": v})
+                + "\n"
+                for f, v in seen
+            )
+        )
+        common = ["--format", "jsonl", "--store", store]
+        assert CliRunner().invoke(app, ["import", str(tmp_path / "seen.jsonl"), *common]).exit_code == 0
+        run = CliRunner().invoke(app, ["ask", "--credentials", str(accounts_file), "--scope", str(scope), *common])
+    assert run.exit_code == 0, run.output + str(run.exception)
+    lines = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    asked = next(one for one in lines if one["type"] == "asked")
+    assert (asked["address"], asked["result"]) == ("127.0.0.1", "open")
+    assert [one["address"] for one in asked["channels"]] == ["10.1.1.1", "10.1.1.2"]
+    listed = CliRunner().invoke(app, ["devices", *common])
+    devices = {one["device"]: one for one in map(json.loads, listed.stdout.splitlines())}
+    assert devices["44:19:b6:00:00:20"]["kind"] == "recorder"
+    assert {key: one["kind"] for key, one in devices.items() if "#" in key} == {
+        "44:19:b6:00:00:20#1": "camera",
+        "44:19:b6:00:00:20#2": "camera",
+    }
+    assert "right-secret" not in run.output + (tmp_path / "s.sqlite").read_bytes().decode("latin-1")
