@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from netcam.catalog import naming
+from netcam.catalog import calibration, naming
+from netcam.catalog.calibration import Calibration
 from netcam.catalog.text import Document, nearest, read, typed
 from netcam.errors import ContentError, shown
 from netcam.model import KINDS, SLOTS
@@ -174,6 +175,8 @@ class Makers:
     digest: str
     places: dict[str, str]
     """Fingerprint id -> file:line."""
+    calibration: Calibration | None = None
+    """What was measured of the confidences."""
     spelt_out: tuple[tuple[str, Fingerprint], ...] = ()
     """Maker and fingerprint, of those that names and model schemes were spelt out into."""
 
@@ -216,6 +219,14 @@ class Makers:
             for name in (file.maker, *own, *file.also_called, *file.legal):
                 found.setdefault(_bare(name), file.maker)
         return found
+
+    def names_of(self, maker: str) -> list[str]:
+        """Every name of a maker and of its own brands."""
+        file = self.makers.get(self.called(maker))
+        if file is None:
+            return [maker]
+        own = [n for b in file.brands if b.own for n in (b.name, *b.also)]
+        return [file.maker, *own, *file.also_called, *file.legal]
 
     def same_brand(self, maker: str, brand: str) -> bool:
         """Whether a brand is the maker's own, under any of its spellings."""
@@ -283,7 +294,10 @@ def load(root: Path) -> Makers:
             expanded.append((file.maker, fingerprint))
         makers[file.maker] = file
     everything = (*(f for m in makers.values() for f in m.fingerprints), *(f for _, f in expanded))
-    return Makers(makers, everything, digest.hexdigest(), places, tuple(expanded))
+    measured = calibration.load(root)
+    if measured is not None:
+        digest.update(msgspec.json.encode(measured))
+    return Makers(makers, everything, digest.hexdigest(), places, measured, tuple(expanded))
 
 
 def _compiles(pattern: str, document: Document, path: tuple[Any, ...]) -> int:

@@ -40,17 +40,27 @@ def catalog_stats(format_: FormatOption = output.Format.AUTO, content: ContentOp
 
 @catalog.command("measure")
 def catalog_measure(
-    corpus: Annotated[str, typer.Argument(help="Folder of NAME.observations.jsonl with NAME.truth.jsonl, or a file with both.")],
+    corpus: Annotated[list[Path], typer.Argument(help="Folders of NAME.observations.jsonl with NAME.truth.jsonl, or files with both.")],
+    recog: Annotated[Path | None, typer.Option("--recog", help="Folder of recog's XML files; default: where its gem puts them.")] = None,
+    calibration: Annotated[Path | None, typer.Option("--write-calibration", help="Write the measured reliability to this file.")] = None,
     content: ContentOption = None,
 ) -> None:
-    """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions."""
+    """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions.
 
+    Where recog or nmap is installed, their answers to the same banners stand beside ours.
+    """
+    from netcam.catalog.calibration import Calibration, written
+    from netcam.cli.devices import write_whole
+    from netcam.identify import peers
     from netcam.identify.measure import lines, measure
     from netcam.pipeline import Content, wrongly_restricted
 
     loaded = Content(content, cache=cache_folder())
-    measured = measure(Path(corpus), loaded.matcher)
+    measured = measure(corpus, loaded.matcher, [p for p in (peers.recog(recog), peers.nmap()) if p is not None])
     put(lines(measured))
+    if calibration is not None:
+        today = output.clock().date()
+        write_whole(calibration, written(Calibration(today, sorted({p.name for p in corpus}), measured.devices, measured.calibration)))
     wrong = wrongly_restricted(measured.others, loaded, output.clock())
     put([f"{len(measured.others)} labelled as no cameras; {len(wrong)} of them flagged as restricted by a policy"])
     put(f"no camera, flagged as restricted: {device} by {rule}" for device, rule in wrong)

@@ -33,7 +33,7 @@ def told(problems: Iterable[Any], what: str) -> None:
     output.say(f"{what}: no errors")
 
 
-TOPICS = ("fields", "protocols", "detectors", "policies", "exit-codes")
+TOPICS = ("fields", "protocols", "detectors", "policies", "exit-codes", "calibration")
 
 
 EXIT_CODES = (
@@ -124,6 +124,8 @@ def topic(subject: str, loaded: Any) -> list[str]:
         return [f"{p.id:36} {p.title}" for p in loaded.policies.policies.values()]
     if subject == "exit-codes":
         return list(EXIT_CODES)
+    if subject == "calibration":
+        return calibration_lines(loaded.makers.calibration)
     if subject in detectors():
         return str(detectors()[subject].explain()).splitlines()
     if subject in loaded.policies.policies:
@@ -147,6 +149,16 @@ def left_out() -> list[str]:
     lines = ["", "not spoken:"] + [f"  {name}: {why}" for name, why in LEFT_OUT.items()]
     lines += ["", "never requested, whatever a codec makes (the gate refuses it):"]
     return lines + [f"  {why}" for why in dict.fromkeys([*never.NEVER_REQUESTED.values(), *never.MESSAGES_NEVER_SENT.values()])]
+
+
+def calibration_lines(measured: Any) -> list[str]:
+    """When and on what the confidences were measured, and the reliability diagram."""
+    from netcam.catalog.calibration import diagram
+
+    if measured is None:
+        return ["this catalog was not calibrated"]
+    told = f"measured on {measured.made} on {measured.devices} labelled devices ({', '.join(measured.corpora)})"
+    return [told, *diagram(measured.bins)]
 
 
 def protocol_lines(name: str, registry: Any) -> list[str]:

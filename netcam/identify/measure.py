@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,15 @@ from typing import Any
 import msgspec
 
 from netcam import wire
+from netcam.catalog.calibration import EDGES, Bin, diagram
 from netcam.catalog.makers import Makers
 from netcam.errors import ContentError, shown
 from netcam.identify import identify
 from netcam.identify.matcher import Matcher
+from netcam.identify.peers import Peer
 from netcam.model import Identity, Observation
 
 JUDGED = ("kind", "brand", "maker", "model", "firmware")
-EDGES = (0.0, 0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 1.01)
-"""Borders of the calibration bins: finer where a claim is acted upon."""
 
 
 class Truth(msgspec.Struct, frozen=True):
@@ -77,8 +77,12 @@ class Measured:
     devices: int = 0
     slots: dict[str, Score] = field(default_factory=lambda: {slot: Score() for slot in JUDGED})
     makers: dict[str, Score] = field(default_factory=dict)
-    calibration: list[tuple[float, float, int, int]] = field(default_factory=list)
-    """Bins of confidence over all judged claims: from, to, claims, right ones."""
+    calibration: list[Bin] = field(default_factory=list)
+    """Over all judged claims."""
+    peers: dict[str, tuple[Peer, Score]] = field(default_factory=dict)
+    """Other programs on the same banners: whether a word of theirs names the maker or the badge."""
+    beside: Score = field(default_factory=Score)
+    """Ourselves, counted the same way on the same devices."""
     false_cameras: list[str] = field(default_factory=list)
     """Devices that are no cameras and were called one."""
     others: list[Identity] = field(default_factory=list)
@@ -153,18 +157,49 @@ def _wholes(path: Path) -> tuple[list[Observation], dict[str, Truth]]:
     return seen, truths
 
 
-def measure(folder: Path, matcher: Matcher) -> Measured:
-    """Identify every labelled device of a corpus and compare."""
-    result = Measured()
+def measure(places: Path | Sequence[Path], matcher: Matcher, peers: Sequence[Peer] = ()) -> Measured:
+    """Identify every labelled device of one or more corpora and compare; `peers` are asked about the same banners."""
+    result = Measured(peers={one.name: (one, Score()) for one in peers})
     bins = [[0, 0] for _ in EDGES[1:]]
-    for seen, truths in corpus(folder):
+    parts = [(place, part) for place in ([places] if isinstance(places, Path) else places) for part in corpus(place)]
+    for folder, (seen, truths) in parts:
         found = {one.device: one for one in identify(seen, matcher)}
         for key, truth in sorted(truths.items()):
             if key not in found:
                 raise ContentError(folder.name, f"device {shown(key)} has no observation", "remove its label or add what was seen")
             _judge(result, truth, found[key], bins, matcher.makers)
-    result.calibration = [(low, high, count, right) for low, high, (count, right) in zip(EDGES, EDGES[1:], bins, strict=False)]
+        if peers:
+            _compare(result, seen, truths, found, matcher.makers)
+    result.calibration = [Bin(low, high, count, right) for low, high, (count, right) in zip(EDGES, EDGES[1:], bins, strict=False)]
     return result
+
+
+def _compare(
+    result: Measured, seen: Sequence[Observation], truths: Mapping[str, Truth], found: Mapping[str, Identity], makers: Makers
+) -> None:
+    """Count for how many devices each peer names the maker or the badge; another maker's or badge's name is wrong."""
+    by_device: dict[str, list[Observation]] = {}
+    for one in seen:
+        by_device.setdefault(one.key, []).append(one)
+    for key, truth in truths.items():
+        wanted = {_bare(makers.called(truth.maker))} if isinstance(truth.maker, str) else set()
+        if not wanted:
+            continue
+        wanted |= {_bare(truth.maker)} if isinstance(truth.maker, str) else set()
+        wanted |= {_bare(n) for n in makers.names_of(str(truth.maker))} | ({_bare(truth.brand)} if isinstance(truth.brand, str) else set())
+        _count(result.beside, [str(found[key].get("maker") or "")], wanted, makers)
+        for peer, score in result.peers.values():
+            _count(score, peer.says(by_device.get(key, [])), wanted, makers)
+
+
+def _count(score: Score, told: Sequence[str], wanted: set[str], makers: Makers) -> None:
+    words = _bare(" ".join(told))
+    if any(len(name) > 1 and name in words for name in wanted):
+        score.right += 1
+    elif any(_bare(name) in words for name in makers.makers if len(_bare(name)) > 3):
+        score.wrong += 1
+    else:
+        score.missed += 1
 
 
 def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]], makers: Makers) -> None:
@@ -194,7 +229,7 @@ def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]
         if not right:
             result.confusions[slot, wanted or "unknown", said] += 1
         confidence = found.confidence[slot]
-        at = next(n for n, high in enumerate(EDGES[1:]) if confidence < high)
+        at = next((n for n, high in enumerate(EDGES[1:]) if confidence < high), len(EDGES) - 2)
         bins[at][0] += 1
         bins[at][1] += right
 
@@ -251,10 +286,14 @@ def lines(result: Measured) -> Iterable[str]:
     yield "slot       precision recall  right wrong missed"
     for slot, score in result.slots.items():
         yield f"{slot:10} {share(score.precision)}    {share(score.recall)}  {score.right:5} {score.wrong:5} {score.missed:6}"
-    yield "confidence        claims  right"
-    for low, high, count, right in result.calibration:
-        if count:
-            yield f"{low:.2f} to {min(high, 1.0):.2f}     {count:6}  {share(right / count)}"
+    yield from diagram(result.calibration)
+    high = [b for b in result.calibration if b.low >= 0.9]
+    if sure := sum(b.claims for b in high):
+        yield f"of {sure} claims given at 0.9 and above {share(sum(b.right for b in high) / sure)} are right"
+    if result.peers:
+        yield "names the maker or the badge   right wrong silent, same banners, same devices"
+        for name, score in (("netcam", result.beside), *((f"{p.name} ({p.size} patterns)", s) for p, s in result.peers.values())):
+            yield f"{name:30} {score.right:5} {score.wrong:5} {score.missed:6}"
     yield "maker                  precision recall"
     for maker, score in sorted(result.makers.items()):
         yield f"{maker[:22]:22} {share(score.precision)}    {share(score.recall)}"

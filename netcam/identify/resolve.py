@@ -53,6 +53,8 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         sure = min(CEILING, top * (1 - 0.5 * against))
         if slot == "maker" and all(c.origin == "mac" for c in values[value]):
             sure = min(sure, MAC_ALONE)
+        if makers.calibration is not None:
+            sure = makers.calibration.capped(sure)
         slots[slot], confidence[slot] = value, round(sure, 4)
         agree += values[value]
         disputed += [c for c in mine if c.value != value]
