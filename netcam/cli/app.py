@@ -21,6 +21,7 @@ from netcam.cli import (
     export,
     history,
     inventory,
+    leftovers,
     owner,
     passive,
     policy,
@@ -63,6 +64,7 @@ app.command("import")(passive.import_)
 app.command("ask")(owner.ask)
 app.command("switches")(switches.switches)
 app.command("reconcile")(reconcile.reconcile)
+app.command("leftovers")(leftovers.leftovers)
 app.command("identify")(devices.identify)
 app.command("devices")(devices.devices)
 app.command("show")(devices.show)
