@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from netcam.assess.decisions import Decisions, Stand
     from netcam.assess.evidence import DeviceRecord
-    from netcam.assess.removal import Item, Items, Verification
     from netcam.catalog.advisories import Advisories
     from netcam.catalog.destinations import Destinations
     from netcam.catalog.families import Families
@@ -160,6 +159,7 @@ def judge(
         identities = tuple(identify(recorder_channels(observations, named), content.matcher))
         return Judged(identities, (*assess(identities, content, site, now), *hidden(identities, content, named)))
     from netcam.inventory import corrections
+    from netcam.inventory.decided import decisions, device_records
 
     seen, holds = list(observations), corrections.read(inventory)
     devices = known_devices(inventory, {one.site for one in seen}, holds)
@@ -244,54 +244,6 @@ def assess(
         yield from reader.findings(one)
 
 
-def device_records(inventory: Inventory, sites: Iterable[str]) -> dict[str, DeviceRecord]:
-    """What the keepers of devices recorded of them: days of purchase and attributes, as tags."""
-    from netcam.assess.evidence import record_of
-
-    return {remark.device: record_of(remark.tags) for site in sorted(set(sites)) for remark in inventory.remarks(site=site) if remark.tags}
-
-
-def decisions(inventory: Inventory) -> Decisions:
-    """The exceptions and disputes of the inventory."""
-    from heapq import merge
-
-    from netcam.assess import decisions as held
-
-    kinds = (held.EXCEPTION, held.EXCEPTION_END, held.DISPUTE, held.DISPUTE_END)
-    return held.fold(merge(*(inventory.actions(kind=kind) for kind in kinds), key=lambda action: action.number))
-
-
-def removals(inventory: Inventory, site: str | None = None) -> Items:
-    """The removal programme of the inventory; what was seen after it was removed is open again."""
-    from netcam.assess import removal
-
-    items = removal.fold(inventory.actions(kind=removal.REMOVAL))
-    held = {key: item for key, item in items.items() if site is None or item.site == site}
-    seen = {(one.site, one.device): one.last_seen for one in inventory.devices(site=site) if one.last_seen} if held else {}
-    return removal.seen_again(held, seen)
-
-
-def verify_removals(inventory: Inventory, scan: ScanRecord, now: datetime) -> list[tuple[Item, Verification]]:
-    """Hold what was removed at the scan's site against it, and keep what it says: verified absent, or seen again."""
-    from netcam.assess import removal
-
-    coverage = {line.address: line for line in inventory.coverage(scan.id)}
-    present = frozenset(one.device for one in inventory.identities(scan=scan.id, evidence=False))
-    told = []
-    for item in removal.fold(inventory.actions(kind=removal.REMOVAL)).values():
-        if item.site != scan.site or item.state not in removal.GONE:
-            continue
-        ever = [address for version in inventory.history(item.device, site=item.site) for address in version.identity.addresses]
-        said = removal.verify(item, scan, addresses=ever, coverage=coverage, present=present)
-        day = (scan.started or now).date()
-        if said.looked is removal.Looked.ABSENT:
-            inventory.act(removal.REMOVAL, removal.verified(item, scan.id, day, ever), now, by="netcam")
-        elif said.looked is removal.Looked.PRESENT and day >= item.steps[-1].on:
-            inventory.act(removal.REMOVAL, removal.found_again(item, scan.id, day), now, by="netcam")
-        told.append((item, said))
-    return told
-
-
 def wrongly_restricted(identities: Sequence[Identity], content: Content, now: datetime) -> list[tuple[str, str]]:
     """Device and rule where a policy calls one of `identities` restricted, at the sites that policies reach furthest."""
     from netcam.model import Verdict
@@ -320,6 +272,7 @@ def sweep(
     """Run `plan`, recording as it goes; then identify and assess what this run and its resumed parts saw, and tell what is new."""
     from netcam.assess.coverage import unreached
     from netcam.collect.sweep import sweep as run
+    from netcam.inventory.decided import verify_removals
 
     scan = plan.request.scan
     known = inventory.scan(scan) if any(s.id == scan for s in inventory.scans(plan.request.site)) else None
@@ -372,7 +325,7 @@ def sweep(
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
     judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
     store(inventory, scan, judged, clock())
-    verify_removals(inventory, finished, clock())
+    verify_removals(inventory, finished, clock())  # what was removed and is not there any more, or is back
     if teller:
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))
         finished = replace(finished, notes=(*finished.notes, untold)) if untold else finished
@@ -455,6 +408,7 @@ def snapshot_of(inventory: Inventory, *, site: str | None, at: datetime, generat
 
 def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, content: Content | None = None) -> Snapshot:
     """Everything a report of one run shows; with `content` also the questions that texts put to every camera."""
+    from netcam.inventory.decided import decisions, removals
     from netcam.inventory.diff import diff
     from netcam.report.snapshot import Snapshot
 
@@ -475,6 +429,7 @@ def survey(inventory: Inventory, settings: Settings, content: Content, now: date
     """The inventory as the return for a regulator's survey; sites that the settings name and nobody looked at are in it too."""
     from netcam.assess.decisions import Standing
     from netcam.catalog.policies import PolicyKind
+    from netcam.inventory.decided import decisions
     from netcam.report import survey as returns
 
     identities = inventory.identities(site=site, evidence=False)
@@ -630,6 +585,8 @@ def _taken_in(devices: Correlation, site: str, known: Mapping[tuple[str, str], I
 
 def rejudge(inventory: Inventory, content: Content, site: Site, now: datetime, *, by: str) -> list[Reidentified]:
     """Judge what is stored of a site by the corrections that hold now, policies too; returns what changed."""
+    from netcam.inventory.decided import device_records
+
     changed = list(reidentify(inventory, content, site=site.id, now=now, keep=True, by=by))
     identities = inventory.identities(site=site.id)
     inventory.save_findings(None, assess(identities, content, site, now, device_records(inventory, [site.id])), now)

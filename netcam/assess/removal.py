@@ -88,6 +88,14 @@ class Item:
         """The day of the first step."""
         return self.steps[0].on
 
+    @property
+    def gone_since(self) -> datetime | None:
+        """From when on it is gone: when the step was recorded, or the end of its day where it was recorded later. None while it stands."""
+        if self.state not in GONE:
+            return None
+        taken = next(one for one in reversed(self.steps) if one.step is Step.REMOVED or one is self.steps[0])
+        return taken.at if taken.at.astimezone(UTC).date() == taken.on else datetime.combine(taken.on + timedelta(days=1), time.min, UTC)
+
     def state_on(self, day: date) -> Step | None:
         """The last step taken on or before a day; None before it was opened."""
         taken = [one.step for one in self.steps if one.on <= day]
@@ -131,11 +139,8 @@ def seen_again(items: Items, seen: Mapping[tuple[str, str], datetime]) -> Items:
 
 
 def _reopened(item: Item, last: datetime | None) -> Item:
-    if last is None or item.state not in GONE:
-        return item
-    gone = next(taken for taken in reversed(item.steps) if taken.step in GONE)
-    # the day of the removal itself may still have seen it
-    if last <= datetime.combine(gone.on + timedelta(days=1), time.min, UTC):
+    gone = item.gone_since
+    if last is None or gone is None or last <= gone:
         return item
     again = Taken(step=Step.REOPENED, on=last.date(), by="netcam", at=last, note="it was seen again")
     return replace(item, steps=(*item.steps, again))
@@ -222,14 +227,17 @@ def verify(
     """
     if scan.site != item.site:
         return Verification(looked=Looked.NOT_TOLD, why=f"the scan is of site {scan.site}, the device of {item.site}")
+    gone = item.gone_since
     if item.device in present:
+        if gone is not None and (scan.started is None or scan.started <= gone):
+            return Verification(looked=Looked.NOT_TOLD, why=f"scan {scan.id} saw it before it was removed")
         return Verification(looked=Looked.PRESENT, why=f"scan {scan.id} saw it")
-    if item.state is not Step.REMOVED:
+    if item.state is not Step.REMOVED or gone is None:
         return Verification(looked=Looked.NOT_TOLD, why=f"it is {item.state.value}, not removed")
     if scan.status != "complete" or scan.finished is None or scan.started is None:
         return Verification(looked=Looked.NOT_TOLD, why=f"scan {scan.id} is {scan.status}: only a complete one can tell")
-    if scan.started.date() < item.steps[-1].on:
-        return Verification(looked=Looked.NOT_TOLD, why=f"scan {scan.id} began before the removal on {item.steps[-1].on}")
+    if scan.started < gone:
+        return Verification(looked=Looked.NOT_TOLD, why=f"scan {scan.id} began before the removal of {item.steps[-1].on} was recorded")
     wanted = list(dict.fromkeys(addresses))
     if not wanted:
         return Verification(looked=Looked.NOT_TOLD, why="no address of the device is known")

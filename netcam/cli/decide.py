@@ -102,7 +102,7 @@ def policy_end(
     """End an exception or a dispute before its day; the finding counts again, and a disputed slot is free again."""
     from netcam.assess import decisions
     from netcam.inventory import corrections, open_inventory
-    from netcam.pipeline import decisions as read
+    from netcam.inventory.decided import decisions as read
 
     now, who = output.clock(), author(by)
     inventory = open_inventory(store)
@@ -122,7 +122,7 @@ def policy_decisions(site: SiteOption = None, format_: FormatOption = output.For
     """List every exception and dispute with who, why and until when, and where it stands today."""
     from netcam.assess.decisions import Standing
     from netcam.inventory import open_inventory
-    from netcam.pipeline import decisions as read
+    from netcam.inventory.decided import decisions as read
 
     today = output.clock().date()
     inventory = open_inventory(store)

@@ -88,7 +88,7 @@ def policy_why(
     """Print how a device is tied to each policy: badge, tell, maker, owner, and the strength of each link."""
     from netcam.assess.explain import why_lines
     from netcam.inventory import open_inventory
-    from netcam.pipeline import decisions
+    from netcam.inventory.decided import decisions
 
     inventory = open_inventory(store)
     try:

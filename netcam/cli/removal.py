@@ -42,7 +42,7 @@ def removal_open(
     """Take devices into the programme by their findings; a finding under exception is left out."""
     from netcam.assess import removal
     from netcam.inventory import open_inventory
-    from netcam.pipeline import decisions, removals
+    from netcam.inventory.decided import decisions, removals
 
     words = [str(one) for one in Verdict]
     if verdict not in words:
@@ -105,7 +105,7 @@ def removal_step(
     """Record a step: confirmed on site, isolated, removed. That a device is gone for sure is for `verify` to say."""
     from netcam.assess import removal
     from netcam.inventory import open_inventory
-    from netcam.pipeline import removals
+    from netcam.inventory.decided import removals
 
     now = output.clock()
     when = day("--on", on) if on else now.date()
@@ -131,7 +131,7 @@ def removal_assign(
     """Give an item an owner, a due day, or both."""
     from netcam.assess import removal
     from netcam.inventory import open_inventory
-    from netcam.pipeline import removals
+    from netcam.inventory.decided import removals
 
     now = output.clock()
     inventory = open_inventory(store)
@@ -154,7 +154,7 @@ def removal_verify(
     """Hold what was removed against a completed scan: absent, seen again, or not told because its addresses were not looked at."""
     from netcam.assess import removal
     from netcam.inventory import open_inventory
-    from netcam.pipeline import verify_removals
+    from netcam.inventory.decided import verify_removals
 
     inventory = open_inventory(store)
     try:
@@ -221,7 +221,7 @@ def removal_progress(site: SiteOption = None, format_: FormatOption = output.For
 
 def _read(store: str | None, site: str | None) -> tuple[date, Items]:
     from netcam.inventory import open_inventory
-    from netcam.pipeline import removals
+    from netcam.inventory.decided import removals
 
     inventory = open_inventory(store)
     try:
