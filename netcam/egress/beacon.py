@@ -128,7 +128,7 @@ def detect(w: Window) -> Iterator[Hit]:
         documented = float(c["left"][k]) <= PLATFORM
         parted = ", ".join(f"{name} {value:.2f}" for name, value in zip(PARTS, parts[n], strict=True))
         yield hit(
-            w, k, "information" if documented else "medium", f"{{device}} calls {{to}} every {lasting(gap)}",
+            w, k, "information" if documented else "low", f"{{device}} calls {{to}} every {lasting(gap)}",
             f"{len(mine)} contacts, {lasting(gap)} apart, hardly varying. Timing alone proves no wrong: it says what to look at.",
             strength=0.2 if documented else (float(total[n]) - 0.7) / 0.3, confidence=0.3 if documented else min(0.9, float(total[n])),
             evidence=(f"regularity {total[n]:.2f}: {parted}",), action="Find out what the device reports there, and whether it needs to.",

@@ -39,7 +39,7 @@ BULK_BYTES = 50_000_000
 def detect(w: Window) -> Iterator[Hit]:
     """One hit per device and destination group, on its largest channel."""
     c, p = w.chan, w.pairs
-    considered = w.mask(OUT) & (c["left"] > 0)
+    considered = w.mask(OUT) & (c["left"] > 0) & ~w.linked
     pair = c["pair"][considered]
     rows = np.flatnonzero(considered)
     up, down = (np.bincount(pair, weights=c[name][rows], minlength=len(p["dev"])) for name in ("up", "down"))

@@ -21,6 +21,8 @@ PLATFORM = 0.2
 """A service that devices of many brands are built on (Tuya, ThroughTek, PPPP): the badge on the device says nothing against it."""
 OWN_BY_PORT = 0.3
 """An address without name on a port that the maker's cloud hands out; or the maker's name on another port than documented."""
+OWN_SHARED = 0.3
+"""The maker's documented store under a hosting company's name that other customers share."""
 SHARED_HOST = 0.5
 """A hosting company: the name says who rents the machines, not who rents them from whom."""
 LINKED = 0.6
@@ -123,7 +125,7 @@ class Explainer:
         own = known.belongs_to(ref.maker, ref.brand)
         who = f"{' and '.join(known.purposes).replace('_', ' ')} of {known.maker}"
         if known.shared:
-            return Explanation(SHARED_HOST, f"listed as {who}, under a name that many customers share", known)
+            return Explanation(OWN_SHARED if own else SHARED_HOST, f"listed as {who}, under a name that many customers share", known)
         if known.generic:
             fits = known.fits(port, proto) is not False
             return Explanation(

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from netcam.egress.explained import PLATFORM
+from netcam.egress.explained import LINKED, PLATFORM
 from netcam.egress.hit import Hit, hit
 from netcam.egress.registry import Detector
 from netcam.egress.window import OUT, Window
@@ -39,7 +39,9 @@ def detect(w: Window) -> Iterator[Hit]:
     begun = np.full(len(w.devices), np.iinfo(np.int64).max)
     np.minimum.at(begun, w.days["dev"], w.days["first"].astype(np.int64))
     learnt = (w.watched_days[p["dev"]] >= LEARNING_DAYS) & (p["first_seen"] - begun[p["dev"]] >= LEARNING_DAYS * 86400)
-    fires = (p["side"] == OUT) & (p["camera"] != 0) & (p["left"] > PLATFORM) & learnt & (age <= 7) & (p["answered"] > 0)
+    fires = (
+        (p["side"] == OUT) & (p["left"] != LINKED) & (p["camera"] != 0) & (p["left"] > PLATFORM) & learnt & (age <= 7) & (p["answered"] > 0)
+    )
     if not fires.any():
         return
     earliest: dict[int, int] = {}

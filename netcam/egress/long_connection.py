@@ -24,6 +24,8 @@ from netcam.egress.hit import Hit, hit, lasting
 from netcam.egress.registry import Detector
 from netcam.egress.window import OUT, Window
 
+UNBROKEN, MIN_PART = 0.95, 300
+"""Share of the time that parts of one connection cover, and their mean seconds: exporters cut at 1 to 30 minutes."""
 MARKS = ((3600, 0.2), (14400, 0.4), (28800, 0.6), (43200, 0.8))
 """Seconds and strength, as RITA maps them."""
 
@@ -32,9 +34,11 @@ def detect(w: Window) -> Iterator[Hit]:
     """One hit per channel."""
     c = w.chan
     seconds, strengths = np.array(MARKS).T
-    # one flow an hour, from edge to edge, is one connection that the exporter cut
-    length = np.maximum(c["longest"], np.where(c["n"] <= 1, (c["last"] - c["first"]) / 1e9, 0))
-    for k in np.flatnonzero(w.mask(OUT) & (c["left"] > PLATFORM) & (c["answered"] > 0) & (length >= seconds[0])).tolist():
+    # flows that follow each other without a gap are one connection that the exporter cut
+    whole = (c["last"] - c["first"]) / 1e9
+    cut = (c["busy"] >= UNBROKEN * whole) & (c["busy"] <= whole * (2 - UNBROKEN)) & (c["busy"] >= MIN_PART * c["n"])
+    length = np.maximum(c["longest"], np.where(cut, whole, 0))
+    for k in np.flatnonzero(w.mask(OUT) & ~w.linked & (c["left"] > PLATFORM) & (c["answered"] > 0) & (length >= seconds[0])).tolist():
         yield hit(
             w, k, "low", f"{{device}} holds a connection to {{to}} for {lasting(length[k])}",
             f"The longest conversation lasted {lasting(length[k])}; nobody explains the destination.",

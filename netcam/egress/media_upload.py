@@ -34,7 +34,7 @@ CLIP = 500_000
 def detect(w: Window) -> Iterator[Hit]:
     """One hit per channel."""
     c, ratio = w.chan, w.ratio
-    for k in np.flatnonzero(w.mask(OUT) & (c["left"] > PLATFORM) & (c["bursts"] >= MIN_BURSTS) & (ratio >= MIN_RATIO)).tolist():
+    for k in np.flatnonzero(w.mask(OUT) & ~w.linked & (c["left"] > PLATFORM) & (c["bursts"] >= MIN_BURSTS) & (ratio >= MIN_RATIO)).tolist():
         clips = int(c["burst"][k]) >= CLIP
         yield hit(
             w, k, "medium", f"{{device}} sends {'clips' if clips else 'what has the size of pictures'} to {{to}}",

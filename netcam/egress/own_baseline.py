@@ -33,6 +33,10 @@ SLACK, ALARM = 0.5, 5.0
 """Of the CUSUM over hourly z: the textbook's k and h."""
 MIN_Z = 3.5
 """Of the loudest hour: the usual mark for outliers by median deviation."""
+MIN_OVER = 1.5
+"""Of the loudest day before: less has been there already."""
+FULL_DAYS = 7
+"""Days of history at which the strength counts in full: three days have not seen a week's loudest."""
 MIN_RISE = 5_000_000
 """Bytes above the usual in a day: ten pictures more are weather."""
 
@@ -67,7 +71,10 @@ def detect(w: Window) -> Iterator[Hit]:
         most = np.maximum(most, total)
     usual = np.where(fit, 10**middle - 1, 0).sum(1)
     actual = np.where(fit, np.nan_to_num(now[candidates]), 0).sum(1)
-    fires = (most > ALARM) & (z.max(1) >= MIN_Z) & (actual - usual >= MIN_RISE)
+    # the largest of the days before, as far as each was watched: viewers and weather make loud days of their own
+    loudest = np.nansum(past[candidates], 1).max(1)
+    days = (~np.isnan(past[candidates])).any(1).sum(1)
+    fires = (actual >= MIN_OVER * loudest) & (most > ALARM) & (z.max(1) >= MIN_Z) & (actual - usual >= MIN_RISE)
     if not fires.any():
         return
     out = w.mask(OUT) & (w.chan["left"] > 0)
@@ -77,13 +84,15 @@ def detect(w: Window) -> Iterator[Hit]:
         if not len(mine):
             continue
         mine = mine[np.lexsort([mine, -rise[mine]])]
+        if rise[mine[0]] < MIN_RISE / 2:  # no destination rose by itself: the largest stands for all
+            mine = mine[np.lexsort([mine, -w.chan["up"][mine]])]
         k = int(mine[0])
         times = actual[n] / max(usual[n], 1e6)
         yield hit(
             w, k, "medium", "{device} sends more to the outside than it used to, most of it to {to}",
             f"{size(actual[n])} of payload left in a day; the same hours of the days before had {size(usual[n])}. "
             f"Cumulated deviation {most[n]:.1f} (alarm above {ALARM}), loudest hour z {z[n].max():.1f}.",
-            strength=np.log10(max(times, 1.0)) / 1.5, confidence=0.7, channels=(k,),
+            strength=np.log10(max(times, 1.0)) / 1.5 * min(1.0, days[n] / FULL_DAYS), confidence=0.7, channels=(k,),
             action="Look when the rise began and what else changed then: firmware, settings, a new viewer.",
         )  # fmt: skip
 

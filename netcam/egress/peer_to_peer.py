@@ -36,30 +36,44 @@ MEDIA_PAYLOAD = 400
 """Bytes a packet up: signalling has 20 to 200, video 700 and more."""
 
 
+ACTION = "Switch peer-to-peer off in the camera, or block it, unless somebody needs it."
+
+
 def detect(w: Window) -> Iterator[Hit]:
-    """One hit per channel."""
+    """One hit per channel; one per device for all the peers that its maker's signalling led to."""
     c, ratio = w.chan, w.ratio
     like = w.mask(OUT, IN) & (((c["tells"] & MARKS) != 0) | ((c["port"] == PPPP_PORT) & (c["proto"] == 17))) & (c["left"] > 0)
     mean = c["up"] / np.maximum(c["pk_up"], 1)
     media = (c["up"] >= MEDIA_BYTES) & (ratio >= MIN_RATIO) & (mean >= MEDIA_PAYLOAD)
-    for k in np.flatnonzero(like).tolist():
+    for k in np.flatnonzero(like & ~w.linked & (media | (c["answered"] > 0))).tolist():
         left = float(c["left"][k])
-        marks = told(int(c["tells"][k]) & MARKS) or f"port {PPPP_PORT}"
+        volume = f"{size(c['up'][k])} up, {mean[k]:.0f} bytes a packet, {size(c['down'][k])} down"
         if media[k]:
-            severity = "low" if left <= PLATFORM else "medium" if left <= LINKED else "high"
-            title, text = (
-                "{device} sends media by peer-to-peer to {to}",
-                f"{marks}: {size(c['up'][k])} up, {mean[k]:.0f} bytes a packet, {size(c['down'][k])} down.",
-            )
-        elif int(c["answered"][k]):
-            severity = "information" if left <= LINKED else "low"
-            title, text = "{device} holds a peer-to-peer door open at {to}", f"{marks}: {size(c['up'][k])} up, signalling only."
+            severity, title, strength = "low" if left <= PLATFORM else "high", "{device} sends media by peer-to-peer to {to}", 1.0
         else:
-            continue
+            severity, title, strength = "information" if left <= LINKED else "low", "{device} holds a peer-to-peer door open at {to}", 0.6
         yield hit(
-            w, k, severity, title, text, strength=1.0 if media[k] else 0.6, component="media" if media[k] else "protocol",
-            confidence=0.9 if int(c["tells"][k]) & MARKS else 0.6, action="Switch peer-to-peer off in the camera, or block it, unless somebody needs it.",
+            w, k, severity, title, f"{_marks(c['tells'][k])}: {volume}.", strength=strength, component="media" if media[k] else "protocol",
+            confidence=0.9 if int(c["tells"][k]) & MARKS else 0.6, action=ACTION,
         )  # fmt: skip
+    led = w.mask(OUT, IN) & w.linked
+    for d in np.unique(c["dev"][led]).tolist():
+        mine = np.flatnonzero(led & (c["dev"] == d))
+        mine = mine[np.lexsort([mine, -c["up"][mine]])]
+        k = int(mine[0])
+        watched = mine[media[mine]]
+        carried = f"video to {len(watched)} of them" if len(watched) else "no volume to any"
+        yield hit(
+            w, k, "medium" if len(watched) else "information", f"{{device}} talks by peer-to-peer with {len(mine)} peers, {carried}",
+            f"After its maker's signalling it called {len(mine)} addresses without name: {size(c['up'][mine].sum())} up in all. "
+            "Whoever has its number and password, or runs the service, can be one of them.",
+            strength=1.0 if len(watched) else 0.3, component="media" if len(watched) else "protocol", confidence=0.8,
+            channels=tuple(int(x) for x in mine), subject=f"peers by {_marks(c['tells'][k])}", whole_device=True, action=ACTION,
+        )  # fmt: skip
+
+
+def _marks(tells: int) -> str:
+    return told(int(tells) & MARKS) or f"port {PPPP_PORT}"
 
 
 DETECTOR = Detector(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netcam.egress.explained import LINKED, OWN_BY_PORT, PLATFORM
+from netcam.egress.explained import LINKED, OWN_BY_PORT, PLATFORM, UNKNOWN
 from netcam.egress.hit import Hit
 from netcam.egress.window import IN, LAN, LAN_IN, P2P, Window
 from netcam.flows.table import TELLS
@@ -97,15 +97,11 @@ def gated(components: Mapping[str, float], left: float) -> tuple[int, int, tuple
                 if lifted
                 else (GATE_DOCUMENTED, "a service as documented or declared")
             )
-        elif left <= OWN_BY_PORT and components.get("lateral", 0.0) == 0 and components.get("covert", 0.0) == 0:
-            limits.append((GATE_BY_PORT, "the maker's service by its port"))
-        elif (
-            left <= LINKED
-            and components.get("covert", 0.0) == 0
-            and components.get("lateral", 0.0) == 0
-            and components.get("volume", 0.0) < MOVED
-        ):
-            limits.append((GATE_LINKED, "a peer or host that a service in use leads to"))
+        elif not components.get("lateral") and not components.get("covert"):
+            if left <= OWN_BY_PORT:
+                limits.append((GATE_BY_PORT, "the maker's service, by its port or under a shared name"))
+            elif left <= LINKED:
+                limits.append((GATE_LINKED, "a peer or a host that a service in use leads to"))
     if not set(components) - {"timing"}:
         limits.append((TIMING_MOST, "timing alone"))
     held = tuple(why for limit, why in limits if raw > limit)
@@ -133,18 +129,9 @@ def judge(w: Window, found: Sequence[tuple[str, str, Hit]]) -> list[Judgement]:
         made.append(_judgement(w, int(p["dev"][n]), _group(w, n, int(first[n])), int(p["side"][n]), left, hits[n], n))
     for (dev, subject), several in wide.items():
         k = several[0][2].channels[0]
-        # what is about the whole device has no destination that could explain it; a tunnel by name service least of all
-        made.append(
-            _judgement(
-                w,
-                dev,
-                subject,
-                int(w.chan["side"][k]),
-                0.9 if int(w.chan["side"][k]) <= IN or subject.endswith("by dns") else 0.5,
-                several,
-                -1,
-            )
-        )
+        # names under which data is hidden pass through the site's own resolver: that one explains nothing
+        left = UNKNOWN if subject.endswith("by dns") else float(w.chan["left"][k])
+        made.append(_judgement(w, dev, subject, int(w.chan["side"][k]), left, several, -1))
     return sorted(made, key=lambda j: (-j.score, w.devices[j.device].device, j.group, j.side))
 
 
@@ -172,7 +159,7 @@ def _judgement(w: Window, dev: int, group: str, side: int, left: float, several:
         name = one.component or component
         if name != "unexplained":
             components[name] = max(components.get(name, 0.0), one.strength)
-    if several and side not in (LAN, LAN_IN):
+    if several and (side not in (LAN, LAN_IN) or left == UNKNOWN):
         components["unexplained"] = left
     score, raw, gates = gated(components, left) if several else (0, 0, ())
     ordered = sorted(several, key=lambda h: (-WEIGHTS[h[2].component or h[1]] * h[2].strength, h[0], h[2].channels))
@@ -197,6 +184,8 @@ def _category(w: Window, one: Judgement, n: int) -> str:
         return "lateral-movement"
     if one.side == IN and c.get("inbound", 0) > 0:
         return "inbound-view"
+    if n < 0 and "peer-to-peer" in detectors:
+        return "peer-to-peer-media" if c.get("media", 0) >= 1.0 else "open-door"
     if n < 0:
         return "bulk-transfer" if c.get("volume", 0) > 0 else "phone-home"
     tells = int(w.pairs["tells"][n])

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from netcam.egress.explained import PLATFORM
+from netcam.egress.explained import LINKED
 from netcam.egress.hit import Hit, hit, size
 from netcam.egress.registry import Detector
 from netcam.egress.window import OUT, Window
@@ -37,7 +37,7 @@ MIN_RATIO = 0.6
 def detect(w: Window) -> Iterator[Hit]:
     """One hit per device."""
     c, p = w.chan, w.pairs
-    considered = np.flatnonzero(w.mask(OUT) & (c["left"] > PLATFORM))
+    considered = np.flatnonzero(w.mask(OUT) & (c["left"] > LINKED))
     if not len(considered):
         return
     up, down = (np.bincount(c["pair"][considered], weights=c[name][considered], minlength=len(p["dev"])) for name in ("up", "down"))

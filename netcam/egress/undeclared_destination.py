@@ -34,7 +34,7 @@ MIN_PACKETS = 4
 def detect(w: Window) -> Iterator[Hit]:
     """One hit per channel."""
     c = w.chan
-    fires = w.mask(OUT) & (c["left"] > PLATFORM) & ~np.isin(c["port"], QUIET_PORTS) & (c["answered"] > 0)
+    fires = w.mask(OUT) & ~w.linked & (c["left"] > PLATFORM) & ~np.isin(c["port"], QUIET_PORTS) & (c["answered"] > 0)
     fires &= c["pk_up"] + c["pk_down"] >= MIN_PACKETS
     for k in np.flatnonzero(fires).tolist():
         known = w.explained[k].known

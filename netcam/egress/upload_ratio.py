@@ -39,7 +39,7 @@ def detect(w: Window) -> Iterator[Hit]:
     c, ratio = w.chan, w.ratio
     most = np.zeros(len(ratio))
     np.maximum.at(most, w.hourly["chan"], w.hourly["up"].astype(float))
-    fires = w.mask(OUT) & (c["left"] > PLATFORM) & (ratio >= MIN_RATIO) & ((c["up"] >= MIN_BYTES) | (most >= MIN_HOUR))
+    fires = w.mask(OUT) & ~w.linked & (c["left"] > PLATFORM) & (ratio >= MIN_RATIO) & ((c["up"] >= MIN_BYTES) | (most >= MIN_HOUR))
     for k in np.flatnonzero(fires).tolist():
         yield hit(
             w, k, "low", "{device} gives far more than it takes from {to}",

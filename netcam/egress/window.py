@@ -78,6 +78,12 @@ class Window:
         found: Array = np.isin(self.chan["side"], sides) & (kind == 1 if camera else kind != 0)
         return found
 
+    @cached_property
+    def linked(self) -> Array:
+        """Peers that the maker's signalling led to: peer-to-peer tells of them, all of one device together."""
+        found: Array = self.chan["left"] == LINKED
+        return found
+
     @property
     def ratio(self) -> Array:
         """Producer/consumer ratio of payload per channel, -1..+1; 0 where nothing was sent (Bullard and Gerth, PCR)."""
@@ -218,9 +224,10 @@ def _dns(parts: Sequence[book.Hour], names: Sequence[str]) -> Columns:
     how = dict.fromkeys(("asked", "length", "odd", "dense", "size", "unanswered"), "sum") | {"longest": "max"}
     made = folded(asked, ("dev", "parent", "hour"), how | {"server_hi": "max", "server_lo": "max"})
     distinct = folded(hashes, ("dev", "parent", "hour", "hash"), {})
-    made["unique"] = _count(distinct, made, ("dev", "parent", "hour"))
+    made["unique"] = np.minimum(_count(distinct, made, ("dev", "parent", "hour")), made["asked"])
     day = folded(asked, ("dev", "parent"), how | {"server_hi": "max", "server_lo": "max"})
-    day["unique"] = _count(folded(hashes, ("dev", "parent", "hash"), {}), day, ("dev", "parent"))
+    bounded = lookups.bottom(hashes | {"hour": np.zeros_like(hashes["hour"])})
+    day["unique"] = np.minimum(_count(bounded, day, ("dev", "parent")), day["asked"])
     ranked = np.lexsort([made["unique"], made["parent"], made["dev"]])
     _, begins = order(take(made, ranked), ("dev", "parent"))
     busiest = ranked[np.append(begins[1:], len(ranked)) - 1] if size(day) else np.zeros(0, np.int64)
@@ -234,5 +241,12 @@ def _count(distinct: Columns, into: Columns, keys: Sequence[str]) -> Array:
     count = size(into)
     both = {k: np.concatenate([into[k], distinct[k].astype(into[k].dtype)]) for k in keys}
     numbers, _ = number(both, keys)
-    totals = np.bincount(numbers[count:], minlength=int(numbers.max()) + 1 if len(numbers) else 0)
-    return totals[numbers[:count]]
+    places = int(numbers.max()) + 1 if len(numbers) else 0
+    totals = np.bincount(numbers[count:], minlength=places)
+    # beyond the bound only the smallest hashes are kept: how close they lie tells how many there were
+    largest = np.zeros(places)
+    np.maximum.at(largest, numbers[count:], distinct["hash"].astype(float))
+    full = totals >= lookups.MAX_NAMES
+    totals = np.where(full, ((lookups.MAX_NAMES - 1) / np.maximum(largest / 2**62, 1e-18)).astype(np.int64), totals)
+    found: Array = totals[numbers[:count]]
+    return found
