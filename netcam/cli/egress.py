@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netcam.cli import flow_archive, output
+from netcam.cli import flow_archive, judging, output
 from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Flows of devices, named and judged.", no_args_is_help=True, rich_markup_mode=None)
 flow_archive.register(app)
+judging.register(app)
 
 WINDOW_SECONDS = 300.0
 """Seconds of one window of a watch: short enough to see an upload while it runs, and a checkpoint that loses little."""

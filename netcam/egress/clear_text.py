@@ -23,8 +23,10 @@ from netcam.egress.hit import Hit, hit, size, told
 from netcam.egress.registry import Detector
 from netcam.egress.window import IN, OUT, TELLS, Window
 
-MEDIA = TELLS["jpeg"] | TELLS["rtp"] | TELLS["rtsp"]
-"""Marks of pictures and video in clear."""
+MEDIA = TELLS["jpeg"] | TELLS["rtsp"]
+"""Marks of pictures and of control in clear."""
+RTP, SEALED = TELLS["rtp"], TELLS["stun"] | TELLS["turn"] | TELLS["dtls"]
+"""RTP beside these is SRTP: WebRTC knows no other; its header stays readable."""
 LOGIN = TELLS.get("credential", 0)
 """Mark of a login in clear; 0 where this build's walker has none."""
 PLAIN = TELLS["http"]
@@ -37,7 +39,8 @@ def detect(w: Window) -> Iterator[Hit]:
     """One hit per channel."""
     c = w.chan
     out = w.mask(OUT, IN)
-    media, login = out & ((c["tells"] & MEDIA) != 0), out & ((c["tells"] & LOGIN) != 0)
+    rtp = ((c["tells"] & RTP) != 0) & ((c["tells"] & SEALED) == 0)
+    media, login = out & (((c["tells"] & MEDIA) != 0) | rtp), out & ((c["tells"] & LOGIN) != 0)
     plain = out & ((c["tells"] & PLAIN) != 0) & ((c["tells"] & TELLS["tls"]) == 0) & (c["up"] >= MIN_HTTP)
     for k in np.flatnonzero(media | login | plain).tolist():
         what = "a login" if login[k] else "pictures or video" if media[k] else "data"

@@ -107,7 +107,7 @@ def detect(
     given = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
     stream = Stream(site=site, internal=given.internal)
     stream.add(table, devices)
-    if len(table) and not stream.counters["rows joined"]:
+    if len(table) and not stream.counters["rows joined"] and not stream.counters["flows inside"]:
         ends = began(table)
         table.notes.append(
             f"no flow has an end on the site's networks; the {len(ends)} addresses that began flows and took none were looked at as its devices: "
@@ -122,7 +122,7 @@ def detect(
             known = best.get(finding.key)
             if known is None or (finding.rank, finding.score or 0) >= (known.rank, known.score or 0):
                 best[finding.key] = finding
-    table.counters.update({f"egress {name}": n for name, n in stream.counters.items() if n and name != "rows joined"})
+    table.counters.update({f"egress {name}": n for name, n in stream.counters.items() if n and name not in ("rows joined", "flows inside")})
     table.notes.extend(stream.notes)
     return sorted(best.values(), key=_place)
 

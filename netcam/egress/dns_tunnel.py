@@ -55,6 +55,7 @@ def detect(w: Window) -> Iterator[Hit]:
         shaped = (mean >= LONG_NAME) | (odd >= MIN_ODD) | (dense >= 0.5)
         sure = fresh & shaped & ((q["hour_unique"] >= MIN_NAMES) | (unique >= MIN_NAMES_DAY) | ((asked >= MIN_LONG) & (mean >= LONG_NAME)))
         hint = ~sure & (dense > 0) & (q["longest"] >= 50) & ~fresh | (~sure & fresh & (dense >= 0.5))
+        hint &= ~np.isin(q["dev"], q["dev"][sure])  # cut and broken names of a tunnel that is told already
         for n in np.flatnonzero((sure | hint) & (kinds[q["dev"]] != 0)).tolist():
             told.add(int(q["dev"][n]))
             yield from _questions(w, n, bool(sure[n]), float(mean[n]), float(odd[n]))

@@ -128,6 +128,8 @@ class Explainer:
             return Explanation(OWN_SHARED if own else SHARED_HOST, f"listed as {who}, under a name that many customers share", known)
         if known.generic:
             fits = known.fits(port, proto) is not False
+            if "resolver" in known.purposes and port in (443, 853):
+                return Explanation(SHARED_HOST, "a public resolver, asked so that the site cannot read the questions", known)
             return Explanation(
                 GENERIC if fits else UNKNOWN, "a public service" if fits else f"a public service, but not on port {port}", known
             )

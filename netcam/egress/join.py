@@ -52,10 +52,10 @@ ICMP_HEADER = 8
 KINDS: Mapping[str, str] = {
     "hour": "i4", "dev": "i4", "name": "i4", "hi": "u8", "lo": "u8", "side": "i2", "port": "i4", "proto": "i4", "start": "i8", "end": "i8",
     "head": "i4", "up": "i8", "down": "i8", "pk_up": "i8", "pk_down": "i8", "answered": "i8", "blocked": "i8", "tells": "i8", "blind": "i8",
-    "seconds": "f8", "asn": "i8", "country": "i4", "marks": "i4", "ja4": "i4",
+    "seconds": "f8", "asn": "i8", "country": "i4", "marks": "i4", "ja4": "i4", "at_hi": "u8", "at_lo": "u8",
 }  # fmt: skip
 """One row: a flow, or the part of a long flow in one hour. `up` and `down` are payload bytes from the device's own point of view.
-`head` is 1 for the part in which the flow began. `blind` counts rows whose source tells no bytes per direction. `marks`: MARKS."""
+`head` is 1 for the part in which the flow began; `at_*`: the other end's address, also where a name stands for it. `blind` counts rows whose source tells no bytes per direction. `marks`: MARKS."""
 MARKS = {"no_name_tls": 1, "sampled": 2}
 """TLS in which neither the handshake, a certificate nor an earlier DNS answer gave a name; counts estimated from sampled packets."""
 
@@ -136,6 +136,7 @@ def rows(
     lo = {end: c[f"{end}_lo"].astype(np.uint64) for end in "ab"}
     inside = {end: within(hi[end], lo[end], (*internal, *INTERNAL)) for end in "ab"}
     nobody = {end: within(hi[end], lo[end], NOBODY) for end in "ab"}
+    counters["flows inside"] += int((~bad & inside["a"] & inside["b"]).sum())
     usable = ~bad & ~nobody["a"] & ~nobody["b"] & (inside["a"] | inside["b"])
     by_mac = {mac: ref for ref in devices.values() for mac in ref.macs}
     by_address = {address.partition("%")[0]: ref for ref in devices.values() for address in ref.addresses}
@@ -221,7 +222,7 @@ def _sided(table: FlowTable, mine: Array, owner: Array, side: Array, hi: Array, 
         "start": c["start"], "end": c["end"], "head": np.ones(len(mine), np.int32), "up": payload[up], "down": payload[down],
         "pk_up": c[f"packets_{up}"], "pk_down": c[f"packets_{down}"],
         "answered": (c["packets_in"] > 0).astype(np.int64), "blocked": (c["blocked"] != 0).astype(np.int64), "tells": c["tells"],
-        "blind": blind.astype(np.int64), "seconds": (c["end"] - c["start"]) / 1e9, "asn": c["asn"], "country": c["country"], "marks": marks, "ja4": ja4,
+        "blind": blind.astype(np.int64), "seconds": (c["end"] - c["start"]) / 1e9, "asn": c["asn"], "country": c["country"], "marks": marks, "ja4": ja4, "at_hi": hi[mine], "at_lo": lo[mine],
     }  # fmt: skip
 
 

@@ -33,14 +33,14 @@ HOURS: Mapping[str, str] = {
     "dev": "i4", "name": "i4", "hi": "u8", "lo": "u8", "side": "i2", "port": "i4", "proto": "i4", "n": "i8", "up": "i8", "down": "i8",
     "pk_up": "i8", "pk_down": "i8", "answered": "i8", "blocked": "i8", "tells": "i8", "blind": "i8", "first": "i8", "last": "i8",
     "longest": "f8", "stream_up": "i8", "stream_seconds": "f8", "burst": "i8", "bursts": "i8", "asn": "i8", "country": "i4", "marks": "i4",
-    "distinct": "i8", "busy": "f8", "hour": "i4",
+    "distinct": "i8", "busy": "f8", "at_hi": "u8", "at_lo": "u8", "hour": "i4",
 }  # fmt: skip
 """One row per channel and hour. `burst`: most payload of one flow up; `bursts`: flows of picture or clip size in a short time;
-`stream_*`: payload and seconds of flows at the pace of video; `distinct`: destinations that a folded row stands for; `busy`: seconds of all flows."""
+`stream_*`: payload and seconds of flows at the pace of video; `distinct`: destinations that a folded row stands for; `busy`: seconds of all flows; `at_*`: one address of a name."""
 _HOW = {
     "n": "sum", "up": "sum", "down": "sum", "pk_up": "sum", "pk_down": "sum", "answered": "sum", "blocked": "sum", "tells": "or",
     "blind": "sum", "first": "min", "last": "max", "longest": "max", "stream_up": "sum", "stream_seconds": "sum", "burst": "max",
-    "bursts": "sum", "asn": "max", "country": "max", "marks": "or", "distinct": "sum", "busy": "sum", "hour": "max",
+    "bursts": "sum", "asn": "max", "country": "max", "marks": "or", "distinct": "sum", "busy": "sum", "at_hi": "max", "at_lo": "max", "hour": "max",
 }  # fmt: skip
 STARTS: Mapping[str, str] = {"row": "i4", "start": "u4", "up": "u4"}
 """Beginnings of flows: row of the hour's table, tenths of a second within the hour, payload up; one per tenth and channel."""
@@ -128,7 +128,7 @@ class Ledger:
             "first": rows["start"], "last": rows["end"], "longest": rows["seconds"],
             "stream_up": np.where(streaming, rows["up"], 0), "stream_seconds": np.where(streaming, span, 0.0), "burst": rows["up"],
             "bursts": burst.astype(np.int64), "asn": rows["asn"], "country": rows["country"], "marks": rows["marks"],
-            "distinct": np.ones(len(rows["dev"]), np.int64), "busy": span, "hour": np.full(len(rows["dev"]), hour, np.int32),
+            "distinct": np.ones(len(rows["dev"]), np.int64), "busy": span, "at_hi": rows["at_hi"], "at_lo": rows["at_lo"], "hour": np.full(len(rows["dev"]), hour, np.int32),
         }  # fmt: skip
         made = folded(wide, CHANNEL, _HOW | {"distinct": "max"})
         counts = np.bincount(made["dev"], minlength=1) if size(made) else np.zeros(1, np.int64)

@@ -44,7 +44,7 @@ def detect(w: Window) -> Iterator[Hit]:
         )
         seat = f" Seat of the operator: {known.jurisdiction}." if known.jurisdiction else ""
         yield hit(
-            w, k, "low" if leaves else "information", "{device} is in touch with its maker's service {to}",
+            w, k, "low" if leaves else "information", f"{{device}} is in touch with {{to}}, a service of {known.maker}",
             f"{' and '.join(known.purposes).replace('_', ' ')} of {known.maker}: {carries if leaves else 'a door that is kept open; no volume went through it'}.{seat}",
             strength=0.2 if leaves else 0.1, confidence=0.9,
             action="Decide whether this site wants the maker's remote service; switch it off in the camera or at the firewall if not.",

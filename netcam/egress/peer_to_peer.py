@@ -28,12 +28,12 @@ MARKS = TELLS["stun"] | TELLS["turn"] | TELLS["pppp"] | TELLS["dahua_p2p"]
 """Payload marks whose layout is confirmed."""
 PPPP_PORT = 32100
 """UDP port of PPPP servers, where payload was not seen."""
-MEDIA_BYTES = 250_000
-"""Payload up in a day: signalling of all these protocols stays under 250 kB to one peer; ten seconds of substream do not."""
+MEDIA_BYTES = 60_000
+"""Payload up in a day in packets of media size: three seconds of the lowest substream."""
 MIN_RATIO = 0.3
 """Producer/consumer ratio: a call in both directions is balanced, a camera gives."""
-MEDIA_PAYLOAD = 400
-"""Bytes a packet up: signalling has 20 to 200, video 700 and more."""
+MEDIA_PAYLOAD = 450
+"""Bytes a packet up on average: signalling has 20 to 200, audio 170, video 700 and more."""
 
 
 ACTION = "Switch peer-to-peer off in the camera, or block it, unless somebody needs it."

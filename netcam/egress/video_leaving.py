@@ -34,7 +34,8 @@ MEDIA_BYTES = 100_000
 def detect(w: Window) -> Iterator[Hit]:
     """One hit per channel."""
     c = w.chan
-    marked = (c["tells"] & MARKS) != 0
+    # RTP beside STUN is told as peer-to-peer
+    marked = ((c["tells"] & MARKS) != 0) & ~(((c["tells"] & MARKS) == TELLS["rtp"]) & ((c["tells"] & (TELLS["stun"] | TELLS["turn"])) != 0))
     fires = (
         w.mask(OUT, IN) & (marked | np.isin(c["port"], PORTS)) & (c["left"] > PLATFORM) & ((c["answered"] > 0) | (c["up"] >= MEDIA_BYTES))
     )

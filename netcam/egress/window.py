@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -123,6 +123,7 @@ def window(kept: Ledger, explainer: Explainer, site: str, hour: int) -> Window:
         explained=explained, hourly=hourly, starts=starts, edges=edges, pairs={}, dns=_dns(parts, numbers.names), levels=kept.levels,
         days=take(days, days["day"] < begin // (24 * HOUR)), signatures=joined([h.signatures for h in parts], book.SIGNATURES),
     )  # fmt: skip
+    _known_addresses(made)
     _link(made)
     made.pairs = _pairs(made, days)
     return made
@@ -149,6 +150,26 @@ def _starts(parts: Sequence[book.Hour], at: Array, count: int) -> tuple[Columns,
     arranged = np.lexsort([whole["start"], whole["chan"]])
     whole = take(whole, arranged)
     return whole, spans(whole["chan"], count)
+
+
+def _known_addresses(made: Window) -> None:
+    """A flow whose beginning was not seen has no name: it is explained like the named one of the same device to the same address."""
+    chan, explained = made.chan, list(made.explained)
+    bare = np.flatnonzero((chan["side"] <= IN) & (chan["name"] == 0) & (chan["left"] > LINKED))
+    named = np.flatnonzero((chan["side"] == OUT) & (chan["name"] > 0) & (chan["left"] < LINKED))
+    if not len(bare) or not len(named):
+        return
+    places = {
+        key: k
+        for *key_parts, k in zip(*(chan[c][named].tolist() for c in ("dev", "at_hi", "at_lo", "port")), named.tolist(), strict=True)
+        for key in [tuple(key_parts)]
+    }
+    for k in bare.tolist():
+        twin = places.get((int(chan["dev"][k]), int(chan["hi"][k]), int(chan["lo"][k]), int(chan["port"][k])))
+        if twin is not None:
+            chan["left"][k] = chan["left"][twin]
+            explained[k] = replace(explained[twin], why=f"the device calls this address {made.label(twin)}: {explained[twin].why}")
+    made.explained = explained
 
 
 def _link(made: Window) -> None:

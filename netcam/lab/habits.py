@@ -255,9 +255,8 @@ def _keep(trace: Trace, me: str, service: Service, start: float, rest: float, bo
             # the same socket: an exporter sends one record per active timeout
             count = max(1, int(rest // 1800))
             beats = 1800 / service.every
-            at: Array = start + np.arange(count) * 1800.0
             trace.add(
-                me, service.address, service.port, at, up=service.up * beats * rng.normal(1, 0.02, count), down=service.down * beats, seconds=1790, name=service.name,
+                me, service.address, service.port, start + np.arange(count) * 1800.0, up=service.up * beats * rng.normal(1, 0.02, count), down=service.down * beats, seconds=1790, name=service.name,
                 proto=service.proto, tells=service.tells, packet=int(service.up) + 1,
             )  # fmt: skip
             return
