@@ -198,14 +198,21 @@ def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections
     return correlate(everything, holds.ties)
 
 
-def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime) -> None:
-    """Keep what was judged; devices that turned out to be part of another one leave the list, their history stays."""
+def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime, *, audit: Path | None = None) -> None:
+    """Keep what was judged; devices that turned out to be part of another one leave the list, their history stays.
+
+    The run itself, with its coverage and its audit log, gets its word in the hash chain, which is then signed.
+    """
     listed = {(one.site, one.device) for one in inventory.devices()} if judged.absorbed else set()
     for site in sorted({site for site, _ in judged.absorbed}):
         into = {old: new for (place, old), new in judged.absorbed.items() if place == site and (place, old) in listed}
         inventory.retire(site, into, now, by="netcam")
     inventory.save_identities(scan, judged.identities, now)
     inventory.save_findings(scan, judged.findings, now)
+    if scan is not None:
+        from netcam.inventory import runs
+
+        runs.close(inventory, scan, now, audit=audit)
     sign(inventory, now)
 
 
@@ -324,7 +331,7 @@ def sweep(
     inventory.save_scan(finished)
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
     judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
-    store(inventory, scan, judged, clock())
+    store(inventory, scan, judged, clock(), audit=plan.request.state_dir / "audit" / f"{scan}.jsonl")
     verify_removals(inventory, finished, clock())  # what was removed and is not there any more, or is back
     if teller:
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))

@@ -38,12 +38,12 @@ def _file(store: str | None) -> Path:
 @app.command("check")
 def check(store: StoreOption = None) -> None:
     """Read everything: every page, every record against the hash chain, the chain against its signed roots. Exit code 1 where one fails."""
-    from netcam.inventory import open_inventory, signing
+    from netcam.inventory import open_inventory, runs, signing
 
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, check_end=False)
     try:
         inventory.check()
-        found = [*inventory.verify(), *signing.check(inventory)]
+        found = [*inventory.verify(), *signing.check(inventory), *runs.check(inventory)]
         entries, roots = len(inventory.entries()), len(signing.roots(inventory))
     finally:
         inventory.close()

@@ -103,6 +103,7 @@ def scan(
     from netcam.collect.gate import StopSwitch
     from netcam.collect.sweep import SweepRequest, prepare
     from netcam.inventory import open_inventory
+    from netcam.inventory.runs import clock_behind
     from netcam.pipeline import Content, sweep
 
     settings = settings_file.load(config)
@@ -133,6 +134,8 @@ def scan(
         if inventory is None:
             show_plan(plan, format_)
             return
+        if behind := clock_behind(inventory, output.clock()):
+            output.say(behind)
         loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
         _ = loaded.matcher, loaded.policies, loaded.families  # wrong content must stop the run before a packet leaves
         with progress_on_stderr() as progress, telling(settings) as teller:

@@ -19,11 +19,20 @@ def default_path() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "netcam" / "netcam.sqlite"
 
 
-def open_inventory(path: str | Path | None = None) -> SqlInventory:
-    """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError."""
+def open_inventory(path: str | Path | None = None, *, check_end: bool = True) -> SqlInventory:
+    """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError.
+
+    With `check_end`, the end of its hash chain is held against the last signed root first.
+    """
     from netcam.inventory.sql import SqlInventory  # SQLAlchemy takes 0.2 s to import: only where a store is opened
 
     inventory = SqlInventory(path if path is not None else default_path())
     if inventory.home is None:  # a database elsewhere: the estate's key stays on this machine
         inventory.home = default_path().parent
+    if check_end:
+        try:
+            inventory.check_end()
+        except BaseException:
+            inventory.close()
+            raise
     return inventory

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -14,6 +14,7 @@ from netcam.inventory import merkle, signing, verify
 from netcam.inventory.chain import Entry, Sealed
 from netcam.inventory.evidence_page import page
 from netcam.inventory.port import Action, Inventory
+from netcam.inventory.runs import SCAN
 from netcam.inventory.signing import Key
 from netcam.model import Finding, Identity, Observation
 
@@ -75,7 +76,8 @@ def export(
             notes.append(f"{type(one).__name__.lower()} {_named(one)} is no longer kept: it is not in the bundle")
             continue
         records.append((sealed, entry))
-    actions = [action for action in inventory.actions() if _concerns(action, finding)][-MAX_ACTIONS:]
+    scans = {one.scan for one in seen if one.scan}
+    actions = [action for action in inventory.actions() if _concerns(action, finding, scans)][-MAX_ACTIONS:]
     records += [(_sealed_action(action), _entry_of(inventory, action)) for action in actions]
     signing.sign_root(inventory, key, now)
     files: dict[str, bytes] = {}
@@ -138,15 +140,17 @@ def _named(record: Finding | Identity | Observation) -> str:
     return f"{record.field} of {record.endpoint}" if isinstance(record, Observation) else record.device
 
 
-def _concerns(action: Action, finding: Finding) -> bool:
-    """Whether an action names the finding's device at its site, or the finding."""
+def _concerns(action: Action, finding: Finding, scans: Collection[str]) -> bool:
+    """Whether an action names the finding's device at its site, the finding, or a run that it rests on."""
     if finding.key.encode() in action.body:
         return True
     try:
         told = msgspec.json.decode(action.body)
     except msgspec.DecodeError:
         return False
-    return isinstance(told, dict) and told.get("device") == finding.device and told.get("site") == finding.site
+    if not isinstance(told, dict) or told.get("site") != finding.site:
+        return False
+    return told.get("device") == finding.device or (action.kind == SCAN and told.get("id") in scans)
 
 
 def _sealed_action(action: Action) -> Sealed:

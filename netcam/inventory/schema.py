@@ -35,6 +35,7 @@ observation = Table(
     Index("observation_address", "address"),
     Index("observation_at", "at"),
     Index("observation_scan", "scan"),
+    Index("observation_site", "site"),
     sqlite_autoincrement=True,
 )
 

@@ -1,5 +1,6 @@
 """A store that is newer, damaged, read-only, full or busy says so in one line with a cure, and nothing is lost."""
 
+import json
 import os
 import sqlite3
 import stat
@@ -16,6 +17,7 @@ from netcam.errors import StoreError
 from netcam.inventory import default_path, engine, open_inventory
 from netcam.inventory.sql import SqlInventory
 from netcam.model import Identity, Observation
+from tests.inventory import kill_points
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -240,49 +242,14 @@ def test_a_backup_made_while_open_restores(path, tmp_path):
         again.backup(tmp_path / "backup.sqlite")
 
 
-WRITER = """
-import sys
-from datetime import UTC, datetime
-from netcam.inventory.sql import SqlInventory
-from netcam.model import Identity, Observation
-store = SqlInventory(sys.argv[1])
-at = datetime(2026, 3, 1, 12, tzinfo=UTC)
-for n in range(int(sys.argv[2]), 10**9):
-    new = store.record([Observation(field="f", value=f"{n}-{k}", at=at, endpoint="10.0.0.1") for k in range(5)])
-    digest = store.keep(b"raw %d" % n)
-    store.save_identities(f"s{n}", [Identity(device="d", slots={"model": str(n)})], at)
-    sys.stdout.write(f"{n} {new} {digest}\\n")
-    sys.stdout.flush()
-"""
-
-
-def test_a_writer_killed_at_any_moment_loses_and_doubles_nothing_it_acknowledged(tmp_path):
-    path = tmp_path / "netcam.sqlite"
-    start, acknowledged = 0, {}
-    for kill in range(24):
-        process = subprocess.Popen([sys.executable, "-c", WRITER, path, str(start)], stdout=subprocess.PIPE, text=True)
-        for _ in range(1 + kill % 7):
-            line = process.stdout.readline().split()
-            acknowledged[int(line[0])] = line[2]
-        # the pipe is not read while the writer goes on, so the kill falls anywhere in a later round
-        threading.Event().wait(0.0007 * kill)
-        process.kill()
-        for line in process.communicate()[0].splitlines():
-            words = line.split()
-            if len(words) == 3 and len(words[2]) == 64:
-                acknowledged[int(words[0])] = words[2]
-        start = max(acknowledged) + 2
-    store = SqlInventory(path)
-    store.check()
-    values = [seen.value for seen in store.observations()]
-    assert len(values) == len(set(values))
-    assert set(values) >= {f"{n}-{k}" for n in acknowledged for k in range(5)}
-    models = [version.identity.get("model") for version in store.history("d")]
-    assert len(models) == len(set(models))
-    assert set(models) >= {str(n) for n in acknowledged}
-    assert all(store.raw(digest) == b"raw %d" % n for n, digest in acknowledged.items())
-    assert len(acknowledged) >= 24
-    store.close()
+@pytest.mark.parametrize("mode", kill_points.MODES)
+def test_killed_at_any_moment_nothing_acknowledged_is_lost_or_doubled_and_the_chain_holds(mode):
+    # a process of its own, which forks: `python -m tests.inventory.kill_points` tries more moments
+    command = [sys.executable, "-m", "tests.inventory.kill_points", mode, "--points", "2"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["points"], told["lost"], told["doubled"]) == (2, 0, 0)
 
 
 @pytest.mark.lab

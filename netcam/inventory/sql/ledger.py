@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from netcam.errors import StoreError
 from netcam.inventory import chain, schema
 from netcam.inventory.chain import Damage, Entry, Leaf, Sealed
 from netcam.inventory.packing import (
@@ -24,6 +26,7 @@ from netcam.inventory.packing import (
 )
 from netcam.inventory.port import RETENTION, emptied_entries
 from netcam.inventory.sql.base import MAX_BODY, Store
+from netcam.inventory.verify import entry_hash
 from netcam.model import Finding, Identity, Observation
 
 ADOPTED = 20_000
@@ -140,6 +143,13 @@ def _digest_anew(connection: sa.Connection, page: Sequence[Any]) -> None:
         connection.execute(table.update().where(table.c.seq == sa.bindparam("b_seq")).values(digest=sa.bindparam("b_digest")), told)
 
 
+class _SignedEnd(msgspec.Struct):
+    """The part of a signed root that opening reads; the signature is `inventory check`'s business."""
+
+    number: int
+    hash: str
+
+
 class Ledger(Store):
     """The chain of a store."""
 
@@ -160,6 +170,25 @@ class Ledger(Store):
             emptied = emptied_entries(bytes(body) for body in bodies)
             entries = [Entry(**row._mapping) for row in rows]
             return list(chain.check(entries, functools.partial(leaves_between, connection), newest, emptied))
+
+    def check_end(self) -> None:
+        """Hold the end of the chain against the last signed root; takes a millisecond. Raises StoreError where it was cut or rewritten."""
+        table = schema.chain
+        with self._read() as connection:
+            last = _last(connection)
+            body = connection.execute(sa.select(schema.signed.c.body).order_by(schema.signed.c.number.desc()).limit(1)).scalar()
+            try:
+                root = msgspec.json.decode(bytes(body), type=_SignedEnd) if body is not None else None
+            except msgspec.DecodeError as error:
+                raise self._broken("the last signed root", error) from None
+            held = connection.execute(sa.select(table.c.hash).where(table.c.number == root.number)).scalar() if root else None
+        problem = ""
+        if last is not None and entry_hash(asdict(last)) != last.hash:
+            problem = f"entry {last.number} of the hash chain was altered"
+        elif root is not None and held != root.hash:
+            problem = f"entry {root.number} of the hash chain is not what was signed: records were cut off or rewritten"
+        if problem:
+            raise StoreError(self.where, problem, "run `netcam inventory check` for all of it, then restore a backup")
 
     def leaves(self, entry: Entry) -> list[Leaf]:
         """See Inventory.leaves."""

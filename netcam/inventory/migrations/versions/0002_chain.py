@@ -38,6 +38,7 @@ def upgrade() -> None:
     )
     op.create_index("finding_device", "finding", ["device", "at"])
     op.create_index("identity_scan_device", "identity_scan", ["device", "site"])
+    op.create_index("observation_site", "observation", ["site"])
     op.create_index("identity_scan_seq", "identity_scan", ["seq"])
     op.create_index("action_kind", "action", ["kind", "seq"])
     op.create_table(
