@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import errno
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
@@ -29,6 +30,13 @@ MAX_ANSWERS = 400
 CONNECT_PORTS = (80, 443, 554, 8000, 37777, 34567, 22, 8080)
 """Ports whose answer (open or refused) shows that a device is there, where ARP cannot: those cameras have open."""
 CONNECTS_AT_ONCE = 256
+MAX_OF_ONE = 256
+"""Addresses of one MAC, and addresses on the link that speak without answering ARP, that are asked: a /24 behind a bridge that answers ARP
+for it. A device that answers for ten thousand others must not take the run's time."""
+MAX_STRANGERS = 512
+"""Addresses outside the networks swept that are told of: forged ones must not fill the record."""
+MAX_DATAGRAMS = 4000
+"""Datagrams read of one address; a device that answers every question of every protocol sends under 200."""
 BLIND = ("wsdiscovery", "sadp", "dhip")
 """Protocols whose question is put to every silent address of a routed network: one datagram each finds most cameras."""
 MAX_BLIND = 1 << 16
@@ -66,6 +74,9 @@ class Discoverer:
         self.nonce = str(uuid.uuid4())
         self._sockets: dict[tuple[str, int, bool], Datagrams] = {}
         self._garbled = 0
+        self._datagrams: Counter[str] = Counter()
+        self.crowded: dict[str, str] = {}
+        """Addresses that are there and not asked, with the reason."""
         self._by_arp: set[Network] = set()
         self._own = {str(one.ip) for link in plan.interfaces for one in link.addresses}
         self._links = OnLink(plan, gate, notes, unreached, self._own, self._meet, self._heard_on_link)
@@ -100,6 +111,7 @@ class Discoverer:
                     group.create_task(self._links.sadp(link))
                 if self.plan.six(link):
                     group.create_task(self._links.echo(link))
+        self._thin_out()
         await self._each()
         table = neighbours()
         for address, one in self.found.items():
@@ -110,6 +122,25 @@ class Discoverer:
                 one.mac, one.mac_via = self._links.macs_six.get(address, ""), "icmpv6"
         if self._garbled:
             self.notes.append(f"{self._garbled} datagrams were no answer of the protocol that was asked")
+
+    def _thin_out(self) -> None:
+        """Choose which addresses are not asked: those of a MAC, or of a link, that are more than devices can be."""
+        macs: dict[str, list[str]] = {}
+        for address, one in self.found.items():
+            if not self.gate.permits(ip_address(address.partition("%")[0])):
+                continue
+            if one.mac:
+                macs.setdefault(one.mac, []).append(address)
+            elif any(ip_address(address.partition("%")[0]) in n for n in self._by_arp):
+                macs.setdefault("", []).append(address)
+        for mac, addresses in macs.items():
+            if len(addresses) <= MAX_OF_ONE:
+                continue
+            who = f"{mac} answers for {len(addresses)} addresses" if mac else f"{len(addresses)} addresses speak and do not answer ARP"
+            self.notes.append(
+                f"{who}: only the first {MAX_OF_ONE} were asked; a router that answers ARP for others, a trap, or forged answers"
+            )
+            self.crowded |= dict.fromkeys(addresses[MAX_OF_ONE:], f"{who}; not asked")
 
     async def close(self) -> None:
         """Close the sockets that listen."""
@@ -268,7 +299,7 @@ class Discoverer:
         links: dict[str, Interface | None] = {}
         for address in self.found:
             plain = ip_address(address.partition("%")[0])
-            if not self.gate.permits(plain):
+            if not self.gate.permits(plain) or address in self.crowded:
                 continue
             if ":" not in address:
                 links[address] = self.plan.on_link(next(n for n in self.plan.networks if plain in n))
@@ -322,6 +353,10 @@ class Discoverer:
         """A datagram: the first codec that can read it does."""
         if address in self._own:
             return  # a broadcast comes back to who sent it
+        if self._datagrams[address] >= MAX_DATAGRAMS:
+            return
+        if len(self._datagrams) < MAX_FOUND or address in self._datagrams:
+            self._datagrams[address] += 1
         for one in readers:
             try:
                 facts = list(one.parse(data))[:MAX_FACTS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import ssl
 import time
 import warnings
@@ -24,6 +25,10 @@ MAX_RAW = 64 * 1024
 
 TLSContext = ssl.SSLContext
 """For files of this room that hand a context on and must not import ssl themselves."""
+
+
+UNREACHABLE = "unreachable"
+"""Reason of an outcome: nobody at the link layer, or a router says so."""
 
 
 class ProbeStatus(StrEnum):
@@ -99,7 +104,8 @@ async def converse(
     except DecodeError as error:
         result.status, result.reason = ProbeStatus.GARBLED, str(error)[:200]
     except (ssl.SSLError, OSError) as error:
-        result.status, result.reason = ProbeStatus.FAILED, type(error).__name__
+        gone = not result.open and error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH)
+        result.status, result.reason = ProbeStatus.FAILED, UNREACHABLE if gone else type(error).__name__
     finally:
         exchange.close()
     if len(result.facts) > MAX_FACTS:

@@ -14,7 +14,7 @@ from netcam.collect.driver import Limits, Outcome, ProbeStatus
 from netcam.collect.gate import Gate
 from netcam.collect.plan import Plan
 from netcam.model import Fact
-from netcam.protocols import axis, http, ssdp, tls
+from netcam.protocols import axis, http, onvif, ssdp, tls
 from netcam.protocols.commands import Conversation, Exchange, Target
 
 SLOW_AFTER = 2
@@ -25,6 +25,10 @@ RETRY_CONNECT = 2
 """Connects to one port before it counts as filtered: one lost SYN must not hide a camera."""
 MAX_LOCATIONS = 3
 """Addresses of its own description that a device may send us to; a real one names one."""
+MAX_URL = 512
+"""Characters of an address that a device gives; real ones are under 120."""
+MAX_XADDRS = 16
+"""Service addresses of a device that are looked at; a camera of both families announces four."""
 MAX_LED = 2
 """Pages of the same port that an answer may lead us to; a circle of redirects ends here."""
 MAX_SIGN = 2048
@@ -57,6 +61,8 @@ class _Device:
         self.closed: set[int] = set()
         self.open: set[int] = set()
         self.late = 0
+        self.gone = 0
+        """Conversations that could not begin because nobody is there."""
 
     async def ask(self) -> list[Heard]:
         """All conversations, in the order of the registry, then the pages that answers point to."""
@@ -66,11 +72,14 @@ class _Device:
                 if port in self.closed:
                     continue
                 outcome = await self._talk(one, port, with_tls)
+                if self.gone >= SLOW_AFTER and not self.open:
+                    return self.heard  # it spoke, and nobody is there at the link layer
                 if one.name == "http" and outcome.status is ProbeStatus.ANSWERED:
                     web.append((port, with_tls))
         for port, with_tls in web[:MAX_PAGES_OF_WEB]:
             await self._pages(port, with_tls)
         await self._axis(web)
+        await self._announced()
         await self._descriptions()
         return self.heard
 
@@ -100,6 +109,7 @@ class _Device:
         else:
             self.closed.add(port)
             self.late += outcome.status is ProbeStatus.TIMEOUT
+            self.gone += outcome.reason == driver.UNREACHABLE
         if outcome.tls is not None:
             raw = outcome.tls.certificates[0] if outcome.tls.certificates else b""
             for fact in tls.facts(outcome.tls):
@@ -154,20 +164,41 @@ class _Device:
         outcome = await self._exchange("http", port, made, with_tls, keep)
         return outcome.status not in (ProbeStatus.TIMEOUT, ProbeStatus.OUT_OF_SCOPE, ProbeStatus.REFUSED)
 
+    def _own(self, url: str, schemes: tuple[str, ...] = ("http",)) -> tuple[int, str, str] | None:
+        """Port, path and scheme of an address that the device gives for itself; None where it leads anywhere else."""
+        try:
+            parts = urlsplit(url[:MAX_URL])
+            if len(url) > MAX_URL or parts.scheme not in schemes or not parts.hostname:
+                return None
+            same = ip_address(parts.hostname.partition("%")[0]) == ip_address(self.address.partition("%")[0])
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            return None
+        path = http.follow(url, driver.target(self.address, port, ""), scheme=parts.scheme)
+        return (port, path, parts.scheme) if same and path is not None else None
+
+    async def _announced(self) -> None:
+        """The ONVIF service where the device announces it, should that be at another port or path than the usual."""
+        talk = next((c for c in self.plan.conversations if c.name.startswith("onvif")), None)
+        if talk is None:
+            return
+        operations = tuple(onvif.OPERATIONS) if talk.name == "onvif" else onvif.PRE_AUTH
+        places = [p for url in self._values("onvif.xaddr")[:MAX_XADDRS] if (p := self._own(url, ("http", "https"))) is not None]
+        device = [p for p in dict.fromkeys(places) if "device" in p[1].lower() and (p[0] not in talk.ports or p[1] != onvif.PATH)]
+        for port, path, scheme in device[:MAX_LOCATIONS]:
+            target = driver.target(self.address, port, "")
+
+            def made(path: str = path, target: Target = target) -> Exchange:
+                return onvif.ask(target, path, operations)
+
+            await self._exchange(talk.name, port, made, scheme == "https")
+
     async def _descriptions(self) -> None:
         """The UPnP description that the device itself points to: only on the device's own address."""
         for location in self._values("ssdp.location")[:MAX_LOCATIONS]:
-            parts = urlsplit(location) if len(location) < 512 else None
-            if parts is None or parts.scheme != "http" or not parts.hostname:
+            if (place := self._own(location)) is None:
                 continue
-            try:
-                same = ip_address(parts.hostname) == ip_address(self.address.partition("%")[0])
-                port = parts.port or 80
-            except ValueError:
-                continue
-            path = http.follow(location, driver.target(self.address, port, ""))
-            if not same or path is None:
-                continue
+            port, path, _ = place
             target = driver.target(self.address, port, "")
 
             def made(path: str = path, target: Target = target) -> Exchange:

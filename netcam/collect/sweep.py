@@ -15,7 +15,7 @@ from typing import Any
 
 from netcam.collect import interfaces as attached_interfaces
 from netcam.collect import second_opinion
-from netcam.collect.discover import Discoverer, Found
+from netcam.collect.discover import MAX_STRANGERS, Discoverer, Found
 from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
 from netcam.collect.probe import Prober
@@ -172,9 +172,13 @@ class _Run:
         """The phases of a run."""
         await self.discoverer.run()
         here = {a: f for a, f in self.found.items() if self.gate.permits(ip_address(a.partition("%")[0]))}
-        todo = [a for a in here if a not in self.plan.request.done and not self.discoverer.second_family(a)]
+        left = self.discoverer.crowded
+        todo = [a for a in here if a not in self.plan.request.done and a not in left and not self.discoverer.second_family(a)]
+        asked = set(todo)
         for address in here:
-            if address not in todo and address not in self.plan.request.done:
+            if address in left:
+                self._cover(Coverage(address=address, state=CoverageState.NOT_REACHED, reason=left[address]))
+            elif address not in asked and address not in self.plan.request.done:
                 self._finish(address, here[address], [])  # one device on both families is asked once
         prober = Prober(self.plan, self.gate)
         slots = asyncio.Semaphore(DEVICES_AT_ONCE)
@@ -197,11 +201,15 @@ class _Run:
             for address in todo:
                 group.create_task(one(address))
         await self.discoverer.close()
-        for address, seen in self.found.items():
-            plain = ip_address(address.partition("%")[0])
-            # a neighbour that the targets leave out and that spoke by itself is no device on the wrong range
-            if not inside(plain, self.plan.networks) and not inside(plain, [n for i in self.plan.interfaces for n in i.networks]):
-                self._finish(address, seen, [], off_subnet=True)
+        attached = [n for i in self.plan.interfaces for n in i.networks]
+        # a neighbour that the targets leave out and that spoke by itself is no device on the wrong range
+        strangers = [a for a in self.found if not inside(ip_address(a.partition("%")[0]), [*self.plan.networks, *attached])]
+        for address in strangers[:MAX_STRANGERS]:
+            self._finish(address, self.found[address], [], off_subnet=True)
+        if len(strangers) > MAX_STRANGERS:
+            self.notes.append(
+                f"{len(strangers)} addresses outside the networks answered, more than devices can be: {MAX_STRANGERS} are told of"
+            )
         if self.doubtful:
             await self._second_opinion(here)
         await self._health(todo)

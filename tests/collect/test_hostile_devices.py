@@ -12,15 +12,16 @@ from pathlib import Path
 import pytest
 
 from netcam.collect import driver
-from netcam.collect.discover import Found
+from netcam.collect.discover import MAX_DATAGRAMS, MAX_OF_ONE, Discoverer, Found
 from netcam.collect.driver import Limits, Outcome, ProbeStatus
 from netcam.collect.gate import GIVE_UP, Gate, OutOfScope, Rates, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest
 from netcam.collect.probe import Prober
 from netcam.collect.scope import Scope
 from netcam.model import Fact
-from netcam.protocols import http
-from netcam.protocols.commands import Command, Exchange, Receive, Send, TLSInfo
+from netcam.protocols import http, onvif
+from netcam.protocols.commands import Command, Conversation, Exchange, Receive, Send, TLSInfo
+from netcam.protocols.registry import discoveries
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMITS = Limits(connect=1.0, read=0.6, total=1.2)
@@ -291,3 +292,77 @@ def test_redirects_and_description_addresses_lead_nowhere_but_to_the_device_itse
     asyncio.run(run())
     assert 1 <= len(asks) <= 12
     assert not any(b"configurationFile" in ask for ask in asks)
+
+
+def _plan(folder: Path, *conversations: Conversation) -> Plan:
+    request = SweepRequest(
+        site="s", sensor="s", scan="s", targets=(), scope=None, profile="standard", interfaces=(), done=frozenset(), state_dir=folder
+    )  # fmt: skip
+    networks = (ip_network("127.0.0.1/32"), ip_network("10.9.0.0/16"))
+    return Plan(
+        request=request, profile=PROFILES["standard"], networks=networks, interfaces=(), discoveries=(), conversations=conversations, paths=()
+    )  # fmt: skip
+
+
+def _talk(port: int) -> Conversation:
+    one = onvif.CONVERSATION
+    return Conversation(name="onvif", ports=(port,), talk=one.talk, fields=one.fields, sends=one.sends)
+
+
+def test_service_addresses_elsewhere_are_not_followed_and_the_own_one_is(tmp_path: Path) -> None:
+    asks: list[bytes] = []
+
+    async def device(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        asks.append(head.split(b"\r\n", 1)[0])
+        writer.write(b"HTTP/1.1 400 Bad\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        await writer.drain()
+
+    async def run() -> None:
+        async with serving(device) as port, serving(device) as closed:
+            audit = tmp_path / "audit.jsonl"
+            one = Gate(networks=LOOP, scope=None, rates=FAST, stop=StopSwitch(), audit=audit)
+            seen = Found(first_via="wsdiscovery")
+            for link in (
+                "http://127.0.0.2/onvif/device_service", "http://8.8.8.8/onvif/device_service", "http://[fe80::1]/onvif/device_service",
+                f"http://127.0.0.1:{port}/RPC2/device", "http://127.0.0.1:9100/onvif/device_service", f"ftp://127.0.0.1:{port}/device", "http://[",
+                f"http://127.0.0.1@127.0.0.2:{port}/device", f"http://127.0.0.1:{port}/other/device_service",
+            ):  # fmt: skip
+                seen.answers.append(("wsdiscovery", "127.0.0.1:3702", Fact("onvif.xaddr", link), b""))
+            await Prober(_plan(tmp_path, _talk(closed)), one).device("127.0.0.1", seen)
+            one.close()
+            lines = audit.read_text().splitlines()
+            assert {line.split('"host":"')[1].split('"')[0] for line in lines} == {"127.0.0.1"}
+            assert {line.split('"port":')[1].split(",")[0] for line in lines} == {str(port), str(closed)}
+
+    asyncio.run(run())
+    assert b"POST /other/device_service HTTP/1.1" in asks
+    assert not any(b"RPC2" in ask for ask in asks)
+
+
+def test_one_that_answers_for_ten_thousand_others_is_asked_for_few_and_told_of(tmp_path: Path) -> None:
+    notes: list[str] = []
+    found: dict[str, Found] = {}
+    one = gate(networks=(ip_network("10.9.0.0/16"),))
+    hunt = Discoverer(_plan(tmp_path), one, found, notes, {}, lambda *_: None)
+    for number in range(10_000):
+        hunt._meet(f"10.9.{number >> 8}.{number & 255}", "arp").mac = "02:00:00:00:00:66"  # type: ignore[union-attr]
+    hunt._meet("10.9.200.1", "arp").mac = "02:00:00:00:00:01"  # type: ignore[union-attr]
+    hunt._thin_out()
+    assert len(hunt.crowded) == 10_000 - MAX_OF_ONE
+    assert "10.9.200.1" not in hunt.crowded
+    assert notes == [
+        f"02:00:00:00:00:66 answers for 10000 addresses: only the first {MAX_OF_ONE} were asked; a router that answers ARP for others, a trap, or forged answers"
+    ]
+
+
+def test_a_flood_of_datagrams_of_one_address_is_read_to_a_bound(tmp_path: Path) -> None:
+    found: dict[str, Found] = {}
+    hunt = Discoverer(_plan(tmp_path), gate(), found, [], {}, lambda *_: None)
+    reader = discoveries()["sadp"]
+    begin = time.monotonic()
+    for number in range(50_000):
+        hunt._heard([reader], b"<ProbeMatch><Types>inquiry</Types><DeviceSN>%d</DeviceSN></ProbeMatch>" % number, "10.9.0.1", 37020)
+    assert time.monotonic() - begin < 10
+    assert len(found["10.9.0.1"].answers) <= 400
+    assert hunt._datagrams["10.9.0.1"] == MAX_DATAGRAMS
