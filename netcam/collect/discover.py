@@ -113,6 +113,7 @@ class Discoverer:
                     group.create_task(self._links.echo(link))
         self._thin_out()
         await self._each()
+        self.notes.extend(self._thin_out())  # once more: forged answers go on while devices are asked
         table = neighbours()
         for address, one in self.found.items():
             if not one.mac and address in table:
@@ -123,8 +124,9 @@ class Discoverer:
         if self._garbled:
             self.notes.append(f"{self._garbled} datagrams were no answer of the protocol that was asked")
 
-    def _thin_out(self) -> None:
-        """Choose which addresses are not asked: those of a MAC, or of a link, that are more than devices can be."""
+    def _thin_out(self) -> list[str]:
+        """Choose which addresses are not asked: those of a MAC, or of a link, that are more than devices can be. Returns notes on them."""
+        told: list[str] = []
         macs: dict[str, list[str]] = {}
         for address, one in self.found.items():
             if not self.gate.permits(ip_address(address.partition("%")[0])):
@@ -137,10 +139,9 @@ class Discoverer:
             if len(addresses) <= MAX_OF_ONE:
                 continue
             who = f"{mac} answers for {len(addresses)} addresses" if mac else f"{len(addresses)} addresses speak and do not answer ARP"
-            self.notes.append(
-                f"{who}: only the first {MAX_OF_ONE} were asked; a router that answers ARP for others, a trap, or forged answers"
-            )
+            told.append(f"{who}: only the first {MAX_OF_ONE} were asked; a router that answers ARP for others, a trap, or forged answers")
             self.crowded |= dict.fromkeys(addresses[MAX_OF_ONE:], f"{who}; not asked")
+        return told
 
     async def close(self) -> None:
         """Close the sockets that listen."""

@@ -341,14 +341,12 @@ def test_service_addresses_elsewhere_are_not_followed_and_the_own_one_is(tmp_pat
 
 
 def test_one_that_answers_for_ten_thousand_others_is_asked_for_few_and_told_of(tmp_path: Path) -> None:
-    notes: list[str] = []
-    found: dict[str, Found] = {}
     one = gate(networks=(ip_network("10.9.0.0/16"),))
-    hunt = Discoverer(_plan(tmp_path), one, found, notes, {}, lambda *_: None)
+    hunt = Discoverer(_plan(tmp_path), one, {}, [], {}, lambda *_: None)
     for number in range(10_000):
         hunt._meet(f"10.9.{number >> 8}.{number & 255}", "arp").mac = "02:00:00:00:00:66"  # type: ignore[union-attr]
     hunt._meet("10.9.200.1", "arp").mac = "02:00:00:00:00:01"  # type: ignore[union-attr]
-    hunt._thin_out()
+    notes = hunt._thin_out()
     assert len(hunt.crowded) == 10_000 - MAX_OF_ONE
     assert "10.9.200.1" not in hunt.crowded
     assert notes == [
