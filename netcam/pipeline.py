@@ -52,6 +52,8 @@ ACTIONS_TOLD = "actions told"
 """Number of the last operator's action that was told, as the outbox remembers it."""
 REPORT_DAYS = 30
 """Days whose changes a report of a date shows."""
+SWITCHES = "switches"
+"""The run that observations of switches carry."""
 COVERAGE_BATCH = 1000
 """Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
 
@@ -403,6 +405,34 @@ def interruptible(stop: StopSwitch) -> Iterator[None]:
             loop.remove_signal_handler(number)
 
 
+def places(inventory: Inventory, site: str | None, at: datetime) -> dict[tuple[str, str], str]:
+    """Site and MAC -> where the device hangs, as the last reading before `at` in which a switch knew it says."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for seen in inventory.observations(scan=SWITCHES, site=site):
+        if not seen.mac or seen.at is None or seen.at > at:
+            continue
+        told, moment = found.setdefault((seen.site, seen.mac), {}), seen.at.isoformat()
+        if told.get("at", "") > moment:
+            continue
+        if told.get("at", "") < moment:
+            told.clear()  # a later reading says it anew
+            told |= {"at": moment, "day": f"{seen.at:%Y-%m-%d}"}
+        told[seen.field.removeprefix("switch.")] = seen.value
+    return {key: _place(told) for key, told in found.items()}
+
+
+def _place(told: Mapping[str, str]) -> str:
+    """One line for the person with the ladder."""
+    where = f"{told.get('name') or told.get('address', '')} port {told.get('port', '')}"
+    if described := told.get("port_description"):
+        where += f" ({described})"
+    parts = [f"beyond {where}: {told['beyond']}" if "beyond" in told else where]
+    parts += [f"{word} {told[name]}" for word, name in (("VLAN", "vlan"), ("power", "poe"), ("neighbour", "neighbour")) if told.get(name)]
+    if told.get("others") and "beyond" not in told:
+        parts.append(f"shares the port with {told['others']} more")
+    return ", ".join(parts) + (f", on {told['day']}" if told.get("day") else "")
+
+
 def snapshot_of(inventory: Inventory, *, site: str | None, at: datetime, generated_at: datetime) -> Snapshot:
     """Everything a report of a site (or all sites) shows as of a date, with what changed in the thirty days before."""
     from netcam.inventory.history import between
@@ -410,7 +440,7 @@ def snapshot_of(inventory: Inventory, *, site: str | None, at: datetime, generat
 
     changes = between(inventory, at - timedelta(days=REPORT_DAYS), at, site=site)
     taken: Snapshot = Snapshot.of(inventory, generated_at=generated_at, site=site, at=at, changes=changes)
-    return taken
+    return replace(taken, places=places(inventory, site, at))
 
 
 def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, content: Content | None = None) -> Snapshot:
@@ -426,6 +456,7 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
     return replace(
         taken,
+        places=places(inventory, scan.site, generated_at),
         decisions=decisions(inventory),
         removals=tuple(removals(inventory, scan.site).values()),
         checklists=tuple(checklists(content.policies)) if content else (),

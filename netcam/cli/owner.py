@@ -17,17 +17,17 @@ from netcam.cli.scan import ConfigOption, ContentOption, FormatOption, ScopeOpti
 from netcam.errors import ConfigError, ContentError, ScopeError, shown
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from netcam.collect.accounts import Asked, Known
     from netcam.collect.scope import Network, Scope
     from netcam.inventory.port import Inventory
-    from netcam.model import Identity, ScanRecord
+    from netcam.model import Identity
 
 CredentialsOption = Annotated[
     Path | None, typer.Option("--credentials", help="File of accounts that only you can read (chmod 600); default: the site's, or the environment.")
 ]  # fmt: skip
 COLUMNS = ("address", "result", "maker", "model", "firmware", "accounts", "discovery", "remote", "channels", "note")
+ASKED = "ask"
+"""Observations of this command carry it as their run: it is no scan of the site, and must not be anybody's `last`."""
 REMOTE = ("onvif.remote_discovery_mode", "onvif.remote_proxy", "onvif.dynamic_dns", "onvif.uplink")
 
 
@@ -57,7 +57,6 @@ def ask(
     from netcam.collect.gate import Gate, StopSwitch
     from netcam.collect.plan import PROFILES
     from netcam.inventory import open_inventory
-    from netcam.model import ScanRecord
     from netcam.pipeline import Content, judge
     from netcam.pipeline import store as keep
 
@@ -78,22 +77,16 @@ def ask(
         networks, known = authorised_of(known, authorised)
         sensor, stop = settings.sensor or platform.node() or "sensor", StopSwitch()
         run = uuid.uuid4().hex[:12]
-        begun = output.clock()
         gate = Gate(
             networks=networks, scope=authorised, rates=PROFILES["polite"].rates, stop=stop, audit=state_folder() / "audit" / f"{run}.jsonl"
         )
-        record = ScanRecord(
-            id=run, site=site, sensor=sensor, targets=tuple(one.address for one in known)[:1000], profile="owner", started=begun
-        )
-        inventory.save_scan(record)
         results: list[Asked] = []
 
         def done(one: Asked) -> None:
-            inventory.record(accounts.observations(one, site=site, sensor=sensor, scan=run))
+            inventory.record(accounts.observations(one, site=site, sensor=sensor, scan=ASKED))
             results.append(one)
             output.say(f"{one.known.address}: {one.told.status}{': ' + one.told.note if one.told.note else ''}")
 
-        status = "failed"
         try:
             with stopped_by_signal(stop):
                 asyncio.run(
@@ -109,15 +102,13 @@ def ask(
                         done=done,
                     )
                 )
-            status = "interrupted" if stop.is_set() else "complete"
         finally:
             gate.close()
-            inventory.save_scan(_closed(record, status, results, gate.totals(), output.clock()))
         # what a device told before counts as well: its owner's word comes on top
         keys = {one.known.device for one in results} | {f"{one.known.device}#{c.number}" for one in results for c in one.told.channels}
         seen = (o for key in sorted(keys) for o in inventory.observations(device=key, site=site))
         judged = judge(seen, loaded, settings.site(site), output.clock(), inventory=inventory)
-        keep(inventory, run, judged, output.clock())
+        keep(inventory, None, judged, output.clock())
     finally:
         inventory.close()
     _show(results, {one.device: one for one in judged.identities}, format_)
@@ -138,14 +129,6 @@ def authorised_of(known: list[Known], scope: Scope | None) -> tuple[tuple[Networ
     if not inside:
         raise ScopeError("ask", "none of the devices is inside the scope", "give --scope FILE with the networks you are authorised to ask")
     return networks, inside
-
-
-def _closed(record: ScanRecord, status: str, results: list[Asked], sent: dict[str, int], at: datetime) -> ScanRecord:
-    from collections import Counter
-    from dataclasses import replace
-
-    totals = dict(Counter(f"asked.{one.told.status.value.replace(' ', '_')}" for one in results)) | sent
-    return replace(record, status=status, finished=at, totals=totals)
 
 
 def devices(inventory: Inventory, site: str, wanted: Iterable[str]) -> Iterator[Known]:

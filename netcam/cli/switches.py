@@ -42,8 +42,6 @@ def switches(
         from netcam.collect import switches as reader
     except ImportError as error:
         raise ConfigError("switches", f"the SNMP library is not installed: {error.name}", "pip install 'netcam[switches]'") from None
-    from dataclasses import replace
-
     from netcam import config as settings_file
     from netcam.collect import bridge, interfaces
     from netcam.collect import credentials as owners
@@ -51,7 +49,7 @@ def switches(
     from netcam.collect.gate import Gate, StopSwitch
     from netcam.collect.plan import PROFILES
     from netcam.inventory import open_inventory
-    from netcam.model import ScanRecord
+    from netcam.pipeline import SWITCHES
 
     settings = settings_file.load(config)
     given = owners.load(credentials or settings.credentials_path(site))
@@ -65,16 +63,13 @@ def switches(
     inventory = open_inventory(store)
     try:
         known = [one for one in inventory.identities(site=site, evidence=False) if one.macs]
-        run = ScanRecord(
-            id=uuid.uuid4().hex[:12], site=site, sensor=sensor, targets=tuple(wanted)[:1000], profile="switches", started=output.clock()
-        )
-        inventory.save_scan(run)
+        # no run of its own in the list of scans: a look at switches is no look at the cameras, and must not be anybody's `last`
         gate = Gate(
             networks=networks,
             scope=authorised,
             rates=PROFILES["standard"].rates,
             stop=stop,
-            audit=state_folder() / "audit" / f"{run.id}.jsonl",
+            audit=state_folder() / "audit" / f"{uuid.uuid4().hex[:12]}.jsonl",
         )
         outcomes: list[Outcome] = []
 
@@ -88,11 +83,7 @@ def switches(
         finally:
             gate.close()
         places = bridge.place((mac for one in known for mac in one.macs), found)
-        inventory.record(reader.observations(places.values(), at=output.clock(), site=site, sensor=sensor, scan=run.id))
-        totals = {"switches.read": len(found), "switches.unanswered": sum(bool(o.problem) for o in outcomes), "placed": len(places)}
-        status = "interrupted" if stop.is_set() else "complete"
-        notes = tuple(f"{one.address}: {one.problem}" for one in outcomes if one.problem)[:100]
-        inventory.save_scan(replace(run, status=status, finished=output.clock(), totals=totals | gate.totals(), notes=notes))
+        inventory.record(reader.observations(places.values(), at=output.clock(), site=site, sensor=sensor, scan=SWITCHES))
     finally:
         inventory.close()
     shown_ones = [one for one in known if everything or one.is_camera is not False]

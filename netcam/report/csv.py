@@ -5,14 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from netcam.model import SLOTS, Finding, Identity
 from netcam.report.snapshot import Snapshot
 
 DEVICE_COLUMNS = (
     "site", "device", "is_camera", *SLOTS, *(f"{slot}_confidence" for slot in SLOTS),
-    "addresses", "macs", "mac_registrant", "fingerprints", "disputed", "unknown_fields", "catalog",
+    "addresses", "macs", "mac_registrant", "fingerprints", "disputed", "unknown_fields", "catalog", "place",
 )  # fmt: skip
 FINDING_COLUMNS = (
     "key", "kind", "rule", "site", "device", "verdict", "severity", "subject", "title", "text", "reach", "confidence",
@@ -57,15 +57,15 @@ def read(text: str) -> list[dict[str, str]]:
 
 def render(snapshot: Snapshot) -> str:
     """The device table of a snapshot."""
-    return devices(snapshot.identities)
+    return devices(snapshot.identities, snapshot.place)
 
 
-def devices(identities: Iterable[Identity]) -> str:
+def devices(identities: Iterable[Identity], place: Callable[[Identity], str] = lambda identity: "") -> str:
     """The device table; an unknown slot is an empty cell, an unknown kind leaves is_camera empty."""
-    return table(DEVICE_COLUMNS, (_device(identity) for identity in identities))
+    return table(DEVICE_COLUMNS, (_device(identity, place(identity)) for identity in identities))
 
 
-def _device(identity: Identity) -> list[str]:
+def _device(identity: Identity, place: str) -> list[str]:
     told = {None: "", True: "true", False: "false"}[identity.is_camera]
     confidence = [f"{identity.confidence[slot]:.3f}" if slot in identity.confidence else "" for slot in SLOTS]
     return [
@@ -73,7 +73,7 @@ def _device(identity: Identity) -> list[str]:
         _LIST.join(identity.addresses), _LIST.join(identity.macs), identity.mac_registrant,
         _LIST.join(dict.fromkeys(claim.by for claim in identity.because)),
         _LIST.join(f"{claim.slot}={claim.value}" for claim in identity.disputed),
-        _LIST.join(identity.unknown_fields), identity.catalog,
+        _LIST.join(identity.unknown_fields), identity.catalog, place,
     ]  # fmt: skip
 
 

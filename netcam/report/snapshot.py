@@ -60,6 +60,8 @@ class Snapshot:
     """The removal programme of the site."""
     checklists: tuple[Checklist, ...] = ()
     """Questions that texts put to the keeper of every camera."""
+    places: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """Site and MAC -> where the device hangs, as a switch told: switch, port, VLAN, power, and the day."""
 
     @classmethod
     def of(
@@ -81,6 +83,10 @@ class Snapshot:
             content={f"catalog {n}" if len(digests) > 1 else "catalog": digest for n, digest in enumerate(digests, 1)},
             limits=tuple(limits),
         )
+
+    def place(self, identity: Identity) -> str:
+        """Where a device hangs on the wall, empty where no switch told."""
+        return "; ".join(dict.fromkeys(text for mac in identity.macs if (text := self.places.get((identity.site, mac)))))
 
     def stand(self, finding: Finding) -> Stand:
         """Where a finding stands on the day of the report, after what people decided."""

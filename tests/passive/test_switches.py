@@ -240,3 +240,43 @@ def test_the_neighbour_that_two_lldpd_tell_each_other_is_heard_and_read(tmp_path
     assert "the link that was listened on ends at yard-switch, port gi1 (car park west)" in notes
     spoke = next(one["observed"] for one in heard if one["type"] == "device" and "cdp.device_id" in one["observed"])
     assert (spoke["lldp.system_name"], spoke["lldp.capabilities"], spoke["cdp.platform"]) == (["yard-switch"], ["bridge"], ["Linux"])
+
+
+def test_the_ladder_list_and_the_report_name_switch_and_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from datetime import UTC, datetime
+
+    from typer.testing import CliRunner
+
+    from netcam.cli.app import app
+    from netcam.inventory import open_inventory
+    from netcam.model import Identity, ScanRecord
+
+    monkeypatch.setenv("NETCAM_HOME", str(tmp_path / "state"))
+    at, mac, store = datetime(2026, 1, 1, tzinfo=UTC), "fc:d7:33:d9:4e:47", str(tmp_path / "s.sqlite")
+    inventory = open_inventory(store)
+    known = [
+        Identity(device=one, slots={"kind": "camera", "maker": "Axis"}, confidence={"kind": 0.9, "maker": 0.9}, macs=(one,), addresses=(address,), site="hq")
+        for one, address in ((mac, "192.0.2.20"), ("00:00:5e:00:53:99", "192.0.2.21"))
+    ]  # fmt: skip
+    inventory.save_scan(ScanRecord(id="a1", site="hq", profile="standard", started=at, finished=at, status="complete"))
+    inventory.save_identities("a1", known, at)
+    inventory.close()
+    accounts, scope = tmp_path / "accounts.toml", tmp_path / "scope.toml"
+    accounts.write_text('[[snmp]]\nswitches = ["127.0.0.1"]\ncommunity = "read-secret"\n')
+    accounts.chmod(0o600)
+    scope.write_text('id = "t"\nauthoriser = "t"\nnetworks = ["127.0.0.1/32"]\n')
+    common = ["--site", "hq", "--store", store]
+    with snmpd(tmp_path, "dlink-des3038") as port:
+        words = ["switches", *common, "--credentials", str(accounts), "--scope", str(scope), "--port", str(port)]
+        run = CliRunner().invoke(app, [*words, "--format", "jsonl"])
+        table = CliRunner().invoke(app, [*words, "--format", "table"])
+    assert run.exit_code == 0, run.output + str(run.exception)
+    lines = {one["type"]: one for one in map(json.loads, filter(lambda line: line.startswith("{"), run.stdout.splitlines()))}
+    assert (lines["place"]["address"], lines["place"]["port"], lines["place"]["vlan"]) == ("192.0.2.20", "1/2", 602)
+    assert lines["unplaced"]["address"] == "192.0.2.21"
+    assert "1/2" in table.stdout and "192.0.2.20" in table.stdout and "On none of the switches" in table.stdout
+    assert "read-secret" not in run.output + table.output
+    page = tmp_path / "report.html"
+    made = CliRunner().invoke(app, ["report", *common, "--output", str(page)])
+    assert made.exit_code == 0, made.output + str(made.exception)
+    assert "port 1/2, VLAN 602" in page.read_text()
