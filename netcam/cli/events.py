@@ -121,6 +121,21 @@ def replay(
     output.say(f"{count} dead letters of {sink} go with the next delivery")
 
 
+@app.command("restate")
+def restate(config: ConfigOption = None) -> None:
+    """Let the next scan tell everything that stands, as if nothing had been told: for a receiver that is new or was set up anew."""
+    from netcam import __version__
+    from netcam.sinks import dispatch
+    from netcam.sinks.teller import Teller
+
+    settings, outbox = opened(config)
+    count = outbox.restate()
+    teller = Teller(outbox, dispatch.queued_formats(settings), sensor=settings.sensor, version=__version__)
+    teller.action(f"{count} findings are told anew with the next scan", output.clock(), by=getpass.getuser())
+    outbox.close()
+    output.say(f"{count} findings, and every device, are told anew with the next scan of their site")
+
+
 @app.command("list")
 def list_(
     limit: Annotated[int, typer.Option("--limit", help="How many of the newest.")] = 50,

@@ -218,9 +218,11 @@ def telling(settings: Settings) -> Iterator[Teller | None]:
             dispatch.drain(settings, outbox, DELIVER_SECONDS)
         except NetcamError as error:
             output.say(f"netcam: {error}")
+        outbox.prune(settings.events.keep_days * 86_400, settings.sinks)
         for state in outbox.sinks():
-            if state.name in settings.sinks and state.error:
-                output.say(f"sink {state.name}: {state.error}; {outbox.newest() - state.cursor} events wait")
+            if state.name in settings.sinks and (state.error or state.lost):
+                lost = f", {state.lost} were given up" if state.lost else ""
+                output.say(f"sink {state.name}: {state.error or 'delivers'}; {outbox.newest() - state.cursor} events wait{lost}")
     finally:
         outbox.close()
 

@@ -120,7 +120,7 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
             wake = engine.step(now)
             if now - last_prune >= PRUNE:
                 last_prune = now
-                outbox.prune(settings.events.keep_days * 86_400)
+                outbox.prune(settings.events.keep_days * 86_400, settings.sinks)
                 watch(teller, settings, now)
             soon = (wake - now).total_seconds() if wake is not None else LOOK_SECONDS
             ending.wait(min(max(soon, 0.05), LOOK_SECONDS if not engine.running else 1.0))

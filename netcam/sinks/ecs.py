@@ -138,6 +138,8 @@ def _finding(told: dict[str, Any], finding: Finding, event: Event, addresses: li
     told["rule"] = rule
     if finding.text:
         told["event"]["reason"] = finding.text
+    if finding.score is not None:
+        told["event"]["risk_score"] = float(finding.score)
     if finding.window:
         told["event"]["start"], told["event"]["end"] = finding.window
     told["netcam"]["finding"] = wire.finding_record(finding)

@@ -74,12 +74,23 @@ class Event:
     """Number of the event at its sensor, so that a gap is seen; no part of the id."""
     version: str = ""
     """Version of netcam that made it; no part of the id."""
+    _id: str = dataclasses.field(default="", init=False, repr=False, compare=False)
 
     @property
     def id(self) -> str:
-        """64 hex digits from the content."""
-        plain = content(replace(self, sequence=0, version=""))
-        return content_id(plain)
+        """64 hex digits from the content, worked out once."""
+        if not self._id:
+            plain = content(self)
+            plain.pop("sequence", None)
+            plain.pop("version", None)
+            object.__setattr__(self, "_id", content_id(plain))
+        return self._id
+
+    def numbered(self, sequence: int) -> Event:
+        """The same event with its number, which is no part of the id."""
+        made = replace(self, sequence=sequence)
+        object.__setattr__(made, "_id", self.id)
+        return made
 
     @property
     def severity(self) -> int:

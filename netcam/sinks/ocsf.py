@@ -189,6 +189,8 @@ def _finding(told: dict[str, Any], unmapped: dict[str, Any], event: Event, findi
             about["references"] = [citation.url for citation in finding.citations if citation.url]
         told["vulnerabilities"] = [about]
     else:
+        if finding.score is not None:
+            told["risk_score"] = finding.score
         told["is_alert"] = event.severity >= 2 and state is not FindingState.CLOSED
         evidence: dict[str, Any] = {"name": finding.rule, "data": {"evidence": list(finding.evidence), "subject": finding.subject}}
         if finding.subject:

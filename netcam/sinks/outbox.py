@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,7 @@ class Outbox:
                 if not done.rowcount:
                     continue
                 seq, new = seq + 1, new + 1
-                numbered = replace(event, sequence=seq)
+                numbered = event.numbered(seq)
                 db.executemany(
                     "INSERT INTO bodies VALUES (?, ?, ?)", [(seq, name, form.encode(numbered)) for name, form in formats.items()]
                 )
@@ -189,10 +189,10 @@ class Outbox:
             # S608: names are ours
             db.execute(f"DELETE FROM {table} WHERE seq <= ? {extra}", (floor,))  # noqa: S608
 
-    def prune(self, keep_seconds: float) -> int:
-        """Forget events that every sink has and that are older than that; dead letters stay. Returns how many."""
+    def prune(self, keep_seconds: float, sinks: Collection[str]) -> int:
+        """Forget events that all of `sinks` have and that are older than that; dead letters stay. Returns how many."""
         with self._writing() as db:
-            (floor,) = db.execute("SELECT coalesce(min(cursor), 0) FROM sinks").fetchone()
+            floor = min((cursor for name, cursor in db.execute("SELECT name, cursor FROM sinks") if name in sinks), default=0)
             (old,) = db.execute(
                 "SELECT coalesce(max(seq), 0) FROM events WHERE seq <= ? AND queued < ?", (floor, self._clock() - keep_seconds)
             ).fetchone()
@@ -205,7 +205,21 @@ class Outbox:
     def told(self, site: str) -> dict[str, Told]:
         """The open findings of a site, as they were last told."""
         rows = self._rows("SELECT key, digest, since, finding FROM told WHERE site = ?", _text(site))
-        return {str(k): Told(digest=str(d), since=str(s), finding=msgspec.json.decode(f, type=Finding)) for k, d, s, f in rows}
+        found = {}
+        for key, digest, since, finding in rows:
+            try:
+                found[str(key)] = Told(digest=digest, since=since, finding=msgspec.json.decode(finding, type=Finding))
+            except msgspec.DecodeError:  # in the words of another version: it is told anew
+                continue
+        return found
+
+    def restate(self) -> int:
+        """Forget what was told, so that the next scan tells everything that stands; returns how many findings that were."""
+        with self._writing() as db:
+            (count,) = db.execute("SELECT count(*) FROM told").fetchone()
+            db.execute("DELETE FROM told")
+            db.execute("DELETE FROM devices")
+        return int(count)
 
     def devices(self, site: str) -> dict[str, str]:
         """Device -> `present` or `missing`, as last told of a site."""
@@ -219,11 +233,11 @@ class Outbox:
     # what goes out
 
     def sink(self, name: str) -> SinkState:
-        """How a sink stands; a new one begins with the oldest event that is there."""
+        """How a sink stands; a new one begins with what comes next (`restate` tells it what stands already)."""
         rows = self._rows("SELECT name, cursor, failures, retry_at, error, delivered, lost, last FROM sinks WHERE name = ?", name)
         if not rows:
             with self._writing() as db:
-                db.execute("INSERT OR IGNORE INTO sinks (name, cursor) SELECT ?, coalesce(min(seq), 1) - 1 FROM events", (name,))
+                db.execute("INSERT OR IGNORE INTO sinks (name, cursor) SELECT ?, coalesce(max(seq), 0) FROM events", (name,))
             return self.sink(name)
         return SinkState(**dict(zip(SinkState.__slots__, rows[0], strict=True)))
 

@@ -110,6 +110,7 @@ def test_looking_in_pieces_finds_what_looking_at_once_finds(zone, line, day, pie
     assert found == whole
 
 
+@settings(deadline=None)
 @given(
     st.integers(0, 366 * 1440).map(lambda minute: datetime.fromisoformat("2026-01-01") + timedelta(minutes=minute)),
     st.sampled_from(["Europe/London", "America/New_York", "Australia/Lord_Howe"]),

@@ -78,7 +78,7 @@ EVENTS = {
     "firmware-opened": _finding(FIRMWARE),
     "egress-opened": _finding(EGRESS),
     "egress-updated-by-name": _finding(dataclasses.replace(EGRESS, subject="p2p.example.net"), FindingState.UPDATED),
-    "egress-to-ipv6": _finding(dataclasses.replace(EGRESS, subject="2001:db8::77")),
+    "egress-to-ipv6": _finding(dataclasses.replace(EGRESS, subject="2001:db8::77", score=61, category="signalling")),
     "egress-without-device": _finding(EGRESS, device=None),
     "coverage-opened": _finding(COVERAGE, device=None),
     "digest": notice(

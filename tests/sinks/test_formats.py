@@ -145,7 +145,7 @@ def test_hostile_text_in_every_place_stays_one_line_and_one_record(form):
         one_line(form, FORMATS[form].encode(event))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.text(st.characters(), max_size=80))
 def test_no_text_breaks_a_line_of_any_format(text):
     for event in hostile(text):

@@ -69,7 +69,7 @@ def test_a_file_of_something_else_and_one_that_is_not_there_are_told(tmp_path):
             validate.check_file(tmp_path / name)
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.sampled_from(
         [

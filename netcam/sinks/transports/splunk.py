@@ -18,6 +18,8 @@ from netcam.sinks.transports._http import Answer, Http, Refused, in_halves
 
 ACK_SECONDS = 60.0
 """How long the indexer may take; Splunk's own default for an idle channel is ten minutes, and a batch can come again."""
+POST_EVENTS = 200
+"""Events of one request: the collector takes 1 MB by default, and a request above it is halved."""
 _BAD_EVENT = frozenset({5, 6, 7, 12, 13, 15, 16, 17})
 """Codes that speak of the events sent: no data, invalid data, incorrect index, event field missing or blank, fields wrong."""
 
@@ -65,8 +67,10 @@ class SplunkReceiver:
                     raise SinkError(self._settings.url, "gives no ackId", "switch acknowledgement on for the token, or off here")
                 acks.append(number)
 
-        refused = in_halves(items, post)
-        self._wait(acks)
+        refused: dict[int, str] = {}
+        for start in range(0, len(items), POST_EVENTS):
+            refused |= in_halves(items[start : start + POST_EVENTS], post)
+        self._wait(acks)  # for all at once: an indexer takes its second for each
         return Outcome(refused=refused)
 
     def _wait(self, acks: list[int]) -> None:
@@ -100,4 +104,4 @@ def _object(answer: Answer) -> dict[str, object]:
     return told if isinstance(told, dict) else {}
 
 
-TRANSPORT = Transport(types=("splunk",), format="ecs", open=SplunkReceiver, batch=200, max_bytes=700_000)
+TRANSPORT = Transport(types=("splunk",), format="ecs", open=SplunkReceiver, batch=2000, max_bytes=4_000_000)
