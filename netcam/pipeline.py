@@ -556,9 +556,14 @@ def _anew(
         for told in identify(seen, content.matcher, devices, current=True):
             one = corrections.locked(told, holds.locks.get((told.site, told.device), ()))
             before = known.get(one.device)
-            if before is None or before.slots != one.slots or before.confidence != one.confidence:
+            if before is None or _told(before) != _told(one):
                 fresh.append(one)
     return fresh, _taken_in(devices, place, {(place, device): one for device, one in known.items()})
+
+
+def _told(one: Identity) -> tuple[object, ...]:
+    """What an identity says, without the evidence for it."""
+    return one.slots, one.confidence, one.locked, sorted(one.addresses), sorted(one.macs)
 
 
 @contextmanager
