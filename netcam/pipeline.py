@@ -236,7 +236,11 @@ def judging_content(finding: Finding, identity: Identity | None, content: Conten
 
 
 def assess(
-    identities: Sequence[Identity], content: Content, site: Site, now: datetime, records: Mapping[str, DeviceRecord] | None = None
+    identities: Sequence[Identity],
+    content: Content,
+    site: Site,
+    now: datetime,
+    records: Mapping[tuple[str, str], DeviceRecord] | None = None,
 ) -> Iterator[Finding]:
     """What the policies and firmware advisories say of `identities` on the day of `now`, with what their keeper recorded of them."""
     from netcam.assess import firmware, policy
@@ -246,8 +250,8 @@ def assess(
     reader = firmware.Reader(content.advisories, now.date())
     for one in identities:
         if reader.ended(one):
-            held = known.get(one.device, NO_RECORD)
-            known[one.device] = DeviceRecord(bought=held.bought, attributes=held.attributes | {SUPPORT_ENDED})
+            held = known.get((one.site, one.device), NO_RECORD)
+            known[one.site, one.device] = DeviceRecord(bought=held.bought, attributes=held.attributes | {SUPPORT_ENDED})
     yield from policy.assess(identities, content.policies, content.families, site, now.date(), records=known)
     for one in identities:
         yield from reader.findings(one)

@@ -65,7 +65,7 @@ class Assessor:
         families: Families,
         site: Site | Mapping[str, Site],
         on: date,
-        records: Mapping[str, DeviceRecord] | None = None,
+        records: Mapping[tuple[str, str], DeviceRecord] | None = None,
     ) -> None:
         self.policies, self.families, self.on = policies, families, on
         self._site = site
@@ -87,7 +87,7 @@ class Assessor:
         maker_claims = [c for c in identity.because if c.slot == "maker"]
         brand_claims = [c for c in identity.because if c.slot == "brand"]
         maker, brand, model = slots.get("maker"), slots.get("brand"), slots.get("model")
-        record = self._records.get(identity.device, NO_RECORD)
+        record = self._records.get((identity.site, identity.device), NO_RECORD)
         return View(
             kind=slots.get("kind"),
             maker=maker,
@@ -428,9 +428,12 @@ def assess(
     site: Site | Mapping[str, Site],
     on: date,
     *,
-    records: Mapping[str, DeviceRecord] | None = None,
+    records: Mapping[tuple[str, str], DeviceRecord] | None = None,
 ) -> Iterator[Finding]:
-    """One finding per device and policy that has something to say, in order of the devices, then of policy id."""
+    """One finding per device and policy that has something to say, in order of the devices, then of policy id.
+
+    `records` are what keepers know of devices, by (site, device).
+    """
     assessor = Assessor(policies, families, site, on, records)
     for identity in identities:
         yield from assessor.findings(identity)
@@ -446,4 +449,4 @@ def verdicts(
     record: DeviceRecord = NO_RECORD,
 ) -> dict[str, Finding]:
     """What every policy says of one device, `not matched` and `not assessed` with their reasons."""
-    return Assessor(policies, families, site, on, {identity.device: record}).verdicts(identity)
+    return Assessor(policies, families, site, on, {(identity.site, identity.device): record}).verdicts(identity)

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
     from netcam.model import ScanRecord
 
 
-def device_records(inventory: Inventory, sites: Iterable[str]) -> dict[str, DeviceRecord]:
-    """What the keepers of devices recorded of them: days of purchase and attributes, as tags."""
-    return {remark.device: record_of(remark.tags) for site in sorted(set(sites)) for remark in inventory.remarks(site=site) if remark.tags}
+def device_records(inventory: Inventory, sites: Iterable[str]) -> dict[tuple[str, str], DeviceRecord]:
+    """What the keepers of devices recorded of them, by (site, device): days of purchase and attributes, as tags."""
+    return {
+        (site, remark.device): record_of(remark.tags)
+        for site in sorted(set(sites))
+        for remark in inventory.remarks(site=site)
+        if remark.tags
+    }
 
 
 def decisions(inventory: Inventory) -> Decisions:

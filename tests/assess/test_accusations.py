@@ -156,7 +156,8 @@ def test_what_the_keeper_records_is_read_from_tags(policies: Policies, families:
     )
     camera = device(kind="camera", brand="Axis", maker="Axis")
     found = {
-        f.rule: f for f in assess([camera], policies, families, FORCE, TODAY, records={camera.device: record_of(["default-password"])})
+        f.rule: f
+        for f in assess([camera], policies, families, FORCE, TODAY, records={(camera.site, camera.device): record_of(["default-password"])})
     }
     assert found["uk-psti"].verdict is Verdict.ADVISORY
 

@@ -13,6 +13,7 @@ from netcam.catalog.home import content_root
 from netcam.cli import output
 from netcam.cli.app import app
 from netcam.inventory import open_inventory
+from netcam.inventory.port import Remark
 from netcam.model import Coverage, CoverageState, Observation, ScanRecord, Site
 from netcam.pipeline import Content, judge, store
 
@@ -148,3 +149,15 @@ def test_the_survey_counts_what_the_inventory_holds(inventory: str, tmp_path: Pa
     run("survey", "--output", str(page), "--store", inventory)
     assert "Signature" in page.read_text("utf-8")
     assert CliRunner().invoke(app, ["survey", "--output", "return.doc", "--store", inventory]).exception
+
+
+def test_what_a_keeper_records_of_a_device_is_judged_at_the_next_look(inventory: str) -> None:
+    held = open_inventory(inventory)
+    (one,) = held.identities(site="hq")
+    held.remark(Remark(device=one.device, site="hq", tags=("default-password", "bought=2021-05-01"), at=NOW, by="ann"))
+    held.close()
+    look(inventory, NOW, "s2")
+    held = open_inventory(inventory)
+    found = {f.rule: f for f in held.findings(scan="s2")}
+    held.close()
+    assert found["uk-psti"].verdict == "advisory" and "question to the supplier" in found["uk-psti"].text
