@@ -288,6 +288,8 @@ def load(root: Path) -> Makers:
             _check_model(model, document, ("models", n))
         spelt_out = list(naming.expand(file, path.stem))
         for fingerprint in spelt_out:
+            if fingerprint.field not in naming.CLASSES:
+                raise ValueError(f"no class of fields {fingerprint.field}")  # a mistake of ours in naming.py
             if fingerprint.id in places:
                 raise ContentError(document.where, f"{shown(fingerprint.id)} comes of two entries", "name each brand and family once")
             places[fingerprint.id] = document.at("models" if "/models-" in fingerprint.id else "brands")

@@ -1,8 +1,9 @@
 """Names and numbering schemes of a maker's file, spelt out as fingerprints over every field where a device names itself.
 
 A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
-fields that hold a model, `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote, and
-`any.host` for host names, which people change.
+fields that hold a model, `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
+(`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
+the maker's name behind another's badge), and `any.host` for host names, which people change.
 """
 
 from __future__ import annotations
@@ -39,7 +40,18 @@ _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
 )  # fmt: skip
 
-CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType({"any.model": _MODEL, "any.maker": _MAKER, "any.text": _TEXT, "any.host": _HOST})
+_MADE = ("http.server", "rtsp.server", "ssdp.server", "tls.subject", "tls.issuer")
+
+CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "any.model": _MODEL,
+        "any.maker": _MAKER,
+        "any.text": _TEXT,
+        "any.badge": tuple(field for field in _TEXT if field not in _MADE),
+        "any.made": _MADE,
+        "any.host": _HOST,
+    }
+)
 """Class of fields -> the fields it stands for."""
 
 _OF: dict[str, tuple[str, ...]] = {}
@@ -55,6 +67,10 @@ def classes(field: str) -> tuple[str, ...]:
 
 MAKER_FIELD, MODEL_FIELD, TEXT, HOST = 0.9, 0.95, 0.75, 0.65
 """Weights before the factor for drafts: a field that holds a company or model says more than running text, and a host name less: people change it."""
+
+
+_PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|Shanghai|The)"
+"""What company names begin with before the name itself."""
 
 
 def spelling(name: str) -> str:
@@ -88,11 +104,14 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     source = brand.source or file.source or "the maker's own name for its products"
     end = f"(?!{brand.not_before})" if brand.not_before else ""
     where = {
-        "any.maker": (rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
-        "any.text": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
+        "any.maker": (rf"\A\W{{0,3}}(?:{_PLACES} )?(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
+        "any.badge": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
+        "any.made": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
         "any.host": (rf"\A(?:{words})(?![A-Za-z]){end}", HOST),
     }
+    both = says
     for field, (pattern, weight) in where.items():
+        says = {"maker": both["maker"]} if field == "any.made" and "maker" in both else both
         if field == "any.maker" or words:
             example = [Example(see=see, says=says, source=source) for see in (names if brand.word or field == "any.maker" else brand.words)]
             yield Fingerprint(
@@ -117,7 +136,8 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
     name = f"{stem}/models-{_slug(one.family or str(number + 1))}"
     where = {
         "any.model": (rf"\A(?:[A-Za-z][A-Za-z.&-]{{1,15}}[ _]){{0,3}}?(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
-        "any.text": (rf"(?<![\w-])(?P<model>{one.scheme})(?![\w-])", TEXT),
+        # in running text only as the maker writes it: `xnu-1228` is a kernel, XNU-1228 would be a camera
+        "any.text": (rf"(?<![\w-])(?P<model>(?-i:{one.scheme}))(?![\w-])", TEXT),
         "any.host": (rf"\A(?:[A-Za-z][A-Za-z.&]{{1,15}}[ _-])??(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
     }
     for field, (pattern, weight) in where.items():
