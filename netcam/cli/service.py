@@ -115,7 +115,8 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         engine.recover(now)
         tell(f"netcam {__version__} runs {len(settings.schedules)} schedules at {len({site for _, site in tables})} sites", "", False)
         last_prune = now - PRUNE
-        while not ending.is_set():
+        broken: list[str] = []
+        while not ending.is_set() and not (broken := dispatcher.failed()):
             now = output.clock()
             wake = engine.step(now)
             if now - last_prune >= PRUNE:
@@ -129,11 +130,14 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         while engine.running and time.monotonic() < until:
             time.sleep(0.2)
             engine.finish(output.clock())
-        told(teller, "netcam stops: it was asked to", site="", failed=False)
+        reason = f"{', '.join(broken)} ended by a fault" if broken else "it was asked to"
+        told(teller, f"netcam stops: {reason}", site="", failed=bool(broken))
         dispatcher.stop()
         dispatch.drain(settings, outbox, DRAIN_SECONDS)  # what was said last, where a receiver is there
         outbox.close()
         state.close()
+    if broken:
+        raise typer.Exit(1)
 
 
 def told(teller: Teller | None, message: str, *, site: str, failed: bool) -> None:

@@ -137,14 +137,16 @@ class Dispatcher:
                 with only_one(outbox.path, name) as mine:
                     while mine and not self._stop.is_set():
                         try:
-                            pause = one.step(time.time())
-                        except StoreError as error:  # a full disk may be emptied
-                            self._report(f"sink {name}: {error.problem}")
-                            pause = 60.0
+                            pause, error = one.step(time.time()), outbox.sink(name).error
+                        except StoreError as problem:  # a full disk may be emptied
+                            pause, error = 60.0, str(problem.problem)
                         # the first failure and the recovery are told, not each try
-                        error_text = outbox.sink(name).error
-                        if bool(error_text) != bool(troubled):
-                            self._report(f"sink {name}: {error_text or 'delivers again'}")
-                        troubled = error_text
+                        if bool(error) != bool(troubled):
+                            self._report(f"sink {name}: {error or 'delivers again'}")
+                        troubled = error
                         self._stop.wait(min(pause, 30.0))
                 self._stop.wait(5.0)  # another process has this sink
+
+    def failed(self) -> list[str]:
+        """Threads that have ended though nobody asked them to: a bug, after which the service should be started anew."""
+        return [] if self._stop.is_set() else [thread.name for thread in self._threads if not thread.is_alive()]
