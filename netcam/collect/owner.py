@@ -260,7 +260,8 @@ class _Talk:
             namespace, url = _text(getattr(one, "Namespace", "")), _text(getattr(one, "XAddr", ""))
             if namespace in _SERVICES:
                 with contextlib.suppress(ValueError):
-                    self._paths[namespace] = urlsplit(url).path or self._place.path
+                    path = urlsplit(url).path
+                    self._paths[namespace] = path if path.startswith("/") else self._place.path
             self._facts.add("onvif.namespace", namespace)
             if namespace == _UPLINK:
                 self._facts.add("onvif.uplink", "offered")

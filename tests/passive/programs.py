@@ -16,7 +16,7 @@ CAMERA = "44:19:b6:00:00:20"
 CLIENT = """send host-name "cam-gate";
 send vendor-class-identifier "HIKVISION-IPC";
 request subnet-mask, routers, domain-name-servers, ntp-servers;
-timeout 12; initial-interval 1; retry 2;
+timeout 25; initial-interval 1; backoff-cutoff 2; retry 2;
 """
 
 
@@ -51,7 +51,7 @@ def lease(folder: Path, name: str, far: tuple[str, ...], server: list[str], env:
             held = folder / f"client-{name}"
             words = ["-4", "-1", "-d", "-sf", "/bin/true", "-cf", str(conf), "-lf", str(held), "-pf", str(folder / "pid"), "cam0"]
             client = subprocess.Popen(["dhclient", *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            for _ in range(80):  # it stays, to renew the lease
+            for _ in range(250):  # it stays, to renew the lease
                 if client.poll() is not None or (held.exists() and "fixed-address" in held.read_text()):
                     break
                 time.sleep(0.1)

@@ -182,7 +182,7 @@ def lighttpd(folder: Path, method: str) -> Iterator[tuple[int, Path]]:
     )
     child = subprocess.Popen([server, "-D", "-f", str(folder / "conf")], stderr=subprocess.DEVNULL)
     try:
-        for _ in range(100):
+        for _ in range(600):
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break

@@ -43,7 +43,7 @@ def learned(made: Switch) -> dict[str, tuple[str, int]]:
         ("cisco-c3750", 12, 15, ("60:0b:03:ee:16:47", "Gi1/0/1", 0)),
         ("dlink-des3038", 28, 28, ("fc:d7:33:d9:4e:47", "1/2", 602)),
         ("bdcom-s5612", 20, 714, ("d4:ca:6d:0a:5b:ad", "GigaEthernet0/1", 86)),
-        ("zte-zxr10-5250", 52, 205, ("78:44:fd:2c:3a:08", "1/1", 201)),
+        ("maipu-sm4200-16gef8ge-ac", 24, 24, ("00:1b:53:5a:7d:04", "Ethernet1/1", 1999)),
         ("ruijie-s5750-24gt12sfp", 27, 381, None),
     ],
 )
@@ -51,14 +51,14 @@ def test_recorded_tables_of_six_makers_are_read(name: str, ports: int, macs: int
     made = bridge.read("192.0.2.2", walks.tables(name))
     assert (len(made.ports), len(learned(made))) == (ports, macs)
     if one:
-        assert learned(made)[one[0]] == one[1:]
+        # one switch of the six holds a MAC on two ports: a device that was moved while it was read
+        assert one[1:] in {(port.name, port.macs[one[0]]) for port in made.ports.values() if one[0] in port.macs}
     assert not set(learned(made)) & made.own
 
 
 def test_an_h3c_and_a_d_link_number_their_vlans_in_spite_of_their_own_table() -> None:
-    vlans = {vlan for _, vlan in learned(bridge.read("192.0.2.2", walks.tables("h3c-comware-lsq1wcmd0-2509p61"))).values()}
-    assert {141, 146, 222} <= vlans
-    assert 0 not in vlans
+    for name, expected in (("h3c-wx6103", {500}), ("dlink-des3038", {602, 2004})):
+        assert expected <= {vlan for _, vlan in learned(bridge.read("192.0.2.2", walks.tables(name))).values()}
 
 
 def test_a_neighbour_that_is_a_switch_makes_an_uplink() -> None:
@@ -76,7 +76,9 @@ def snmpd(folder: Path, name: str) -> Iterator[int]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    child = f"{sys.executable} {HERE / 'walks.py'} {name}"
+    rows = folder / "walk.json"
+    rows.write_text(json.dumps([[oid, kind, value.hex()] for oid, kind, value in walks.recorded(name)]))
+    child = f"{sys.executable} -S {HERE / 'served_walk.py'} {rows}"
     served = ("1.3.6.1.2.1.1.5", "1.3.6.1.2.1.2.2", "1.3.6.1.2.1.17", "1.3.6.1.2.1.31.1.1", "1.3.6.1.2.1.105", "1.0.8802")
     conf = folder / "snmpd.conf"
     conf.write_text(
@@ -85,7 +87,10 @@ def snmpd(folder: Path, name: str) -> Iterator[int]:
     )
     running = subprocess.Popen([server, "-f", "-Lf", str(folder / "log"), "-C", "-c", str(conf), f"--persistentDir={folder}"])
     try:
-        time.sleep(1)
+        for _ in range(300):  # until it answers, however slow the machine is
+            if "NET-SNMP version" in (folder / "log").read_text(errors="replace") if (folder / "log").exists() else False:
+                break
+            time.sleep(0.1)
         yield port
     finally:
         running.terminate()
