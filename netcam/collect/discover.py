@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
+import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -37,6 +38,10 @@ MAX_STRANGERS = 512
 """Addresses outside the networks swept that are told of: forged ones must not fill the record."""
 MAX_DATAGRAMS = 4000
 """Datagrams read of one address; a device that answers every question of every protocol sends under 200."""
+STILL = 0.4
+"""Seconds without a datagram after which no more answers are waited for."""
+LISTEN_AT_MOST = 4
+"""Times the listening time after which the waiting ends all the same: some device always talks."""
 BLIND = ("wsdiscovery", "sadp", "dhip")
 """Protocols whose question is put to every silent address of a routed network: one datagram each finds most cameras."""
 MAX_BLIND = 1 << 16
@@ -290,7 +295,16 @@ class Discoverer:
                 await asyncio.sleep(GAP)
             for one, question in asked:
                 await self._ask(link, one, question, question.host)
-        await asyncio.sleep(self.plan.profile.listen)
+        await self._listen(self.plan.profile.listen)
+
+    async def _listen(self, seconds: float) -> None:
+        """Wait for answers, and longer while they still come: a busy network or machine is late, not silent."""
+        end = time.monotonic() + LISTEN_AT_MOST * seconds
+        await asyncio.sleep(seconds)
+        before = -1
+        while before != self._datagrams.total() and time.monotonic() < end:
+            before = self._datagrams.total()
+            await asyncio.sleep(STILL)
 
     async def _each(self) -> None:
         """Put the unicast questions to every device that is there."""
@@ -333,7 +347,7 @@ class Discoverer:
             for network in self.plan.networks:
                 if network.version == 4 and self.plan.on_link(network) is None:
                     group.create_task(blind(network))
-        await asyncio.sleep(min(1.5, self.plan.profile.listen))
+        await self._listen(min(1.5, self.plan.profile.listen))
         await self._follow({a: link for a, link in links.items() if a not in self.plan.request.done}, asked)
 
     async def _follow(self, links: Mapping[str, Interface | None], asked: Sequence[tuple[Discovery, Question]]) -> None:
@@ -348,7 +362,7 @@ class Discoverer:
                     heard = True
                     await self._ask(link, one, replace(question, data=more), address)
         if heard:
-            await asyncio.sleep(min(1.5, self.plan.profile.listen))
+            await self._listen(min(1.5, self.plan.profile.listen))
 
     def _heard(self, readers: list[Discovery], data: bytes, address: str, port: int) -> None:
         """A datagram: the first codec that can read it does."""

@@ -51,7 +51,7 @@ def streams(device: Device, address: str) -> Iterator[tuple[int, Handler, ssl.SS
     if device.onvif is not None and device.onvif.port not in web:
         web[device.onvif.port] = Web(port=device.onvif.port, status=404)
     for port, one in web.items():
-        context = old_tls(one.certificate, one.issuer or one.certificate, one.tls) if one.certificate else None
+        context = old_tls(one.certificate, one.issuer or one.certificate, one.tls, owner=device.mac) if one.certificate else None
         yield port, functools.partial(http, device, one, address), context
     if device.ssdp is not None:
         pages = {"/description.xml": Page(type="text/xml", body=description(device))}

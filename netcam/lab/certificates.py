@@ -41,11 +41,14 @@ _VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": 
 
 
 @functools.cache
-def old_tls(subject: str, issuer: str, newest: str = "1.2") -> ssl.SSLContext:
-    """A server context of TLS 1.0 up to `newest`, with a certificate of `subject` (`CN=..,O=..`) that SHA-1 and RSA 1024 protect."""
+def old_tls(subject: str, issuer: str, newest: str = "1.2", *, owner: str = "") -> ssl.SSLContext:
+    """A server context of TLS 1.0 up to `newest`, with a certificate of `subject` (`CN=..,O=..`) that SHA-1 and RSA 1024 protect.
+
+    Its serial number is made from `owner` too: two devices of one subject have certificates of their own.
+    """
     if newest not in _VERSIONS:
         raise ContentError("scenario", f"no TLS version {shown(newest)}", f"valid: {', '.join(_VERSIONS)}")
-    certificate, key = _made(subject, issuer)
+    certificate, key = _made(subject, issuer, owner)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # Python warns that TLS 1.0 is old; that is the point
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -58,7 +61,7 @@ def old_tls(subject: str, issuer: str, newest: str = "1.2") -> ssl.SSLContext:
     return context
 
 
-def _made(subject: str, issuer: str) -> tuple[bytes, bytes]:
+def _made(subject: str, issuer: str, owner: str) -> tuple[bytes, bytes]:
     """A certificate in DER and its private key in PEM."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -72,7 +75,7 @@ def _made(subject: str, issuer: str) -> tuple[bytes, bytes]:
             .subject_name(distinguished(subject))
             .issuer_name(distinguished(issuer))
             .public_key(key.public_key())
-            .serial_number(int.from_bytes(hashlib.sha256(f"{subject}|{issuer}".encode()).digest()[:8], "big"))
+            .serial_number(int.from_bytes(hashlib.sha256(f"{subject}|{issuer}|{owner}".encode()).digest()[:8], "big"))
             .not_valid_before(FROM)
             .not_valid_after(UNTIL)
             .sign(key, hashes.SHA256())

