@@ -7,6 +7,7 @@ from datetime import date
 
 from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import verdicts
+from netcam.catalog.advisories import Advisories, Fact, RangeKind, Span
 from netcam.catalog.families import Families, Family, Oem, fold
 from netcam.catalog.policies import Match, Policies, Policy
 from netcam.catalog.sources import Status
@@ -80,6 +81,51 @@ def _unsure(status: Status) -> str:
 def _cited(sources: Iterable[str]) -> str:
     told = ", ".join(sources)
     return f" [{told}]" if told else ""
+
+
+def advisory_lines(fact: Fact, advisories: Advisories) -> Iterator[str]:
+    """A published flaw whole: models, versions and how exact they are, since when exploited, and where it is published."""
+    advisory = fact.advisory
+    badges = f" ({', '.join(sorted(fact.brands))} only)" if fact.brands else ""
+    makers = sorted({name for name, facts in advisories.by_maker.items() if any(one.advisory is advisory for one in facts)})
+    yield f"{advisory.id} {', '.join(makers)}{badges}: {advisory.about}{_unsure(advisory.status)}"
+    compared = "compared" if advisory.range in (RangeKind.EXPLICIT, RangeKind.ALL_VERSIONS) else "not compared: check the maker's notice"
+    yield f"  range           {advisory.range.value}: {compared}"
+    for held in fact.rows:
+        row = held.row
+        models = ", ".join(row.models) or "every model"
+        line = f" with firmware {row.line}" if row.line else ""
+        spans = "; ".join(_span(span) for span in row.spans) or (
+            "every version" if advisory.range is RangeKind.ALL_VERSIONS else "not given"
+        )
+        some = " (not every one of them)" if row.some else ""
+        yield f"  affected        {models}{line}: {spans}{some}{'; mended in ' + row.fixed if row.fixed else ''}"
+    if advisory.kev:
+        yield f"  exploited       in CISA's catalogue since {advisory.kev}"
+    if advisory.exploited:
+        yield f"  exploited       {advisory.exploited}"
+    if advisory.also:
+        yield f"  the same holds  for {', '.join(advisory.also)}"
+    if advisory.note:
+        yield f"  note            {advisory.note}"
+    for source_id in advisory.sources:
+        cited = advisories.sources.citation(source_id)
+        yield f"  source          {cited.title}. {cited.published}. {cited.url}"
+    if advisory.record:
+        yield f"  record          {advisory.record}"
+    if fact.notices:
+        yield f"  maker's notices {fact.notices}"
+
+
+def _span(span: Span) -> str:
+    some = " (some)" if span.some else ""
+    if span.built_before is not None:
+        return f"built before {span.built_before}{some}"
+    if span.exactly:
+        return f"exactly {span.exactly}{some}"
+    start = f"from {span.start} " if span.start else ""
+    end = f"before {span.before}" if span.before else f"through {span.through}" if span.through else "on"
+    return f"{start}{end}{some}"
 
 
 def family_lines(name: str, families: Families) -> Iterator[str]:

@@ -200,8 +200,9 @@ def load(root: Path) -> Advisories:
                 )
                 for row in advisory.rows
             )
+            fact = Fact(advisory, rows, brands, held.notices)
             for maker in held.makers:
-                by_maker.setdefault(fold(maker), []).append(Fact(advisory, rows, brands, held.notices))
+                by_maker.setdefault(fold(maker), []).append(fact)
         for number, end in enumerate(held.ended):
             citing.known(sources, end.sources, document, "ended", number, "sources")
             if end.sale is None and end.support is None:

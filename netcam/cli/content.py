@@ -89,7 +89,7 @@ def explain(
 
 
 def entries(loaded: Any) -> set[str]:
-    """Everything that has an id of its own: fingerprints, policies, detectors, protocols."""
+    """Everything that has an id of its own: fingerprints, policies, published flaws, detectors, protocols."""
     from netcam.collect.sent import BESIDES
     from netcam.egress.registry import detectors
     from netcam.protocols import registry
@@ -98,6 +98,7 @@ def entries(loaded: Any) -> set[str]:
     return {
         *(f.id for f in loaded.makers.fingerprints),
         *loaded.policies.policies,
+        *(fact.advisory.id for fact in loaded.advisories.facts()),
         *detectors(),
         *registry.discoveries(),
         *registry.conversations(),
@@ -132,6 +133,10 @@ def topic(subject: str, loaded: Any) -> list[str]:
         from netcam.assess.explain import policy_lines
 
         return list(policy_lines(loaded.policies.policies[subject], loaded.policies))
+    if told := [fact for fact in loaded.advisories.facts() if fact.advisory.id == subject]:
+        from netcam.assess.explain import advisory_lines
+
+        return [line for fact in told for line in advisory_lines(fact, loaded.advisories)]
     for fingerprint in loaded.makers.fingerprints:
         if fingerprint.id == subject:
             from netcam.identify.explain import fingerprint_lines

@@ -36,21 +36,13 @@ _ALWAYS = (
 
 def render(snapshot: Snapshot) -> str:
     """The page. The same snapshot gives the same bytes."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=_whole
-    )
-    environment.filters["seen"] = lambda text: escape(str(text), MAX_CELL)
-    environment.filters["prose"] = lambda text: escape(str(text), MAX_PROSE)
-    css = (_TEMPLATES / "report.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    environment, css, digest = page_maker()
     cameras = snapshot.cameras()
     undetermined = [i for i in snapshot.identities if i.is_camera is None]
-    return environment.get_template("report.html.j2").render(
+    page: str = environment.get_template("report.html.j2").render(
         s=snapshot,
-        style=_Markup(css),
-        style_hash=_Markup(f"sha256-{digest}"),
+        style=css,
+        style_hash=digest,
         cameras=cameras,
         undetermined=len(undetermined),
         makers=_makers(cameras),
@@ -79,6 +71,7 @@ def render(snapshot: Snapshot) -> str:
         today=snapshot.generated_at.date(),
         answered=_answered(snapshot),
     )
+    return page
 
 
 def _decided(snapshot: Snapshot) -> list[dict[str, str]]:
@@ -104,6 +97,20 @@ def _answered(snapshot: Snapshot) -> dict[tuple[str, str], dict[str, str]]:
     return {(one.site, one.device): answers(one, by_device.get((one.site, one.device), ())) for one in snapshot.cameras()}
 
 
+def page_maker() -> tuple[Any, str, str]:
+    """The template environment of every page, the style sheet, and its digest for the page's security policy."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, finalize=_whole
+    )
+    environment.filters["seen"] = lambda text: escape(str(text), MAX_CELL)
+    environment.filters["prose"] = lambda text: escape(str(text), MAX_PROSE)
+    css = (_TEMPLATES / "report.css").read_text("utf-8")
+    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
+    return environment, _Markup(css), _Markup(f"sha256-{digest}")
+
+
 class _Markup(str):
     """Text of our own that needs no escape: the style sheet and its digest."""
 
@@ -111,11 +118,6 @@ class _Markup(str):
 
     def __html__(self) -> str:
         return str(self)
-
-
-def markup(text: str) -> str:
-    """Text of our own that a template does not escape."""
-    return _Markup(text)
 
 
 def _whole(value: Any) -> Any:

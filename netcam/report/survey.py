@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 
 from netcam.model import CoverageState, Finding, Identity, ScanRecord, Site
 from netcam.report import csv
-from netcam.report.html import MAX_CELL, MAX_PROSE, markup, when
-from netcam.report.terminal_text import escape
+from netcam.report.html import page_maker, when
 
 NOT_KNOWN = "not known"
 COLUMNS = (
@@ -22,8 +18,6 @@ USE, DILIGENCE = "use", "due-diligence"
 """Names of the tags by which a keeper records them: `use=anpr`, `due-diligence=REF-12`."""
 MAX_SITES = 20
 """Sites named in one row; a longer list is counted."""
-
-_TEMPLATES = Path(__file__).resolve().parent / "templates"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,13 +159,6 @@ def render_csv(told: Survey) -> str:
 
 def render_html(told: Survey) -> str:
     """One printable page with a place to sign. The same survey gives the same bytes."""
-    import jinja2
-
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined)
-    environment.filters["seen"] = lambda text: escape(str(text), MAX_CELL)
-    environment.filters["prose"] = lambda text: escape(str(text), MAX_PROSE)
-    css = (_TEMPLATES / "report.css").read_text("utf-8")
-    digest = base64.b64encode(hashlib.sha256(css.encode()).digest()).decode()
-    return environment.get_template("survey.html.j2").render(
-        s=told, columns=COLUMNS, style=markup(css), style_hash=markup(f"sha256-{digest}"), when=when
-    )
+    environment, css, digest = page_maker()
+    page: str = environment.get_template("survey.html.j2").render(s=told, columns=COLUMNS, style=css, style_hash=digest, when=when)
+    return page

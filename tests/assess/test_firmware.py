@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from netcam.assess.explain import advisory_lines
 from netcam.assess.firmware import Result, assess, build_date, results
 from netcam.catalog import advisories as content
 from netcam.catalog.advisories import Advisories, RangeKind
@@ -188,3 +189,14 @@ def test_wrong_advisories_are_refused_with_file_line_and_cure(
 def test_loading_twice_gives_the_same_content() -> None:
     again: Advisories = content.load(ROOT)
     assert again.digest == SHIPPED.digest and len(again.facts()) == len(SHIPPED.facts())
+
+
+def test_a_flaw_is_explained_whole() -> None:
+    facts = {fact.advisory.id: fact for fact in SHIPPED.facts()}
+    told = "\n".join(advisory_lines(facts["CVE-2021-33044"], SHIPPED))
+    assert "built before 2021-06-01" in told and "since 2024-08-21" in told and "explicit: compared" in told and "https://" in told
+    vague = "\n".join(advisory_lines(facts["CVE-2021-36260"], SHIPPED))
+    assert "not compared: check the maker's notice" in vague
+    for fact in SHIPPED.facts():
+        assert all(line.strip() for line in advisory_lines(fact, SHIPPED))
+    assert len([fact for fact in SHIPPED.facts() if fact.advisory.id == "CVE-2019-3948"]) == 2  # Amcrest's and Dahua's, once each
