@@ -34,10 +34,18 @@ def loaded(content: str | None, config: Path | None) -> tuple[Settings, Content]
 def policy_list(format_: FormatOption = output.Format.AUTO, content: ContentOption = None, config: ConfigOption = None) -> None:
     """List the policies: id, jurisdiction, kind, title, and the date their facts are good for."""
     rows = [
-        [p.id, p.jurisdiction, str(p.kind), p.title, str(p.good_for), "stale" if p.stale(output.clock().date()) else str(p.status)]
+        [
+            p.id,
+            p.jurisdiction,
+            str(p.kind),
+            p.title,
+            str(p.good_for),
+            str(p.review.by),
+            "stale" if p.stale(output.clock().date()) else str(p.status),
+        ]
         for p in loaded(content, config)[1].policies.policies.values()
     ]
-    columns = ("id", "jurisdiction", "kind", "title", "good_for", "status")
+    columns = ("id", "jurisdiction", "kind", "title", "good_for", "review_by", "status")
     if output.wants_table(format_):
         output.console().print(output.table("Policies", columns, rows))
         return
@@ -65,7 +73,12 @@ def policy_check(content: ContentOption = None, config: ConfigOption = None) -> 
     from netcam.assess.policy_check import check
     from netcam.catalog.home import content_root
 
-    told(check(content_root(content), output.clock().date(), local=settings_file.load(config).policies_path()), "policies")
+    local = settings_file.load(config).policies_path()
+    problems = check(content_root(content), output.clock().date(), local=local)
+    if not any(problem.is_error for problem in problems):
+        for p in sorted(loaded(content, config)[1].policies.policies.values(), key=lambda p: (p.review.by, p.id)):
+            put([f"{p.id:28} {p.status.value:7} {len(p.cases):3} cases, facts good for {p.good_for}, review by {p.review.by}"])
+    told(problems, "policies")
 
 
 @policy.command("family")
