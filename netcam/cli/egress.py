@@ -45,6 +45,10 @@ def analyse(
     networks: NetworksOption = None,
     idle: IdleOption = 300.0,
     active: Annotated[float, typer.Option("--active-timeout", help="Seconds after which a long flow is told in parts; 0: never.")] = 0.0,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", help="Folder for the first packets of each finding as pcap, headers only.")
+    ] = None,
+    payload: Annotated[bool, typer.Option("--proof-payload", help="Keep the packets' payload in the proof too.")] = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
@@ -75,6 +79,8 @@ def analyse(
             judge.add(table)
             told.window(table)
         found = judge.finish(whole=told.only)
+        if proof is not None:
+            found = proven(file, told, found, proof, payload)
         everything += found
         told.end(found, identities)
     raise typer.Exit(output.fail_code(everything, fail_on))
@@ -173,6 +179,20 @@ def watch(
         tell(last)
     told.end(last, identities)
     raise typer.Exit(output.fail_code(list(everything.values()), fail_on))
+
+
+def proven(file: Path, told: Told, found: list[Finding], folder: Path, payload: bool) -> list[Finding]:
+    """The findings with a line of evidence about the packets that were kept for them."""
+    from dataclasses import replace
+
+    from netcam.flows import proof
+
+    if told.only is None:
+        told.note("the capture has several windows: no packets were kept as proof; cut it by time and analyse the part again")
+        return found
+    wanted = proof.wanted(told.only, {f.key: (f.device, f.subject) for f in found})
+    written = proof.write(file, wanted, folder, payload=payload)
+    return [replace(f, evidence=(*f.evidence, written[f.key].line)) if f.key in written else f for f in found]
 
 
 def modified(path: Path) -> int:

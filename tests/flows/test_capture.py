@@ -226,3 +226,33 @@ def test_counts_equal_those_of_tshark(tmp_path: Path) -> None:
             if size:
                 mine[key] = mine.get(key, 0) + size
     assert mine == told
+
+
+@pytest.mark.fuzz
+@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_fuzz_captures_of_every_link_type(tmp_path: Path, data: st.DataObject) -> None:
+    link = data.draw(st.sampled_from([0, 1, 9, 101, 105, 108, 113, 127, 276]))
+    packets = [(T0 + n, data.draw(st.binary(max_size=120))) for n in range(4)] + [(at, d) for at, d in story()]
+    base = data.draw(st.sampled_from([frames.pcap(packets, link=link), frames.pcapng([(0, at, d) for at, d in packets], [link])]))
+    broken = bytearray(base)
+    for _ in range(data.draw(st.integers(0, 12))):
+        broken[data.draw(st.integers(24, len(broken) - 1))] = data.draw(st.integers(0, 255))
+    table = read(tmp_path, bytes(broken[: data.draw(st.integers(30, len(broken)))]))
+    assert int((table["quality"] & 256 == 0).sum()) <= table.counters["packets"]
+
+
+@given(
+    header=st.sampled_from([b"", b"\0\0\x08\0", b"\x30\x81\x88\x0b", b"\x10\0\x88\xbe", b"\0\0\x65\x58", b"\0\0\x22\xeb"]),
+    body=st.binary(max_size=80),
+    proto=st.sampled_from([0, 4, 6, 17, 41, 43, 44, 47, 51, 58, 60]),
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_inside_ip_are_counted_once(tmp_path: Path, header: bytes, body: bytes, proto: int) -> None:
+    for packet in (
+        frames.ip4("10.0.0.1", "10.0.0.2", proto, header + body),
+        frames.ip6("2001:db8::1", "2001:db8::2", proto, header + body),
+    ):
+        table = read(tmp_path, frames.pcap([(T0, frames.ether(packet))]))
+        assert table.counters["packets"] == 1
+        assert int(table["packets_out"].sum() + table["packets_in"].sum()) == 1 + int((table["quality"] & 256 != 0).sum())
