@@ -29,6 +29,45 @@ MAC_WEIGHT = 0.4
 """A MAC prefix names whose network chip it is: alone it stays under 0.5 and never makes a kind."""
 
 
+COMPANY_WORDS = frozenset(
+    [
+        "ab",
+        "ag",
+        "bv",
+        "co",
+        "company",
+        "corp",
+        "corporation",
+        "digital",
+        "electronic",
+        "electronics",
+        "gmbh",
+        "group",
+        "holdings",
+        "inc",
+        "incorporated",
+        "international",
+        "limited",
+        "llc",
+        "ltd",
+        "network",
+        "networks",
+        "sa",
+        "security",
+        "solutions",
+        "sro",
+        "srl",
+        "spa",
+        "systems",
+        "tech",
+        "technologies",
+        "technology",
+        "vision",
+        "communications",
+        "innovation",
+    ]
+)
+"""Words that follow a company's name and may be left out."""
 ORIGINS = {
     "onvif.manufacturer": "onvif-information", "onvif.model": "onvif-information",
     "onvif.firmware": "onvif-information", "ssdp": "upnp", "hostname": "dhcp",
@@ -237,8 +276,14 @@ class Makers:
         return _bare(word) in self._spellings or _bare(word) in self._called
 
     def called(self, name: str) -> str:
-        """A maker by the name of its file, where `name` is its legal, former or short name; else as given."""
-        return self._called.get(_bare(name), name)
+        """A maker by the name of its file, where `name` is its legal, former or short name, with or without company words; else as given."""
+        words = re.sub(r"\([^)]*\)", " ", name).replace(",", " ").split()
+        for end in range(len(words), 0, -1):
+            if (found := self._called.get(_bare(" ".join(words[:end])))) is not None:
+                return found
+            if _bare(words[end - 1]) not in COMPANY_WORDS:
+                break
+        return name
 
     def brand(self, maker: str, name: str) -> Brand | None:
         """What the maker's file says of a brand."""

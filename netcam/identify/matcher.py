@@ -127,6 +127,10 @@ class Matcher:
             self._memory[field, value] = known
         return known
 
+    def forget(self) -> None:
+        """Forget what values were answered before."""
+        self._memory.clear()
+
     def _grouped(self, field: str) -> tuple[_Group, ...]:
         """The tests of a field by its name and by every prefix it begins with; remembered for the fields that have any."""
         names = [field, *(start for start in self._prefixes if field.startswith(start) and start != field), *naming.classes(field)]
