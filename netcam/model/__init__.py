@@ -1,5 +1,6 @@
 """The records that travel along the spine. Standard library only; immutable; a new field has a default."""
 
+from netcam.model.difference import Difference
 from netcam.model.finding import Citation, Finding, Link, Verdict, severity_rank, verdict_rank
 from netcam.model.identity import CAMERA_KINDS, KINDS, SLOTS, Claim, Identity
 from netcam.model.observation import Fact, Observation
@@ -17,6 +18,7 @@ __all__ = [
     "Claim",
     "Coverage",
     "CoverageState",
+    "Difference",
     "Fact",
     "Finding",
     "Identity",

@@ -10,25 +10,8 @@ from typing import Protocol
 
 from netcam.assess.decisions import Decisions, Stand
 from netcam.assess.removal import Item
-from netcam.model import Coverage, CoverageState, Finding, Identity, ScanRecord, Verdict
+from netcam.model import Coverage, CoverageState, Difference, Finding, Identity, ScanRecord, Verdict
 from netcam.report.questions import Checklist
-
-
-class Difference(Protocol):
-    """A change between two looks, as the inventory's diff tells it."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def site(self) -> str: ...
-    @property
-    def field(self) -> str: ...
-    @property
-    def old(self) -> str | None: ...
-    @property
-    def new(self) -> str | None: ...
 
 
 class Source(Protocol):

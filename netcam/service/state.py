@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from netcam.errors import StoreError, shown
 from netcam.service.planner import Entry
+from netcam.sinks.storefile import StoreFile
 
 VERSION = 1
 KEEP_RUNS = 200_000
@@ -64,54 +62,13 @@ class Wish:
     at: datetime
 
 
-class State:
+class State(StoreFile):
     """The file. Raises StoreError where it cannot be read or written."""
 
     def __init__(self, path: str | Path) -> None:
-        self._path = path
         self._saved: dict[tuple[str, str], tuple[object, ...]] = {}
-        try:
-            if str(path) != ":memory:":
-                Path(path).parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=10.0, isolation_level=None)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = NORMAL")  # a power cut may cost the last step, and has ended its runs as well
-            with self._writing() as db:
-                (version,) = db.execute("PRAGMA user_version").fetchone()
-                if version == 0:
-                    for statement in _SCHEMA.split(";"):
-                        db.execute(statement)
-                    db.execute(f"PRAGMA user_version = {VERSION}")
-        except (sqlite3.Error, OSError) as error:
-            raise self._broken(error) from None
-        if version > VERSION:
-            raise StoreError(str(path), f"was written by a newer netcam (layout {version})", "use that version")
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._db.close()
-
-    def _broken(self, error: Exception) -> StoreError:
-        return StoreError(str(self._path), f"cannot be used: {shown(str(error))}", "check its folder, its owner and the free space")
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._broken(error) from None
-
-    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._broken(error) from None
+        # a power cut may cost the last step, and has ended its runs as well
+        super().__init__(path, _SCHEMA, VERSION, busy_seconds=10.0, durable=False)
 
     def entries(self, keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], Entry]:
         """Where these schedules and sites stand; a new one begins now."""

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from netcam.errors import StoreError, shown
 from netcam.model import Finding
 from netcam.sinks.event import Event
 from netcam.sinks.format import Format
 from netcam.sinks.lifecycle import Settled, Told
+from netcam.sinks.storefile import StoreFile
 from netcam.sinks.transport import Item
 
 VERSION = 1
@@ -26,21 +25,21 @@ MAX_WAITING = 32 * 1024 * 1024
 """Bytes of bodies read at once: an event may have 256 kB."""
 
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at REAL NOT NULL, kind TEXT NOT NULL,
+CREATE TABLE events (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL UNIQUE, at REAL NOT NULL, kind TEXT NOT NULL,
     site TEXT NOT NULL, sensor TEXT NOT NULL, device TEXT NOT NULL, severity INTEGER NOT NULL, message TEXT NOT NULL, queued REAL NOT NULL);
-CREATE TABLE IF NOT EXISTS bodies (seq INTEGER NOT NULL, format TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (seq, format)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS sinks (name TEXT PRIMARY KEY, cursor INTEGER NOT NULL, failures INTEGER NOT NULL DEFAULT 0,
+CREATE TABLE bodies (seq INTEGER NOT NULL, format TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY (seq, format)) WITHOUT ROWID;
+CREATE TABLE sinks (name TEXT PRIMARY KEY, cursor INTEGER NOT NULL, failures INTEGER NOT NULL DEFAULT 0,
     retry_at REAL NOT NULL DEFAULT 0, error TEXT NOT NULL DEFAULT '', delivered INTEGER NOT NULL DEFAULT 0, lost INTEGER NOT NULL DEFAULT 0,
     last REAL NOT NULL DEFAULT 0) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS done (sink TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS attempts (sink TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS dead (sink TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (sink, seq))
+CREATE TABLE done (sink TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
+CREATE TABLE attempts (sink TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
+CREATE TABLE dead (sink TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (sink, seq))
     WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS told (key TEXT PRIMARY KEY, site TEXT NOT NULL, digest TEXT NOT NULL, since TEXT NOT NULL, finding BLOB NOT NULL)
+CREATE TABLE told (key TEXT PRIMARY KEY, site TEXT NOT NULL, digest TEXT NOT NULL, since TEXT NOT NULL, finding BLOB NOT NULL)
     WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS told_site ON told (site);
-CREATE TABLE IF NOT EXISTS devices (site TEXT NOT NULL, device TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (site, device)) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE INDEX told_site ON told (site);
+CREATE TABLE devices (site TEXT NOT NULL, device TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (site, device)) WITHOUT ROWID;
+CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
 _ITEM = "e.seq, e.id, e.at, e.kind, e.site, e.sensor, e.device, e.severity, e.message"
 
@@ -74,52 +73,12 @@ class DeadLetter:
     item: Item
 
 
-class Outbox:
+class Outbox(StoreFile):
     """One SQLite file, written by scans and read by the deliverer, in any number of processes. Raises StoreError."""
 
     def __init__(self, path: str | Path, *, max_events: int = 1_000_000, clock: Callable[[], float] = time.time) -> None:
-        self.path, self._max, self._clock = Path(path), max_events, clock
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-            self.path.chmod(0o600)
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")  # what put() has returned is on disk, whatever happens to the machine
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            if version > VERSION:
-                raise StoreError(str(path), f"was written by a newer netcam (layout {version})", "use that version")
-            if version < VERSION:
-                self._db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-        except (sqlite3.Error, OSError) as error:
-            raise self._broken(error) from None
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._db.close()
-
-    def _broken(self, error: Exception) -> StoreError:
-        return StoreError(
-            str(self.path), f"the outbox cannot be used: {shown(str(error))}", "check its folder, its owner and the free space"
-        )
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        try:
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._db
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
-            self._db.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise self._broken(error) from None
-
-    def _rows(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
-        try:
-            return self._db.execute(sql, values).fetchall()
-        except sqlite3.Error as error:
-            raise self._broken(error) from None
+        self._max, self._clock = max_events, clock
+        super().__init__(path, _SCHEMA, VERSION, busy_seconds=BUSY_SECONDS, durable=True)
 
     # what goes in
 

@@ -6,31 +6,15 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Protocol
 
 from netcam.errors import StoreError
-from netcam.model import Finding, Identity, ScanRecord
+from netcam.model import Difference, Finding, Identity, ScanRecord
 from netcam.sinks import lifecycle
 from netcam.sinks.event import Event, EventKind, device_event, notice, scan_event
 from netcam.sinks.format import Format
 from netcam.sinks.outbox import Outbox
 
 PRESENT, MISSING = "present", "missing"
-
-
-class Difference(Protocol):
-    """One difference between two looks, as inventory.diff tells it."""
-
-    @property
-    def kind(self) -> str: ...
-    @property
-    def device(self) -> str: ...
-    @property
-    def field(self) -> str: ...
-    @property
-    def old(self) -> str | None: ...
-    @property
-    def new(self) -> str | None: ...
 
 
 class Teller:
