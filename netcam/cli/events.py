@@ -68,7 +68,7 @@ def deliver(
     settings, outbox = opened(config)
     if not settings.sinks:
         raise ConfigError("sinks", "the settings name no sink", "add [sinks.NAME] with a type")
-    for name in dispatch.drain(settings, outbox, seconds, only=sink):
+    for name in dispatch.drain(settings, outbox, seconds, only=sink, at_once=True):
         output.say(f"sink {name}: another process delivers to it")
     left = 0
     for state in outbox.sinks():

@@ -114,7 +114,7 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         dispatcher.start()
         engine.recover(now)
         tell(f"netcam {__version__} runs {len(settings.schedules)} schedules at {len({site for _, site in tables})} sites", "", False)
-        last_prune = now - PRUNE
+        last_prune, last_word = now - PRUNE, now
         broken: list[str] = []
         while not ending.is_set() and not (broken := dispatcher.failed()):
             now = output.clock()
@@ -123,6 +123,10 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
                 last_prune = now
                 outbox.prune(settings.events.keep_days * 86_400, settings.sinks)
                 watch(teller, settings, now)
+            if settings.service.heartbeat_minutes and now - last_word >= timedelta(minutes=settings.service.heartbeat_minutes):
+                last_word = now
+                waiting = max((outbox.newest() - outbox.sink(name).cursor for name in settings.sinks), default=0)
+                told(teller, f"netcam works: {len(engine.running)} runs go on, at most {waiting} events wait", site="", failed=False)
             soon = (wake - now).total_seconds() if wake is not None else LOOK_SECONDS
             ending.wait(min(max(soon, 0.05), LOOK_SECONDS if not engine.running else 1.0))
         engine.stop(output.clock())
@@ -195,7 +199,10 @@ def list_(
             "reason": last[0].reason if last else "", "found": last[0].found if last else None, "scan": last[0].scan if last else "",
         })  # fmt: skip
     recent = [run_record(tables, one) for one in state.runs(limit=runs)] if runs else []
+    beat = state.beat()
     state.close()
+    if beat is None or now - beat > timedelta(seconds=60):
+        output.say(f"`netcam run` does not work now{f'; it last did at {beat:%Y-%m-%d %H:%M} UTC' if beat else ''}")
     if not output.wants_table(format_):
         output.each({"type": "schedule"} | record for record in records)
         output.each({"type": "run"} | record for record in recent)

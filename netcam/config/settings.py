@@ -70,6 +70,8 @@ class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     runs_at_once: int = 4
     """Sweeps at the same time, over all sites of this sensor."""
+    heartbeat_minutes: int = 60
+    """How often the service says that it works, so that its silence is noticed; 0: never."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -189,6 +191,8 @@ def parse(text: str, where: str) -> Settings:
                     ("sinks", id, "sites"), f"no site {shown(site)}", nearest(site, read_sites) if read_sites else f"add [sites.{site}]"
                 )
     service = reader.struct(ServiceSettings, data.get("service", {}), ("service",))
+    if not 0 <= service.heartbeat_minutes <= 10_080:
+        reader.fail(("service", "heartbeat_minutes"), "is not between 0 and 10080", "60 is once an hour, 0 never")
     if not 1 <= service.runs_at_once <= 100:
         reader.fail(("service", "runs_at_once"), "is not between 1 and 100", "4 is enough for most sensors")
     events = reader.struct(EventSettings, data.get("events", {}), ("events",))

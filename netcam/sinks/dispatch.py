@@ -82,8 +82,11 @@ def _least(severity: str) -> int:
     return number + 1 if number else 0
 
 
-def drain(settings: Settings, outbox: Outbox, seconds: float, *, only: str | None = None) -> list[str]:
-    """Deliver until every sink is idle, fails, or the time is up; returns the names of sinks that another process delivers to."""
+def drain(settings: Settings, outbox: Outbox, seconds: float, *, only: str | None = None, at_once: bool = False) -> list[str]:
+    """Deliver until every sink is idle, fails, or the time is up; returns the names of sinks that another process delivers to.
+
+    `at_once`: a receiver that is left alone after a failure is tried now.
+    """
     until = time.monotonic() + seconds
     busy = []
     for name in [only] if only else settings.sinks:
@@ -92,6 +95,9 @@ def drain(settings: Settings, outbox: Outbox, seconds: float, *, only: str | Non
                 busy.append(name)
                 continue
             one = delivery(name, settings, outbox)
+            state = outbox.sink(name)
+            if at_once and state.failures:
+                outbox.failed(name, failures=state.failures, retry_at=0.0, error=state.error)
             try:
                 while time.monotonic() < until:
                     pause = one.step(time.time())

@@ -4,7 +4,9 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 from cyclonedx.schema import OutputFormat, SchemaVersion
@@ -50,6 +52,23 @@ def nasty(text):
 
 
 NASTY = [HOSTILE, "'] OR [ipv4-addr:value = '192.0.2.1", '","evil":"x', "=cmd|' /C calc'!A0", "\ud800\x00\u202e", "x" * 5000]
+
+
+@pytest.mark.parametrize("name", ["cyclonedx.json", "stix.json", "netbox.txt", "devices.csv", "findings.csv"])
+def test_the_golden_export_holds(name):
+    """NETCAM_WRITE_GOLDEN=1 writes it anew; look at the difference before it is committed."""
+    told = {
+        "cyclonedx.json": lambda: json.dumps(json.loads(cyclonedx.render(ESTATE, version="1.0.0")), indent=1) + "\n",
+        "stix.json": lambda: json.dumps(stix.bundle(ESTATE), indent=1) + "\n",
+        "netbox.txt": lambda: "".join(f"== {file}\n{text}" for file, text in netbox.tables(ESTATE.identities).items()),
+        "devices.csv": lambda: tables.devices(ESTATE.identities),
+        "findings.csv": lambda: tables.findings(ESTATE.findings),
+    }[name]()
+    path = Path(__file__).parent / "golden" / name
+    if os.environ.get("NETCAM_WRITE_GOLDEN"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(told.encode())
+    assert path.read_bytes().decode() == told
 
 
 def checked(tmp_path, text, name):

@@ -3,9 +3,11 @@
 import dataclasses
 import hashlib
 import json
+import os
 import re
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -171,6 +173,16 @@ def test_a_message_above_the_bound_is_cut_with_a_mark_and_the_hash_of_the_whole(
         told = json.loads(cut[cut.index(b"] {") + 2 :])
         assert told["cut"]["bytes"] == len(long.body)
     assert syslog.message(item, sink(1, max_message=60_000)).endswith(item.body)
+
+
+@pytest.mark.parametrize("form", ["cef", "jsonl"])
+def test_the_golden_messages_hold(form):
+    """NETCAM_WRITE_GOLDEN=1 writes them anew; look at the difference before it is committed."""
+    told = b"".join(syslog.message(item, sink(1, protocol="udp")) + b"\n" for item in items_of(EVENTS.values(), form))
+    path = Path(__file__).parent / "golden" / f"syslog-{form}.txt"
+    if os.environ.get("NETCAM_WRITE_GOLDEN"):
+        path.write_bytes(told)
+    assert path.read_bytes() == told
 
 
 def test_validate_reads_messages_too(tmp_path):
