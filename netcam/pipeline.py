@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netcam.collect.sweep import Progress
     from netcam.config import Settings
     from netcam.egress.detect import DeviceRef
+    from netcam.egress.window import Window
     from netcam.flows.table import FlowTable
     from netcam.identify.correlate import Correlation
     from netcam.identify.matcher import Matcher
@@ -670,6 +671,35 @@ def _devices(identities: Sequence[Identity]) -> dict[str, DeviceRef]:
         )
         for one in identities
     }
+
+
+def behaviour(
+    tables: Iterable[FlowTable],
+    identities: Sequence[Identity],
+    content: Content,
+    *,
+    site: str,
+    declared: Sequence[str] = (),
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    state: Path | None = None,
+) -> Iterator[Window]:
+    """The days of `tables`, or of the state that a watch keeps, for profiles; nothing is judged and nothing is written."""
+    from netcam.egress.detect import Explainer, SiteRules, Stream, windows
+
+    inside = tuple(internal)
+    stream = Stream.load(state, internal=inside) if state is not None else Stream(site=site, internal=inside)
+    explainer = Explainer(content.destinations, SiteRules(declared=tuple(declared), internal=inside))
+    devices = _devices(identities)
+    for table in tables:
+        stream.add(table, devices)
+    found = False
+    for one in windows(stream, explainer):
+        found = True
+        yield one
+    if not found and stream.closed >= 0:
+        from netcam.egress.window import window
+
+        yield window(stream.ledger, explainer, site, stream.closed)
 
 
 def egress(

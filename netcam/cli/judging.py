@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcam.cli import output
-from netcam.cli.scan import ContentOption, FormatOption
+from netcam.cli.scan import ConfigOption, ContentOption, FormatOption, StoreOption
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +18,16 @@ if TYPE_CHECKING:
 def register(app: typer.Typer) -> None:
     """Put the commands under `netcam egress`."""
     app.command()(measure)
+    app.command()(profile)
+
+
+class ProfileFormat(StrEnum):
+    """What a profile is written as."""
+
+    JSON = "json"
+    MUD = "mud"
+    NFTABLES = "nftables"
+    CISCO = "cisco"
 
 
 def measure(
@@ -77,3 +89,74 @@ def _cell(value: Any) -> str:
         if not isinstance(value, float)
         else f"{value:.3f}"
     )
+
+
+def profile(
+    device: Annotated[str, typer.Argument(metavar="DEVICE", help="Key or address of the device.")],
+    files: Annotated[list[Path] | None, typer.Argument(help="Captures and flow logs to learn from, or to hold against --check.")] = None,
+    state: Annotated[
+        Path | None, typer.Option("--state", help="State that a watch keeps (its checkpoint with .judge): the last day.")
+    ] = None,
+    format_: Annotated[ProfileFormat, typer.Option("--format", help="json is what --check reads.")] = ProfileFormat.JSON,
+    check: Annotated[Path | None, typer.Option("--check", help="Profile (json) to hold the traffic against; prints the drift.")] = None,
+    resolver: Annotated[str, typer.Option("--resolver", help="Address of the site's resolver, allowed in nftables rules.")] = "",
+    url: Annotated[str, typer.Option("--url", help="Where the MUD file will stand.")] = "https://mud.example.org/camera.json",
+    site: Annotated[str, typer.Option("--site")] = "default",
+    store: StoreOption = None,
+    config: ConfigOption = None,
+    content: ContentOption = None,
+) -> None:
+    """Learn what one device needs, write it as MUD or as firewall rules, or hold later traffic against it."""
+    from netcam import config as settings_file
+    from netcam.cli.egress import known_devices, modified
+    from netcam.egress import enforce
+    from netcam.egress import profile as behaviour
+    from netcam.errors import ConfigError, StoreError
+    from netcam.flows import files as reading
+    from netcam.pipeline import Content
+    from netcam.pipeline import behaviour as days
+
+    if bool(files) == bool(state):
+        raise ConfigError("egress profile", "no traffic to learn from" if not files else "files and a state", "give files, or --state")
+    settings = settings_file.load(config)
+    internal = settings.internal(site)
+    identities = known_devices(store, site)
+    key = next((one.device for one in identities if device in (one.device, *one.addresses, *one.macs)), device)
+    tables = (t for file in files or () for t in reading.windows(file, internal=internal, now=modified(file)))
+    seen = list(days(tables, identities, Content(content), site=site, declared=settings.declared(site), internal=internal, state=state))
+    if check is not None:
+        try:
+            known = behaviour.loads(check.read_text("utf-8"), str(check))
+        except (OSError, UnicodeDecodeError) as error:
+            raise StoreError(str(check), getattr(error, "strerror", None) or "cannot be read", "check the path") from None
+        drifted = False
+        for one in seen:
+            drift = behaviour.check(known, one)
+            drifted = drifted or bool(drift.outside_profile or drift.louder)
+            output.line(
+                {"type": "drift", "device": known.device, "until_ns": one.end, "outside_profile": list(drift.outside_profile), "not_seen": list(drift.not_seen),
+                 "louder": list(drift.louder), "share_outside": drift.share_outside}
+            )  # fmt: skip
+        raise typer.Exit(10 if drifted else 0)
+    learnt = behaviour.learn(seen, key)
+    for rule in learnt.left_out:
+        output.say(f"left out: {rule.way} {output.escaped(rule.peer, limit=200)}:{rule.port}: {rule.why}")
+    if format_ is ProfileFormat.MUD:
+        typer.echo(enforce.mud(learnt, url=url, now=output.clock()))
+    elif format_ is ProfileFormat.NFTABLES:
+        typer.echo(enforce.nftables(learnt, resolver=_address(resolver)), nl=False)
+    elif format_ is ProfileFormat.CISCO:
+        typer.echo(enforce.cisco(learnt), nl=False)
+    else:
+        typer.echo(behaviour.dumps(learnt))
+
+
+def _address(text: str) -> str:
+    from ipaddress import ip_address
+
+    from netcam.errors import ConfigError, shown
+
+    try:
+        return str(ip_address(text)) if text else ""
+    except ValueError:
+        raise ConfigError("--resolver", f"{shown(text)} is no address", "write it as 192.0.2.1") from None

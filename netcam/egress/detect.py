@@ -20,7 +20,7 @@ from netcam.egress.window import Window, window
 from netcam.flows.table import FlowTable, address_text
 from netcam.model import Finding
 
-__all__ = ["Assessment", "DeviceRef", "Explainer", "SiteRules", "Stream", "assess", "detect", "over", "run"]
+__all__ = ["Assessment", "DeviceRef", "Explainer", "SiteRules", "Stream", "assess", "detect", "over", "run", "windows"]
 
 STEP_HOURS = 12
 """Hours between two windows when a whole table is judged at once: every attack that lasts a day lies whole in one of two windows."""
@@ -91,6 +91,17 @@ def run(stream: Stream, explainer: Explainer, *, every: int = 1, last: bool = Fa
             yield hour, over(stream, explainer, hour)
     if last and stream.closed >= 0 and judged != stream.closed:
         yield stream.closed, over(stream, explainer, stream.closed)
+
+
+def windows(stream: Stream, explainer: Explainer) -> Iterator[Window]:
+    """The days of everything a stream holds, one after another; the last one may be short."""
+    judged = -1
+    for hour in stream.finish():
+        if hour % 24 == 23:
+            judged = hour
+            yield window(stream.ledger, explainer, stream.site, hour)
+    if stream.closed >= 0 and judged != stream.closed:
+        yield window(stream.ledger, explainer, stream.site, stream.closed)
 
 
 def detect(
