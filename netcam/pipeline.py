@@ -678,18 +678,22 @@ def behaviour(
     identities: Sequence[Identity],
     content: Content,
     *,
+    device: str,
     site: str,
     declared: Sequence[str] = (),
     internal: Sequence[IPv4Network | IPv6Network] = (),
     state: Path | None = None,
 ) -> Iterator[Window]:
-    """The days of `tables`, or of the state that a watch keeps, for profiles; nothing is judged and nothing is written."""
-    from netcam.egress.detect import Explainer, SiteRules, Stream, windows
+    """The days of `tables`, or of the state that a watch keeps, for the profile of `device` (a key, or an address that no inventory
+    knows); nothing is judged and nothing is written."""
+    from netcam.egress.detect import DeviceRef, Explainer, SiteRules, Stream, windows
 
     inside = tuple(internal)
     stream = Stream.load(state, internal=inside) if state is not None else Stream(site=site, internal=inside)
     explainer = Explainer(content.destinations, SiteRules(declared=tuple(declared), internal=inside))
     devices = _devices(identities)
+    if device not in devices:
+        devices[device] = DeviceRef(device=device, addresses=(device,))
     for table in tables:
         stream.add(table, devices)
     found = False

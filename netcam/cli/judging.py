@@ -123,7 +123,9 @@ def profile(
     identities = known_devices(store, site)
     key = next((one.device for one in identities if device in (one.device, *one.addresses, *one.macs)), device)
     tables = (t for file in files or () for t in reading.windows(file, internal=internal, now=modified(file)))
-    seen = list(days(tables, identities, Content(content), site=site, declared=settings.declared(site), internal=internal, state=state))
+    seen = list(
+        days(tables, identities, Content(content), device=key, site=site, declared=settings.declared(site), internal=internal, state=state)
+    )
     if check is not None:
         try:
             known = behaviour.loads(check.read_text("utf-8"), str(check))

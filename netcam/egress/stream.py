@@ -195,7 +195,7 @@ class Stream:
         """The state that `save` wrote. Raises StoreError where the file is another thing, damaged or of another version."""
         cure = "move the file away to begin anew; history is lost, findings are not"
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 told = json.loads(bytes(arrays["told"]).decode())
                 if told["version"] != VERSION:
                     raise StoreError(str(path), f"is of version {told['version']!r:.20}, this netcam reads {VERSION}", cure)
