@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import mmap
 import os
 import select
 import signal
@@ -16,15 +17,27 @@ import socket
 import struct
 import sys
 import time
+from collections.abc import Iterator
+from itertools import islice
 
 ETH_P_ARP = 0x0806
 SO_ATTACH_FILTER = 26  # asm-generic/socket.h
 SOL_PACKET, PACKET_STATISTICS, PACKET_AUXDATA = 263, 6, 8  # linux/if_packet.h
 AUXDATA = struct.Struct("IIIHHHH")
 """tpacket_auxdata: status, len, snaplen, mac, net, vlan_tci, vlan_tpid (linux/if_packet.h)."""
-TP_STATUS_VLAN_VALID = 0x10
+TP_STATUS_USER, TP_STATUS_VLAN_VALID = 0x1, 0x10
+PACKET_RX_RING, PACKET_VERSION = 5, 10
+TPACKET2 = struct.Struct("IIIHHIIHH")
+"""tpacket2_hdr: status, len, snaplen, mac, net, sec, nsec, vlan_tci, vlan_tpid (linux/if_packet.h)."""
+STATUS = struct.Struct("I")
+SLOT, BLOCK = 128, 1 << 16
+"""Bytes of a place for one frame (its header of 66 and an ARP frame of 60), and of a block of them."""
+MIN_SLOTS, MAX_SLOTS = 1 << 12, 1 << 17
+"""Places at least, and at most: a /16 that answers at once and as many frames that nobody asked for."""
 TARGET_AT = 14 + 24
 """Offset of the target protocol address in an Ethernet ARP request (RFC 826)."""
+BATCH = 16
+"""Frames between two looks at the clock: at the slowest rate a second's worth."""
 SAY_EVERY = 0.5
 """Seconds after which it says how many frames it has sent: should it be killed, that much is still counted."""
 RECEIVE_BUFFER = 8 << 20
@@ -75,6 +88,37 @@ def receive(link: socket.socket, size: int) -> tuple[bytes, int]:
     return data, 0
 
 
+class Ring:
+    """Frames that the kernel writes where we read them (TPACKET_V2, packet_mmap): reading does not hold up sending."""
+
+    def __init__(self, link: socket.socket, answers: int) -> None:
+        """With room for twice as many frames as `answers`, within bounds. Raises OSError."""
+        slots = min(MAX_SLOTS, max(MIN_SLOTS, 1 << (2 * answers).bit_length()))
+        link.setsockopt(SOL_PACKET, PACKET_VERSION, 1)
+        while True:
+            try:
+                link.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack("IIII", BLOCK, slots * SLOT // BLOCK, SLOT, slots))
+                break
+            except OSError:  # a small machine has no such piece of memory
+                slots //= 2
+                if slots < MIN_SLOTS:
+                    raise
+        self.slots = slots
+        self._memory = mmap.mmap(link.fileno(), slots * SLOT)
+        self._at = 0
+
+    def frames(self) -> Iterator[tuple[bytes, int]]:
+        """Each frame that waits, and the VLAN of its tag; 0: it had none."""
+        for _ in range(self.slots):
+            status, _, size, mac, _, _, _, tci, _ = TPACKET2.unpack_from(self._memory, self._at)
+            if not status & TP_STATUS_USER:
+                return
+            start = self._at + mac
+            yield self._memory[start : start + size], tci & 0xFFF if status & TP_STATUS_VLAN_VALID else 0
+            STATUS.pack_into(self._memory, self._at, 0)  # the kernel may have it again
+            self._at = (self._at + SLOT) % (self.slots * SLOT)
+
+
 def frame(mac: str, source: str) -> bytearray:
     """The ARP request of this interface, with an empty target (RFC 826; RFC 5227 for a source of 0.0.0.0)."""
     from scapy.layers.l2 import ARP, Ether
@@ -106,17 +150,14 @@ def main(argv: list[str]) -> int:
     request = frame(mac, source)
     drop_privileges()
     runs = [(int(first), int(last)) for first, last in (line.split() for line in sys.stdin if line.strip())]
+    ring = Ring(link, sum(last - first + 1 for first, last in runs))
     heard: dict[str, set[str]] = {}
     vlans: set[int] = set()
     packed = struct.Struct(">I")
     sent = lost = 0
 
     def hear() -> None:
-        while True:
-            try:
-                data, vlan = receive(link, 256)
-            except OSError:  # nothing waits, or the interface is gone
-                return
+        for data, vlan in ring.frames():
             if vlan:
                 vlans.add(vlan)  # of another network: its addresses are not those of this link
                 continue
@@ -126,11 +167,15 @@ def main(argv: list[str]) -> int:
             address, who, op = found
             if who not in heard.setdefault(address, set()) and len(heard) < 1 << 20:
                 heard[address].add(who)
-                sys.stdout.write(json.dumps({"address": address, "mac": who, "op": op}) + "\n")
+                sys.stdout.write(f'{{"address":"{address}","mac":"{who}","op":{op}}}\n')
 
     def summary() -> None:
+        """Say what was sent; `first_round` is the seconds that it took to ask everybody once."""
         _, drops = struct.unpack("II", link.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8))
-        sys.stdout.write(json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops, "vlans": sorted(vlans)}) + "\n")
+        sys.stdout.write(
+            json.dumps({"done": True, "sent": sent, "lost": lost, "dropped": drops, "vlans": sorted(vlans), "first_round": first_round})
+            + "\n"
+        )
         sys.stdout.flush()
 
     def stop(_signal: int, _frame: object) -> None:
@@ -140,7 +185,9 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the sweep decides and says SIGTERM
+    put, send = packed.pack_into, link.send
     begin = said = time.monotonic()
+    first_round = 0.0
     for round_ in range(tries):
         if round_:
             pause = time.monotonic() + wait / tries
@@ -151,36 +198,39 @@ def main(argv: list[str]) -> int:
             begin, sent_now = time.monotonic(), 0
         else:
             sent_now = 0
-        for first, last in runs:
-            for number in range(first, last + 1):
-                if round_ and socket.inet_ntoa(packed.pack(number)) in heard:
-                    continue
-                request[TARGET_AT : TARGET_AT + 4] = packed.pack(number)
-                while True:
-                    try:
-                        link.send(request)
-                        break
-                    except (BlockingIOError, InterruptedError):
-                        select.select([link], [link], [], 0.05)
-                        hear()
-                    except OSError:
-                        lost += 1
-                        break
-                sent += 1
-                sent_now += 1
-                if sent_now % 16 == 0:
-                    ahead = begin + sent_now / rate - time.monotonic()
-                    if ahead > 0.002:
-                        if time.monotonic() - said > SAY_EVERY:
-                            said = time.monotonic()
-                            sys.stdout.write(json.dumps({"so_far": sent}) + "\n")
-                        sys.stdout.flush()
-                        select.select([link], [], [], ahead)
-                        remaining = begin + sent_now / rate - time.monotonic()
-                        hear()
-                        if remaining > 0:
-                            time.sleep(remaining)
+        numbers = (n for first, last in runs for n in range(first, last + 1))
+        if round_:
+            numbers = (n for n in numbers if socket.inet_ntoa(packed.pack(n)) not in heard)
+        while batch := list(islice(numbers, BATCH)):
+            at = 0
+            while at < len(batch):
+                try:
+                    for number in batch[at:]:
+                        put(request, TARGET_AT, number)
+                        send(request)
+                        at += 1
+                except (BlockingIOError, InterruptedError):
+                    select.select([link], [link], [], 0.05)
                     hear()
+                except OSError:
+                    lost += 1
+                    at += 1
+            sent += len(batch)
+            sent_now += len(batch)
+            ahead = begin + sent_now / rate - time.monotonic()
+            if ahead > 0.002:
+                if time.monotonic() - said > SAY_EVERY:
+                    said = time.monotonic()
+                    sys.stdout.write(json.dumps({"so_far": sent}) + "\n")
+                sys.stdout.flush()
+                select.select([link], [], [], ahead)
+                remaining = begin + sent_now / rate - time.monotonic()
+                hear()
+                if remaining > 0:
+                    time.sleep(remaining)
+            elif sent_now % (ring.slots // 2) == 0:
+                hear()
+        first_round = first_round or time.monotonic() - begin
     end = time.monotonic() + wait
     latest = time.monotonic() + 3 * wait
     while (left := end - time.monotonic()) > 0:
