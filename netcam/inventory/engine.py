@@ -113,6 +113,12 @@ def create(target: str | Path) -> tuple[sa.Engine, str, Path | None]:
             path.touch(mode=0o600)  # it will name people's premises: for the owner alone
         elif not os.access(path, os.R_OK):
             raise StoreError(str(path), "the store may not be read", "check the owner and permissions of the file")
+        elif not os.access(path.parent, os.W_OK):  # SQLite keeps its log beside the file, for readers too
+            raise StoreError(
+                str(path),
+                "the disk or the folder is read-only",
+                "make it writable, or copy the inventory to a folder that is, and give that",
+            )
     except OSError as error:
         raise StoreError(str(path), error.strerror or "cannot be created", "check the folder and its permissions") from None
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})

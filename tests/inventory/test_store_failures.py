@@ -285,3 +285,36 @@ END
     full, kept = done.stdout.split("\n")[:2]
     assert full.startswith("the disk is full"), done.stderr
     assert kept == "kept", done.stderr
+
+
+@pytest.mark.lab
+def test_a_disk_that_is_really_read_only_is_told_and_recovers(tmp_path):
+    script = f"""
+set -e
+mount -t tmpfs tmpfs {tmp_path}
+cat > {tmp_path}/../work.py <<'END'
+import sys
+from netcam.errors import StoreError
+from netcam.inventory import open_inventory
+from netcam.model import Observation
+try:
+    store = open_inventory(sys.argv[1])
+    print(store.record([Observation(field="f", value=sys.argv[2], endpoint="10.0.0.1")]), len(list(store.observations())))
+    store.close()
+except StoreError as error:
+    print("told:", error.problem, "|", error.cure)
+END
+{sys.executable} {tmp_path}/../work.py {tmp_path}/netcam.sqlite a
+mount -o remount,ro {tmp_path}
+{sys.executable} {tmp_path}/../work.py {tmp_path}/netcam.sqlite b
+mount -o remount,rw {tmp_path}
+{sys.executable} {tmp_path}/../work.py {tmp_path}/netcam.sqlite c
+"""
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", script],
+        capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+    )  # fmt: skip
+    first, told, last = done.stdout.splitlines()
+    assert (first, last) == ("1 1", "1 2"), done.stderr
+    assert told.startswith("told: "), done.stderr
+    assert "is read-only | make it writable" in told
