@@ -82,7 +82,7 @@ def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
         if any(len(word) > MAX_WORD for word in (read.device, read.endpoint, read.site, read.sensor, read.via, read.scan, read.raw)):
             yield Problem(number, f"a key is longer than {MAX_WORD} characters")
             continue
-        at = _instant(read.at) if read.at else None
+        at = instant(read.at) if read.at else None
         if read.at is not None and at is None:
             yield Problem(number, f"at {shown(read.at)} is not an RFC 3339 time", dropped=False)
         mac = normal_mac(read.mac)
@@ -107,7 +107,7 @@ def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
         )  # fmt: skip
 
 
-def _instant(text: str) -> datetime | None:
+def instant(text: str) -> datetime | None:
     """An RFC 3339 time as UTC (no zone: taken as UTC), or None where it is none."""
     try:
         at = datetime.fromisoformat(text)

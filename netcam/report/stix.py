@@ -9,7 +9,6 @@ import json
 import re
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
 from ipaddress import ip_address
 from typing import Any
 
@@ -90,7 +89,7 @@ def _egress(made: _Made, finding: Finding, identity: Identity | None, sensor: st
     if there is None:
         there = made.observable("domain-name", {"value": finding.subject.lower()})
     refs = [*sources[:1], there]
-    begin, end = (_instant(text) for text in finding.window) if finding.window else (None, None)
+    begin, end = (wire.instant(text) for text in finding.window) if finding.window else (None, None)
     ends = (
         {"dst_ref": there} | ({"src_ref": sources[0]} if sources else {}) | {"protocols": ["ipv6" if there.startswith("ipv6") else "ipv4"]}
     )
@@ -111,11 +110,3 @@ def _egress(made: _Made, finding: Finding, identity: Identity | None, sensor: st
     made.add("sighting", f"{finding.key}|{finding.window}", {
         "sighting_of_ref": indicator, "observed_data_refs": [observed], "where_sighted_refs": [sensor],
     })  # fmt: skip
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else None

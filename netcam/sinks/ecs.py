@@ -140,8 +140,9 @@ def _finding(told: dict[str, Any], finding: Finding, event: Event, addresses: li
         told["event"]["reason"] = finding.text
     if finding.score is not None:
         told["event"]["risk_score"] = float(finding.score)
-    if finding.window:
-        told["event"]["start"], told["event"]["end"] = finding.window
+    for name, text in zip(("start", "end"), finding.window or (), strict=False):
+        if (at := wire.instant(text)) is not None:  # a word of a file that is no time would cost the whole document its place
+            told["event"][name] = when(at)
     told["netcam"]["finding"] = wire.finding_record(finding)
     told["netcam"]["state"] = event.state.value if event.state else None
     if "host" not in told:

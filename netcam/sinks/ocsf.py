@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from netcam import wire
@@ -198,17 +197,9 @@ def _finding(told: dict[str, Any], unmapped: dict[str, Any], event: Event, findi
             evidence |= {"dst_endpoint": there, "connection_info": {"direction_id": 2, "direction": "Outbound"}}
         told["evidences"] = [evidence]
         for name, text in zip(("start_time", "end_time"), finding.window or (), strict=False):
-            if (at := _instant(text)) is not None:
+            if (at := wire.instant(text)) is not None:
                 told[name] = epoch_ms(at)
     unmapped["finding"] = wire.finding_record(finding)
-
-
-def _instant(text: str) -> datetime | None:
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else None
 
 
 def encode(event: Event) -> bytes:
