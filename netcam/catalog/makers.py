@@ -14,6 +14,7 @@ import msgspec
 from netcam.catalog import calibration, naming
 from netcam.catalog.calibration import Calibration
 from netcam.catalog.text import Document, nearest, read, typed
+from netcam.catalog.versions import SCHEMES
 from netcam.errors import ContentError, shown
 from netcam.model import KINDS, SLOTS
 from netcam.protocols.fields import FIELDS, known
@@ -293,10 +294,13 @@ class Makers:
     def stats(self) -> list[tuple[str, int, int, int, int]]:
         """Rows of maker, brands, stable, draft, examples."""
         rows = []
+        mine: dict[str, list[Fingerprint]] = {name: [] for name in self.makers}
+        for name, one in self.owned:
+            mine[name].append(one)
         for name, file in sorted(self.makers.items(), key=lambda item: item[0].lower()):
-            stable = sum(f.status == "stable" for f in file.fingerprints)
-            draft = sum(f.status == "draft" for f in file.fingerprints)
-            rows.append((name, len(file.brands), stable, draft, sum(len(f.examples) for f in file.fingerprints)))
+            stable = sum(f.status == "stable" for f in mine[name])
+            draft = sum(f.status == "draft" for f in mine[name])
+            rows.append((name, len(file.brands), stable, draft, sum(len(f.examples) for f in mine[name])))
         return rows
 
 
@@ -325,6 +329,10 @@ def load(root: Path) -> Makers:
                     "ids are unique",
                 )
             places[fingerprint.id] = document.at("fingerprints", n)
+        if file.version_scheme and file.version_scheme not in SCHEMES:
+            raise ContentError(
+                document.at("version_scheme"), f"no version scheme {shown(file.version_scheme)}", nearest(file.version_scheme, SCHEMES)
+            )
         for n, brand in enumerate(file.brands):
             if brand.tells not in ("", "maker", "brand"):
                 raise ContentError(document.at("brands", n, "tells"), f"no {shown(brand.tells)}", "write maker or brand")

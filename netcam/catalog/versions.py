@@ -201,8 +201,10 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         "reolink": _dotted(rf"v?(?P<v>{_NUMBERS})(?:_(?P<b>\d{{6,10}}))?"),
         # 1.1.16 Build 211209 Rel.37726n(4555)
         "tp-link": _dotted(rf"v?(?P<v>{_NUMBERS})(?: Build (?P<b>\d{{6}}))?(?: Rel\.\w{{1,10}}(?:\(\w{{1,10}}\))?)?"),
-        # MX-V5.2.0.65; MX6 and M7 systems count apart by their first number
-        "mobotix": _dotted(rf"(?:MX-)?V?(?P<v>{_NUMBERS})"),
+        # MX-V5.2.0.65, mx7_7.3.1.16; MX6 and M7 systems count apart by their first number
+        "mobotix": _dotted(rf"(?:MX-|mx\d_)?V?(?P<v>{_NUMBERS})(?:-r\d{{1,2}})?"),
+        # 61.8.0.3-r8: the first number names the board, the last the revision
+        "milesight": _dotted(rf"(?P<line>\d{{2}})\.(?P<v>{_NUMBERS})(?:-r(?P<b>\d{{1,3}}))?"),
         "sony": _dotted(rf"v?(?P<v>{_NUMBERS})"),
         "i-pro": _dotted(rf"v?(?P<v>{_NUMBERS})(?:E\d)?"),
         # v3.12 2017-06-12; V1.00_2017_12_15
@@ -217,8 +219,8 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         "zavio": _dotted(rf"M?(?P<v>{_NUMBERS})"),
         # 1.0.7-0298; V2.3.8-8
         "numbers-dash": _dotted(rf"V?(?P<v>{_NUMBERS})(?:-(?P<b>\d{{1,6}}))?"),
-        # 5.1.3.0(19A9): the bracket names a commit, which says nothing of order
-        "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\))?"),
+        # 5.1.3.0(19A9): the bracket names a commit, which says nothing of order; 5.0.0.20101B210105: the build day
+        "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\)|B(?P<b>\d{{6}})\w{{0,6}}(?:\.\w{{1,6}})?(?:\(\w{{1,12}}\))?)?"),
         # 2.6.0.150(15529)
         "avigilon": _dotted(rf"(?P<v>{_NUMBERS})(?:\(\d{{1,8}}\))?"),
         "numbers": _dotted(rf"v?(?P<v>{_NUMBERS})"),
