@@ -69,5 +69,5 @@ def _refusal(service: Rtsp) -> bytes:
 
 
 def _handshake(subject: str, issuer: str) -> TLSInfo:
-    certificate, _ = certificates._made(subject, issuer or subject)
+    certificate, _ = certificates._made(subject, issuer or subject, "example")
     return TLSInfo(version="TLSv1.2", cipher="", certificates=(certificate,))

@@ -115,3 +115,16 @@ def test_labels_and_claims_are_compared_by_meaning_and_no_further(matcher: Match
     assert not alike("model", "DS-2CD2143G0-I", "DS-2CD2143G0-IS")
     assert not alike("firmware", "V5.5.82", "V5.5.82 build 190220")
     assert not alike("firmware", "V5.5.82 build 190220", "V5.5.8")
+
+
+def test_what_a_policy_would_wrongly_restrict_is_told(tmp_path: Path, matcher: Matcher) -> None:
+    from datetime import UTC, datetime
+
+    from netcam.pipeline import Content, wrongly_restricted
+
+    seen = [{"device": "a", "field": "onvif.model", "value": "DS-2CD2143G0-I"}, {"device": "b", "field": "http.server", "value": "nginx"}]
+    write(tmp_path, seen, [{"device": "a", "is_camera": False}, {"device": "b", "is_camera": False}])
+    result = measure(tmp_path, matcher)
+    assert result.false_cameras == ["a"]
+    told = wrongly_restricted(result.others, Content(), datetime(2026, 11, 25, tzinfo=UTC))
+    assert {device for device, _ in told} == {"a"}
