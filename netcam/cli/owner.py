@@ -56,6 +56,7 @@ def ask(
     from netcam.collect import scope as scopes
     from netcam.collect.gate import Gate, StopSwitch
     from netcam.collect.plan import PROFILES
+    from netcam.collect.sweep import one_run_per_site
     from netcam.inventory import open_inventory
     from netcam.pipeline import Content, judge
     from netcam.pipeline import store as keep
@@ -88,7 +89,7 @@ def ask(
             output.say(f"{one.known.address}: {one.told.status}{': ' + one.told.note if one.told.note else ''}")
 
         try:
-            with stopped_by_signal(stop):
+            with stopped_by_signal(stop), one_run_per_site(site, state_folder()):
                 asyncio.run(
                     accounts.ask(
                         known,

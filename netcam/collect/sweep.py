@@ -11,6 +11,7 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from netcam.collect import interfaces as attached_interfaces
@@ -79,7 +80,7 @@ async def sweep(
     `unknown` says of a device's observations whether they leave open what it is: those that do are shown to nmap, where the plan says so.
     """
     run = _Run(plan, record, cover, keep, progress, stop, unknown)
-    with one_run_per_site(plan.request):
+    with one_run_per_site(plan.request.site, plan.request.state_dir):
         try:
             finished = await until_stopped(run.work(), stop)
         finally:
@@ -101,12 +102,12 @@ async def until_stopped(work: Coroutine[Any, Any, None], stop: StopSwitch) -> bo
 
 
 @contextlib.contextmanager
-def one_run_per_site(request: SweepRequest) -> Iterator[None]:
-    """Hold the site's lock. Raises ConfigError where another run holds it."""
-    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in request.site)[:64]
-    path = request.state_dir / f"{name}.lock"
+def one_run_per_site(site: str, state_dir: Path) -> Iterator[None]:
+    """Hold the site's lock: one conversation at a time with each device. Raises ConfigError where another run holds it."""
+    name = "".join(c if c.isalnum() or c in "-_." else "_" for c in site)[:64]
+    path = state_dir / f"{name}.lock"
     try:
-        request.state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
         raise ConfigError(str(path), error.strerror or "cannot be written", "set NETCAM_HOME to a folder that can be written") from None
@@ -114,7 +115,7 @@ def one_run_per_site(request: SweepRequest) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise ConfigError(f"site {request.site}", "another run is sweeping this site", "wait until it has ended") from None
+            raise ConfigError(f"site {site}", "another run is sweeping this site", "wait until it has ended") from None
         yield
     finally:
         os.close(descriptor)

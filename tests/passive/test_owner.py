@@ -7,6 +7,7 @@ import hashlib
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -244,7 +245,9 @@ SERVICES = f"""<tds:GetServicesResponse {DEVICE_NS}><tds:Service><tds:Namespace>
 
 
 @contextmanager
-def answering(answer: dict[str, bytes], otherwise: bytes = b"", status: int = 200) -> Iterator[tuple[int, list[bytes]]]:
+def answering(
+    answer: dict[str, bytes], otherwise: bytes = b"", status: int = 200, tls: ssl.SSLContext | None = None
+) -> Iterator[tuple[int, list[bytes]]]:
     """A device of our own for what the others do not do: whole HTTP bodies by operation."""
     got: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -257,6 +260,8 @@ def answering(answer: dict[str, bytes], otherwise: bytes = b"", status: int = 20
                     peer, _ = listening.accept()
                 except TimeoutError:
                     continue
+                if tls is not None:
+                    peer = tls.wrap_socket(peer, server_side=True)
                 with peer:
                     peer.settimeout(3)
                     data = b""
@@ -296,6 +301,38 @@ def test_a_recorder_names_the_cameras_behind_it_and_its_own_address_book_is_not_
     assert ("44:19:b6:00:00:20#2", "channel.address", "10.1.1.2") in behind
     assert ("44:19:b6:00:00:20#2", "channel.recorder", "44:19:b6:00:00:20") in behind
     assert {o.key for o in seen if o.field == "recorder.channels"} == {"44:19:b6:00:00:20"}
+
+
+def test_a_device_that_announces_tls_is_asked_under_tls() -> None:
+    from netcam.lab.certificates import old_tls
+
+    context = old_tls("CN=camera", "CN=camera")
+    with answering({"GetDeviceInformation": soap(INFORMATION)}, soap(""), tls=context) as (port, _):
+        where = owner.places(
+            [f"http://127.0.0.1:{port}/onvif/device_service", f"https://127.0.0.1:{port}/onvif/device_service"], "127.0.0.1"
+        )
+        assert where[0] == Place(port, True, "/onvif/device_service")
+
+        async def run() -> Told:
+            return await owner.ask(gate(), "127.0.0.1", where[:1], None, context=driver.banner_context(), clear=False, now=clock())
+
+        told = asyncio.run(run())
+    assert told.status is Status.OPEN
+    assert facts(told)["onvif.model"] == ["NVR"]
+
+
+@given(
+    st.lists(
+        st.text(max_size=40)
+        | st.sampled_from(["http://[", "http://127.0.0.1:99999/", "https://127.0.0.1/x", "http://192.0.2.1/", "//", "http://127.0.0.1:80"]),
+        max_size=5,
+    ),
+    st.lists(st.integers(0, 65535), max_size=4),
+)
+def test_whatever_a_device_announces_it_is_asked_at_its_own_address_and_few_places(xaddrs: list[str], ports: list[int]) -> None:
+    found = owner.places(xaddrs, "127.0.0.1", ports)
+    assert 1 <= len(found) <= owner.MAX_PLACES
+    assert all(0 < one.port < 65536 for one in found)
 
 
 def test_network_settings_and_the_state_of_remote_access_are_read() -> None:
