@@ -13,6 +13,8 @@ import typer
 from netcam.cli import output
 from netcam.cli.scan import ConfigOption, FormatOption, StoreOption
 
+PIECE = 30_000
+"""Flows written at a time: nobody judges them together, so small pieces keep memory small."""
 ArchiveArgument = Annotated[Path, typer.Option("--archive", help="Folder of the flow archive.")]
 
 
@@ -62,7 +64,7 @@ def flows(
         notes: list[str] = []
         before = kept.rows
         stamp = int(file.stat().st_mtime_ns) if file.exists() else 0
-        for table in reading.windows(file, internal=internal, idle=idle, active=active, now=stamp):
+        for table in reading.windows(file, internal=internal, idle=idle, active=active, now=stamp, window_rows=PIECE):
             kept.write(table, site)
             for name, count in table.counters.items():
                 counters[name] = counters.get(name, 0) + count

@@ -33,8 +33,10 @@ TEXTS = (
     "origin",
 )
 """Text columns of an archived flow besides its numbers."""
-MEMORY = "128MB"
+MEMORY = "64MB"
 """What DuckDB may take while writing; reading may take what it finds."""
+ROW_GROUP = 20_480
+"""Rows written at a time: 5 MB of columns in memory."""
 MAX_RESULT = 100_000
 """Rows that a question gives."""
 _SITE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -120,7 +122,7 @@ class Archive:
             listed = ", ".join(f'"{name}"' for name in columns)
             place = str(temporary).replace("'", "''")
             self._connection.execute(
-                f"COPY (SELECT {listed} FROM given) TO '{place}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)"
+                f"COPY (SELECT {listed} FROM given) TO '{place}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE {ROW_GROUP})"
             )
             self._connection.unregister("given")
         except Exception as error:  # DuckDB's classes and the system's

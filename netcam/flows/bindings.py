@@ -85,8 +85,8 @@ def attribute(table: FlowTable, bindings: Bindings, inside: Inside) -> None:
     if not len(table) or not (bindings.by_mac or bindings.undated or bindings._times):
         return
     ends, a, b = unique_ends(table)
-    texts = [address_text(hi, lo, version) for hi, lo, version in ends.tolist()]
-    within = np.array([text in inside for text in texts], bool)
+    within = inside.among(ends)
+    texts = [address_text(hi, lo, version) if own else "" for (hi, lo, version), own in zip(ends.tolist(), within.tolist(), strict=True)]
     use_b = ~within[a] & within[b]
     end = np.where(use_b, b, a)
     mac = np.where(use_b, table["b_mac"], table["a_mac"])

@@ -56,11 +56,12 @@ def windows(
     internal: Sequence[IPv4Network | IPv6Network] = (),
     idle: float = layout.IDLE,
     active: float = 0,
+    window_rows: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[FlowTable]:
     """Read a capture into tables of bounded size; the last one carries the notes. A cut or corrupt end is counted and told, not raised.
 
-    `idle` and `active` in seconds, 0 for never. Raises ContentError where the file cannot be read or is no capture.
+    `idle` and `active` in seconds, 0 for never; `window_rows` 0 for the usual size. Raises ContentError where the file cannot be read or is no capture.
     """
     needs_numba()
     where = str(path)
@@ -70,9 +71,9 @@ def windows(
         magic = source.take(4)
         if magic not in _MAGIC and magic != _PCAPNG:
             raise ContentError(where, f"is no capture (it begins with {magic!r})", "give a file that tcpdump or Wireshark wrote")
-        from netcam.flows.build import Assembly
+        from netcam.flows.build import WINDOW_ROWS, Assembly
 
-        assembly = Assembly(where, internal=internal, idle=idle, active=active)
+        assembly = Assembly(where, internal=internal, idle=idle, active=active, window_rows=window_rows or WINDOW_ROWS)
         walked = _pcap(source, *_MAGIC[magic], assembly, notes, where) if magic in _MAGIC else _pcapng(source, assembly, notes)
         for used in walked:
             yield from assembly.ready()

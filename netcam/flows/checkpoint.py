@@ -24,7 +24,7 @@ from netcam.flows.table import FlowTable
 VERSION = 1
 """Of the layout; another version is not read."""
 MAX_SIZE = 1 << 30
-"""Bytes of a checkpoint: a full table of 200 MB, its names and answers."""
+"""Bytes of a checkpoint: a full table of 184 MB, its names and answers."""
 CURE = "move the file away to begin anew; open conversations are lost, archived flows are not"
 
 

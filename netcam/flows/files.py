@@ -26,7 +26,13 @@ _ORDER = ("dns", "ssl", "quic", "http")
 
 
 def windows(
-    path: Path, *, internal: Sequence[IPv4Network | IPv6Network] = (), idle: float = layout.IDLE, active: float = 0, now: int = 0
+    path: Path,
+    *,
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    idle: float = layout.IDLE,
+    active: float = 0,
+    now: int = 0,
+    window_rows: int = 0,
 ) -> Iterator[FlowTable]:
     """Flows of a file, or of the logs of a folder (Zeek writes one file for each protocol), in tables of bounded size.
 
@@ -37,7 +43,7 @@ def windows(
         return
     head = _head(path)
     if head[:4] in capture._MAGIC or head[:4] == capture._PCAPNG:
-        yield from capture.windows(path, internal=internal, idle=idle, active=active)
+        yield from capture.windows(path, internal=internal, idle=idle, active=active, window_rows=window_rows)
         return
     source = told(head, path)
     reading = Reading(Records(internal), now)

@@ -11,8 +11,8 @@ IDLE = 300
 """Seconds of silence after which a conversation is over (IPFIX idle timeout; 300 s keeps camera heartbeats of 120 s in one flow)."""
 ACTIVE = 1800
 """Seconds after which a conversation that goes on is told as it stands (IPFIX active timeout; the usual half hour)."""
-CAPACITY = 3 << 18
-"""Open conversations: 786,432 rows of 256 bytes, 200 MB. Beyond that the oldest is told early and counted as evicted."""
+CAPACITY = 11 << 16
+"""Open conversations: 720,896 rows of 256 bytes, 184 MB. Beyond that the oldest is told early and counted as evicted."""
 SLOTS = 1 << 21
 """Places of the hash table: under half full, 16 MB."""
 MAX_DONE = 1 << 15

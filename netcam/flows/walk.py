@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from ipaddress import IPv4Network, IPv6Network
@@ -39,7 +40,8 @@ class Walk:
         """`idle` and `active` in seconds, 0 for never; `capacity` at most CAPACITY open conversations."""
         self._loop = compiled.loop()
         self._on_hints, self._on_done, self._on_minutes = on_hints, on_done, on_minutes
-        self.rows: Array = np.zeros((r.CAPACITY, r.WIDTH), np.int64)
+        self._memory = mmap.mmap(-1, r.CAPACITY * r.WIDTH * 8)
+        self.rows: Array = np.frombuffer(self._memory, np.int64).reshape(r.CAPACITY, r.WIDTH)
         self.slots: Array = np.full(r.SLOTS, -1, np.int64)
         self.free: Array = np.zeros(r.CAPACITY, np.int64)
         self.state: Array = np.zeros(r.STATE, np.int64)
@@ -158,10 +160,13 @@ class Walk:
         self._call(REBUILD, None, 0, 0)
 
     def finish(self) -> Iterator[None]:
-        """Tell every row that is open, some at a time."""
+        """Tell every row that is open, some at a time; the memory of those told goes back, so that what is made of them has room."""
         self.state[r.U_HAND] = 0
         while not self._call(FLUSH, None, 0, 0, 0, 1):
             self._hand_over(None)
+            told = int(self.state[r.U_HAND]) * r.WIDTH * 8 // mmap.PAGESIZE * mmap.PAGESIZE
+            if told:
+                self._memory.madvise(mmap.MADV_DONTNEED, 0, told)
             yield
         self._hand_over(None)
         yield
