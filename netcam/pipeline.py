@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from netcam.collect.sweep import Progress
     from netcam.config import Settings
     from netcam.egress.detect import DeviceRef
+    from netcam.egress.explained import SiteRules
     from netcam.egress.window import Window
     from netcam.flows.table import FlowTable
     from netcam.identify.correlate import Correlation
@@ -653,8 +654,34 @@ def sightings(inventory: Inventory, identities: Sequence[Identity], site: str) -
     return sorted(found, key=lambda seen: seen[2])
 
 
-def _devices(identities: Sequence[Identity]) -> dict[str, DeviceRef]:
-    """The devices that flows are joined to."""
+SENSITIVE = frozenset({"sensitive-government", "hosting-secret-material"})
+"""Classes of sites at which a restricted maker's cloud weighs more."""
+
+
+def site_rules(settings: Settings, site: str) -> SiteRules:
+    """What the settings say of a site's traffic."""
+    from netcam.egress.detect import SiteRules
+
+    told = settings.told(site)
+    return SiteRules(
+        declared=settings.declared(site), internal=settings.internal(site), resolvers=told.resolvers, time_servers=told.time_servers,
+        timezone=told.timezone, sensitive=told.site_class in SENSITIVE, no_internet=told.no_internet,
+    )  # fmt: skip
+
+
+def restricted(identities: Sequence[Identity], content: Content, site: Site, now: datetime) -> frozenset[str]:
+    """Devices that a policy restricts at this site."""
+    from netcam.assess import policy
+    from netcam.model import Verdict
+
+    if not identities:
+        return frozenset()
+    found = policy.assess(identities, content.policies, content.families, site, now.date())
+    return frozenset(f.device for f in found if f.verdict is Verdict.RESTRICTED)
+
+
+def _devices(identities: Sequence[Identity], limited: frozenset[str] = frozenset()) -> dict[str, DeviceRef]:
+    """The devices that flows are joined to; `limited` are those that a policy restricts."""
     from netcam.egress.detect import DeviceRef
 
     return {
@@ -668,6 +695,7 @@ def _devices(identities: Sequence[Identity]) -> dict[str, DeviceRef]:
             firmware=one.get("firmware"),
             kind=one.get("kind"),
             is_camera=one.is_camera,
+            restricted=one.device in limited,
         )
         for one in identities
     }
@@ -714,12 +742,14 @@ def egress(
     site: str,
     declared: Sequence[str] = (),
     internal: Sequence[IPv4Network | IPv6Network] = (),
+    rules: SiteRules | None = None,
+    limited: frozenset[str] = frozenset(),
 ) -> list[Finding]:
-    """What the detectors find in `table`, joined to the devices that are known."""
+    """What the detectors find in `table`, joined to the devices that are known; `rules` stand for `declared` and `internal`."""
     from netcam.egress.detect import detect
 
-    devices = _devices(identities)
-    return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site)
+    devices = _devices(identities, limited)
+    return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site, rules=rules)
 
 
 class EgressWatch:
@@ -737,14 +767,19 @@ class EgressWatch:
         networks: Path | None = None,
         state: Path | None = None,
         sightings: Iterable[tuple[str, str, int]] = (),
+        rules: SiteRules | None = None,
+        limited: frozenset[str] = frozenset(),
     ) -> None:
         """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart."""
+        from netcam.egress.detect import SiteRules
         from netcam.flows import origin
         from netcam.flows.archive import Archive
         from netcam.flows.bindings import Bindings
 
         self._identities, self._content, self._site = identities, content, site
-        self._declared, self._internal, self._state = tuple(declared), tuple(internal), state
+        self._internal, self._state = tuple(internal), state
+        self._limited = limited
+        self._rules = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
         self._archive = Archive(archive) if archive is not None else None
         self._origin = origin.opened(networks)
         self._inside = origin.Inside(internal)
@@ -774,7 +809,7 @@ class EgressWatch:
         self.prepare(table)
         if self._archive is not None:
             self._archive.write(table, self._site)
-        self._judge().add(table, _devices(self._identities), now=now)
+        self._judge().add(table, _devices(self._identities, self._limited), now=now)
         if self._state is not None:
             self._stream.save(self._state)
 
@@ -791,9 +826,9 @@ class EgressWatch:
         return self._stream
 
     def _explainer(self) -> Any:
-        from netcam.egress.detect import Explainer, SiteRules
+        from netcam.egress.detect import Explainer
 
-        return Explainer(self._content.destinations, SiteRules(declared=self._declared, internal=self._internal))
+        return Explainer(self._content.destinations, self._rules)
 
     def ready(self) -> list[Finding]:
         """Findings of the hours that are complete now."""
@@ -806,7 +841,7 @@ class EgressWatch:
         from netcam.egress.detect import STEP_HOURS, run
 
         if whole is not None and self._state is None:
-            return egress(whole, self._identities, self._content, site=self._site, declared=self._declared, internal=self._internal)
+            return egress(whole, self._identities, self._content, site=self._site, rules=self._rules, limited=self._limited)
         best: dict[str, Finding] = {}
         for _, one in run(self._judge(), self._explainer(), every=STEP_HOURS, last=True):
             for finding in one.findings:

@@ -56,19 +56,21 @@ def analyse(
     """Read captures and flow logs, name the flows, and say which camera sends data where."""
     from netcam import config as settings_file
     from netcam.flows import files as reading
-    from netcam.pipeline import Content, EgressWatch
+    from netcam.pipeline import Content, EgressWatch, restricted, site_rules
 
     settings = settings_file.load(config)
     internal = settings.internal(site)
     identities, seen = known(store, site)
     loaded = Content(content)
+    limited = restricted(identities, loaded, settings.site(site), output.clock())
     everything: list[Finding] = []
     for file in files:
         judge = EgressWatch(
             identities,
             loaded,
             site=site,
-            declared=settings.declared(site),
+            rules=site_rules(settings, site),
+            limited=limited,
             internal=internal,
             archive=archive,
             networks=networks,
@@ -112,7 +114,7 @@ def watch(
     """Listen on an interface (no packet is sent), to exporters or to logs, and say which camera sends data where."""
     from netcam import config as settings_file
     from netcam.errors import ConfigError
-    from netcam.pipeline import Content, EgressWatch
+    from netcam.pipeline import Content, EgressWatch, restricted, site_rules
 
     given = [
         name for name, value in (("--interface", interface), ("--netflow", netflow), ("--zeek", zeek), ("--suricata", suricata)) if value
@@ -133,8 +135,8 @@ def watch(
         flow_archive.checked_site(site)
         keeper = Keeper(checkpoint, Archive(archive) if archive else None, site, interface)
     judge = EgressWatch(
-        identities, loaded, site=site, declared=settings.declared(site), internal=internal, archive=None if keeper else archive,
-        networks=networks, sightings=seen, state=checkpoint.with_suffix(".judge") if checkpoint else None,
+        identities, loaded, site=site, rules=site_rules(settings, site), internal=internal, archive=None if keeper else archive,
+        limited=restricted(identities, loaded, settings.site(site), output.clock()), networks=networks, sightings=seen, state=checkpoint.with_suffix(".judge") if checkpoint else None,
     )  # fmt: skip
     told = Told(interface or netflow or str(zeek or suricata), format_, flows)
 

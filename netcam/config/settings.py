@@ -46,6 +46,12 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """Further networks a camera may talk to without leaving the estate."""
     declared: tuple[str, ...] = ()
     """Destinations the operator expects: names (`*.example.org`), addresses or networks."""
+    resolvers: tuple[str, ...] = ()
+    """Addresses of name servers that cameras of the site may ask."""
+    time_servers: tuple[str, ...] = ()
+    """Addresses of time servers that cameras of the site may ask."""
+    no_internet: bool = False
+    """Whether cameras of the site must not talk to the outside at all."""
     scope: str = ""
     """Scope file, relative to the settings file."""
     timezone: str = "UTC"
@@ -133,6 +139,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         """Networks inside the estate: those written for the site, else the private ranges."""
         told = self._site(site)
         return tuple(ip_network(text, strict=False) for text in (*told.networks, *told.internal)) or PRIVATE
+
+    def told(self, site: str) -> SiteSettings:
+        """What is written of a site; the defaults where nothing is."""
+        return self._site(site)
 
     def declared(self, site: str) -> tuple[str, ...]:
         """Destinations that the operator expects, as written."""
@@ -300,6 +310,10 @@ def _check_site(reader: Reader, site: SiteSettings, path: tuple[str, ...]) -> No
     for text in site.declared:
         if not (_is_network(text) or _HOST.fullmatch(text)):
             reader.fail((*path, "declared"), f"{shown(text)} is no name, address or network", 'write "*.example.org" or "192.0.2.0/24"')
+    for key, texts in (("resolvers", site.resolvers), ("time_servers", site.time_servers)):
+        for text in texts:
+            if not _is_network(text) or "/" in text:
+                reader.fail((*path, key), f"{shown(text)} is no address", 'write it as "10.20.0.1"')
     if site.timezone != "UTC":
         import zoneinfo
 

@@ -45,7 +45,7 @@ def _tables(trace: Trace, begin: float, end: float, step: float = 6 * 3600.0) ->
         at += step
 
 
-def _inventory(cameras: list[Camera]) -> Mapping[str, DeviceRef]:
+def inventory(cameras: list[Camera]) -> Mapping[str, DeviceRef]:
     office = DeviceRef(device="office-pc", addresses=(OFFICE,), kind="computer", is_camera=False)
     return dict(refs(cameras)) | {office.device: office}
 
@@ -82,7 +82,7 @@ def _attack(name: str, kind: Kind, seed: int) -> Labelled:
     rules = SiteRules(internal=INTERNAL, time_servers=(RESOLVER,), resolvers=(RESOLVER,))
     days = (CAMERAS + 1) * end / DAY
     return Labelled(
-        name=name, tables=_tables(trace, 0, end), devices=_inventory(cameras), rules=rules, truth=(truth,), camera_days=days, every=1
+        name=name, tables=_tables(trace, 0, end), devices=inventory(cameras), rules=rules, truth=(truth,), camera_days=days, every=1
     )
 
 
@@ -108,7 +108,7 @@ class Site:
         return Labelled(
             name=name,
             tables=_tables(trace, 0, self.days * DAY),
-            devices=_inventory(cameras),
+            devices=inventory(cameras),
             rules=rules,
             camera_days=float(self.cameras * self.days),
             every=3,
@@ -286,5 +286,5 @@ def month(cameras: int = 500, days: int = 30, *, seed: int = 2025, every: int = 
 
     rules = SiteRules(internal=INTERNAL, time_servers=(RESOLVER,), resolvers=(RESOLVER,))
     return Labelled(
-        name=f"month-{cameras}", tables=tables(), devices=_inventory(made), rules=rules, camera_days=float(cameras * days), every=every
+        name=f"month-{cameras}", tables=tables(), devices=inventory(made), rules=rules, camera_days=float(cameras * days), every=every
     )
