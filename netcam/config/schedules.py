@@ -44,7 +44,7 @@ class ScheduleSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     jitter_minutes: int = 0
     """Each run starts up to so much later, by a number drawn from site and time."""
     grace_minutes: int = 120
-    """A run that could not start in time still starts so much later; after that it is missed."""
+    """A run that could not start in time still starts so much later; after that it is missed. 0 counts as 1."""
     max_minutes: int = 0
     """A run is stopped after so long (and can be resumed); 0: no bound but its window."""
     paused: bool = False

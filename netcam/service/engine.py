@@ -178,9 +178,9 @@ class Engine:
             elif wish.what == "resume":
                 entry.paused = ""
                 if entry.resume and entry.pending is None:
-                    entry.pending = now.replace(microsecond=0)
+                    entry.pending, entry.hasty = now.replace(microsecond=0), True
             elif wish.what == "run" and entry.pending is None:
-                entry.pending = now.replace(microsecond=0)
+                entry.pending, entry.hasty = now.replace(microsecond=0), True
         if wish.what == "stop":
             for run in self._running.values():
                 if wish.schedule in ("", run.schedule) and wish.site in ("", run.site) and not run.stopping:

@@ -32,6 +32,8 @@ class Entry:
     """The site's last run was cut short: the next start goes on with it."""
     paused: str = ""
     """Who paused it; empty: it is not paused."""
+    hasty: bool = False
+    """What waits was asked for by hand: it starts without jitter."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -117,7 +119,7 @@ class Planner:
                 busy[entry.site] = Running(id=0, schedule=entry.schedule, site=entry.site, planned=decided.planned, started=now)
             if decided is not None:
                 decisions.append(decided)
-                entry.pending, entry.reason = None, ""
+                entry.pending, entry.reason, entry.hasty = None, "", False
         return decisions
 
     def _due(self, entry: Entry, table: Timetable, now: datetime, beat: datetime | None) -> Iterable[Decision]:
@@ -130,12 +132,18 @@ class Planner:
             if entry.pending is not None:
                 reason = (
                     entry.reason
-                    or self._standstill(table.start_of(entry.pending), beat, now)
+                    or self._standstill(self._start(entry, table), beat, now)
                     or f"overtaken by the run of {_told(table, planned)}"
                 )
                 yield Miss(schedule=entry.schedule, site=entry.site, planned=entry.pending, reason=reason)
-            entry.after, entry.pending, entry.reason = planned, planned, ""
+            entry.after, entry.pending, entry.reason, entry.hasty = planned, planned, "", False
         self._next[entry.key] = table.next_time(now)
+
+    @staticmethod
+    def _start(entry: Entry, table: Timetable) -> datetime:
+        """When what waits is to start."""
+        assert entry.pending is not None
+        return entry.pending if entry.hasty else table.start_of(entry.pending)
 
     @staticmethod
     def _standstill(start: datetime, beat: datetime | None, now: datetime) -> str:
@@ -147,12 +155,12 @@ class Planner:
     def _pending(
         self, entry: Entry, table: Timetable, now: datetime, busy: Mapping[str, Running], count: int, beat: datetime | None
     ) -> Start | Miss | None:
-        assert entry.pending is not None
-        start = table.start_of(entry.pending)
+        start = self._start(entry, table)
         if now < start:
             return None
         if now > start + table.grace:
             reason = self._standstill(start, beat, now) or entry.reason or "it could not start within its grace period"
+            assert entry.pending is not None
             return Miss(schedule=entry.schedule, site=entry.site, planned=entry.pending, reason=reason)
         entry.reason = self._blocked(entry, table, now, busy, count)
         if entry.reason:
@@ -165,6 +173,7 @@ class Planner:
                 return None
         if table.settings.max_minutes and (deadline is None or now + timedelta(minutes=table.settings.max_minutes) < deadline):
             deadline = now + timedelta(minutes=table.settings.max_minutes)
+        assert entry.pending is not None
         return Start(schedule=entry.schedule, site=entry.site, planned=entry.pending, deadline=deadline, resume=entry.resume)
 
     def _blocked(self, entry: Entry, table: Timetable, now: datetime, busy: Mapping[str, Running], count: int) -> str:
@@ -187,7 +196,7 @@ class Planner:
             moments += [moment for moment in (self._next[key],) if moment is not None]
             if entry.pending is None:
                 continue
-            start = table.start_of(entry.pending)
+            start = self._start(entry, table)
             end = start + table.grace + timedelta(seconds=1)
             if now < start:
                 moments.append(start)

@@ -17,7 +17,7 @@ KEEP_RUNS = 200_000
 
 _SCHEMA = """
 CREATE TABLE entries (schedule TEXT NOT NULL, site TEXT NOT NULL, after TEXT NOT NULL, pending TEXT, reason TEXT NOT NULL, resume INTEGER NOT NULL,
-    paused TEXT NOT NULL, PRIMARY KEY (schedule, site)) WITHOUT ROWID;
+    paused TEXT NOT NULL, hasty INTEGER NOT NULL, PRIMARY KEY (schedule, site)) WITHOUT ROWID;
 CREATE TABLE runs (id INTEGER PRIMARY KEY AUTOINCREMENT, schedule TEXT NOT NULL, site TEXT NOT NULL, planned TEXT NOT NULL, started TEXT,
     finished TEXT, status TEXT NOT NULL, reason TEXT NOT NULL, scan TEXT NOT NULL, found INTEGER, pid INTEGER, born INTEGER, deadline TEXT);
 CREATE INDEX runs_of ON runs (schedule, site, planned);
@@ -73,10 +73,10 @@ class State(StoreFile):
     def entries(self, keys: Iterable[tuple[str, str]], now: datetime) -> dict[tuple[str, str], Entry]:
         """Where these schedules and sites stand; a new one begins now."""
         found = {}
-        for schedule, site, after, pending, reason, resume, paused in self._rows("SELECT * FROM entries"):
+        for schedule, site, after, pending, reason, resume, paused, hasty in self._rows("SELECT * FROM entries"):
             found[schedule, site] = Entry(
                 schedule=schedule, site=site, after=_instant(after), pending=_instant(pending) if pending else None, reason=reason,
-                resume=bool(resume), paused=paused,
+                resume=bool(resume), paused=paused, hasty=bool(hasty),
             )  # fmt: skip
         self._saved = {key: self._row(entry) for key, entry in found.items()}
         return {key: found.get(key) or Entry(schedule=key[0], site=key[1], after=now) for key in keys}
@@ -85,13 +85,22 @@ class State(StoreFile):
         """Write where schedules stand, and that the service was alive."""
         rows = {entry.key: row for entry in entries if (row := self._row(entry)) != self._saved.get(entry.key)}
         with self._writing() as db:
-            db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?)", list(rows.values()))
+            db.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?, ?, ?, ?, ?, ?)", list(rows.values()))
             db.execute("INSERT OR REPLACE INTO facts VALUES ('beat', ?)", (_text(beat),))
         self._saved |= rows
 
     @staticmethod
     def _row(entry: Entry) -> tuple[object, ...]:
-        return (entry.schedule, entry.site, _text(entry.after), _text(entry.pending), entry.reason, int(entry.resume), entry.paused)
+        return (
+            entry.schedule,
+            entry.site,
+            _text(entry.after),
+            _text(entry.pending),
+            entry.reason,
+            int(entry.resume),
+            entry.paused,
+            int(entry.hasty),
+        )
 
     def begun(self, schedule: str, site: str, planned: datetime) -> bool:
         """Whether a run of this planned time was begun before."""

@@ -58,8 +58,8 @@ class Timetable:
 
     @property
     def grace(self) -> timedelta:
-        """How long after its time a run may still start."""
-        return timedelta(minutes=self.settings.grace_minutes)
+        """How long after its time a run may still start: a minute at least, for no step falls on the very moment."""
+        return timedelta(minutes=max(1, self.settings.grace_minutes))
 
     def wall(self, at: datetime) -> datetime:
         """What the clock on the wall shows, without a time zone."""

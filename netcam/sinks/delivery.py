@@ -139,9 +139,9 @@ class Delivery:
 
     def _resend(self, items: list[Item], now: float, failures: int) -> float:
         """Dead letters that somebody asked to be sent again; their order is what it is."""
-        batch = self._pick(items)
+        batch = self._pick([item for item in items if item.body]) or items
         try:
-            outcome = self._send(batch)
+            outcome = self._send(batch) if batch[0].body else Outcome(refused={item.seq: "not queued in this format" for item in batch})
         except NetcamError as error:
             return self._failed(error, now, failures)
         bad = dict(outcome.retry) | dict(outcome.refused)

@@ -104,10 +104,10 @@ def test_a_run_that_cannot_go_on_begins_anew_once_and_a_failure_is_told(tmp_path
 
 def test_start_by_hand_and_a_process_that_cannot_be_started(tmp_path):
     runner = Instant()
-    made, state, told = engine(tmp_path, runner, NOON)
+    made, state, told = engine(tmp_path, runner, NOON, jitter_minutes=50)
     ask(state, "run", NOON)
     made.step(NOON + timedelta(minutes=7))
-    assert len(runner.orders) == 1
+    assert len(runner.orders) == 1, "at once, without jitter"
     runner.over = [Ended(id=1, status="complete", found=4)]
 
     def broken(order):
@@ -115,6 +115,7 @@ def test_start_by_hand_and_a_process_that_cannot_be_started(tmp_path):
 
     runner.start = broken
     made.step(NOON + timedelta(hours=1))
+    made.step(NOON + timedelta(hours=1, minutes=51))
     assert [(run.status, run.found) for run in state.runs()] == [("complete", 4), ("failed", None)]
     assert "Cannot allocate memory" in told[-1][0]
 

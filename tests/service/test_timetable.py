@@ -180,3 +180,9 @@ def test_a_standstill_of_years_is_not_told_hour_by_hour():
     plan, _ = planner(table("UTC", cron="0 * * * *"))
     decisions = plan.tick(at("2029-06-01"), [], beat=at("2026-06-01"))
     assert len(decisions) <= 36 * 24
+
+
+def test_without_grace_a_run_still_starts_a_moment_after_its_time():
+    plan, _ = planner(table("UTC", grace_minutes=0))
+    (start,) = plan.tick(at("2026-06-01 01:30") + timedelta(milliseconds=40), [])
+    assert isinstance(start, Start)

@@ -158,6 +158,9 @@ def test_an_event_queued_before_its_format_was_asked_for_is_told(tmp_path):
     box.put(changes(3), {"jsonl": FORMATS["jsonl"]})
     run(Delivery("siem", box, fake, format="ocsf"), clock, 5)
     assert (fake.got, {one.reason for one in box.dead()}) == ([], {"queued before this format was asked for"})
+    assert box.replay("siem") == 3
+    run(Delivery("siem", box, fake, format="ocsf"), clock, 5)
+    assert (fake.got, {one.reason for one in box.dead()}) == ([], {"not queued in this format"})
 
 
 def test_a_batch_is_bounded_in_bytes_but_never_empty(tmp_path):
