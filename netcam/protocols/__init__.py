@@ -4,8 +4,8 @@ Two shapes. A datagram protocol declares `DISCOVERY` (a `Discovery`): what to as
 over a stream declares `CONVERSATION` (a `Conversation`): a generator that yields commands and returns facts. A module may
 declare both. `registry.discoveries()` and `registry.conversations()` list them.
 
-Frames that are only heard (`lldp`, `cdp`, `dhcp`, `sadp_link`) and what needs the operator's word (`snmp`) or a maker's sign
-(`axis`) have `parse` and encoders but declare neither shape. `LEFT_OUT` names what has no codec, and why.
+Frames that are only heard (`lldp`, `cdp`, `dhcp`) or sent by a link helper (`sadp_link`) and what needs the operator's word (`snmp`)
+or a maker's sign (`axis`) have `parse` and encoders but declare neither shape. `LEFT_OUT` names what has no codec, and why.
 """
 
 from collections.abc import Mapping

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from contextlib import asynccontextmanager
@@ -364,3 +365,33 @@ def test_a_flood_of_datagrams_of_one_address_is_read_to_a_bound(tmp_path: Path) 
     assert time.monotonic() - begin < 10
     assert len(found["10.9.0.1"].answers) <= 400
     assert hunt._datagrams["10.9.0.1"] == MAX_DATAGRAMS
+
+
+def test_no_more_conversations_are_open_at_once_than_the_cap_allows() -> None:
+    open_now = most = 0
+
+    async def count(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal open_now, most
+        open_now += 1
+        most = max(most, open_now)
+        with contextlib.suppress(ConnectionError):
+            await reader.read(1)
+        open_now -= 1
+        writer.close()
+
+    async def run() -> None:
+        one = gate(rates=Rates(conversations_per_second=1000, conversations_per_device=1000, half_open=3))
+        server = await asyncio.start_server(count, "0.0.0.0", 0)
+        port = server.sockets[0].getsockname()[1]
+
+        async def conversation(address: str) -> None:
+            async with one.connect(address, port, "test", timeout=2):
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0)
+
+        await asyncio.gather(*(conversation(f"127.0.0.{n}") for n in range(1, 21)))
+        await asyncio.sleep(0.1)
+        server.close()
+
+    asyncio.run(run())
+    assert 1 <= most <= 4, "three, and one whose end the peer sees just after the next began"
