@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -554,8 +553,9 @@ def _anew(
     """The identities of one site that differ from the known ones, and the devices that are part of another one by now."""
     from netcam.identify import correlate, identify
     from netcam.inventory import corrections
+    from netcam.inventory.collector import paused
 
-    with _no_collector():
+    with paused():
         seen = list(inventory.observations(site=place))
         devices = correlate(seen, holds.ties)
         fresh = []
@@ -570,18 +570,6 @@ def _anew(
 def _told(one: Identity) -> tuple[object, ...]:
     """What an identity says, without the evidence for it."""
     return one.slots, one.confidence, one.locked, sorted(one.addresses), sorted(one.macs)
-
-
-@contextmanager
-def _no_collector() -> Iterator[None]:
-    """Records hold no cycles, and looking for some among a million of them takes as long as judging them."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def _in_processes(target: str, content: Content, places: Sequence[str]) -> Iterator[tuple[list[Identity], dict[str, str]]]:

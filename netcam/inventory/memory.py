@@ -23,10 +23,10 @@ from netcam.inventory.port import (
     FindingVersion,
     IdentityVersion,
     Remark,
+    as_listed,
     checked_action,
     checked_raw,
     checked_remark,
-    device_of,
     emptied_entries,
     pick_scan,
     remark_time,
@@ -236,8 +236,9 @@ class MemoryInventory:
     ) -> list[Device]:
         """See Inventory.devices."""
         listed = [
-            device_of(identity, *self._seen[identity.site, identity.device])
+            replace(as_listed(identity), first_seen=first, last_seen=last)
             for identity in self.identities(site=site, evidence=False)
+            for first, last in (self._seen[identity.site, identity.device],)
             if (camera is None or identity.is_camera is camera)
             and all(identity.slots.get(slot) == value for slot, value in (slots or {}).items())
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
@@ -167,13 +167,8 @@ def pick_scan(scans: Sequence[ScanRecord], reference: str) -> ScanRecord:
     raise StoreError(where, f"{len(found)} scans begin so: {some}", "give more of the id")
 
 
-def device_of(identity: Identity, first_seen: datetime, last_seen: datetime) -> Device:
-    """The line of the device list of an identity."""
-    return replace(as_listed(identity), first_seen=first_seen, last_seen=last_seen)
-
-
 def as_listed(identity: Identity) -> Device:
-    """The same where nobody knows when it was seen."""
+    """The line of the device list of an identity, where nobody knows when it was seen."""
     return Device(
         device=identity.device, site=identity.site, slots=identity.slots, confidence=identity.confidence,
         is_camera=identity.is_camera, addresses=identity.addresses, macs=identity.macs,

@@ -11,7 +11,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from netcam.inventory import chain, schema
+from netcam.inventory.collector import paused
 from netcam.inventory.packing import (
+    Listed,
     claims_apart,
     conclusion,
     decode,
@@ -24,7 +26,7 @@ from netcam.inventory.packing import (
     read_text,
     stored_text,
 )
-from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, device_of, retire_body
+from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, retire_body
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
@@ -184,7 +186,7 @@ class Verdicts(Ledger):
     ) -> list[Device]:
         """See Inventory.devices."""
         table = schema.device.c
-        query = sa.select(table.device, table.brief, table.first_seen, table.last_seen)
+        query = sa.select(table.device, table.is_camera, table.first_seen, table.last_seen, table.brief)
         if site is not None:
             query = query.where(table.site == stored_text(site))
         if camera is not None:
@@ -195,13 +197,20 @@ class Verdicts(Ledger):
                 query = query.where(table[slot] == stored_text(value))
             else:
                 rest[slot] = value
-        with self._read() as connection:
-            rows = connection.execute(query).all()
         listed = []
-        for row in rows:
-            identity = self._decoded(row.brief, Identity, f"the identity of {row.device}")
-            if all(identity.slots.get(slot) == value for slot, value in rest.items()):
-                listed.append(device_of(identity, instant(row.first_seen), instant(row.last_seen)))
+        with paused():
+            with self._read() as connection:
+                rows = connection.execute(query).all()
+            for name, is_camera, first, last, brief in rows:
+                told: Listed = self._decoded(brief, Listed, f"the identity of {name}")
+                if rest and any(told.slots.get(slot) != value for slot, value in rest.items()):
+                    continue
+                listed.append(
+                    Device(
+                        device=told.device, site=told.site, slots=told.slots, confidence=told.confidence, is_camera=is_camera,
+                        addresses=told.addresses, macs=told.macs, first_seen=instant(first), last_seen=instant(last),
+                    )
+                )  # fmt: skip
         return sorted(listed, key=lambda d: (d.site, d.device))[:limit]
 
     def save_findings(self, scan: str | None, findings: Iterable[Finding], at: datetime) -> int:
