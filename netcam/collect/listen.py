@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import queue
 import re
+import struct
 import threading
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
 from netcam.collect import packets
@@ -39,6 +40,10 @@ REPEAT = 3600.0
 """Seconds after which a fact that is still true is recorded again."""
 
 _REQUEST = re.compile(rb"(GET|HEAD|POST|OPTIONS|DESCRIBE|PUT|SETUP|PLAY) (\S{1,2000}) (HTTP|RTSP)/\d")
+_PLAIN = b"\x08\x00\x45"
+"""EtherType of IPv4, and a header without options."""
+_BEGINS = frozenset(b"HRIGPOSD\x16")
+"""First bytes of what is read: HTTP, RTSP, ICY and their requests, and a TLS handshake."""
 _PERSONAL = re.compile(rb"\r\n(authorization|cookie|x-auth\w{0,20}|proxy-authorization):", re.IGNORECASE)
 
 
@@ -67,6 +72,8 @@ class Ear:
         """Switches that spoke LLDP or CDP, each with its port: where the cable that was listened on ends."""
         self._streams: OrderedDict[tuple[str, int, str, int], _Stream] = OrderedDict()
         self._held = 0
+        self._followed: OrderedDict[bytes, None] = OrderedDict()
+        """Addresses and ports, as they stand in the packet, of the answers that are held."""
         self._told = Repeats(REPEAT)
         self._neighbours: OrderedDict[str, str] = OrderedDict()
         self._budget: OrderedDict[str, tuple[float, int]] = OrderedDict()
@@ -74,6 +81,8 @@ class Ear:
     def hear(self, link: int, at: float, data: bytes) -> Iterator[Observation]:
         """Observations of one packet of `link` type that passed at `at` (seconds since 1970)."""
         self.counters["packets"] += 1
+        if link == packets.ETHERNET and not self._wants(data):
+            return
         try:
             found = packets.decode(link, data)
             if isinstance(found, Packet):
@@ -91,6 +100,24 @@ class Ear:
                 if len(self._neighbours) > MAX_NEIGHBOURS:
                     self._neighbours.popitem(last=False)
             yield from self._tell(found, at)
+
+    def _wants(self, data: bytes) -> bool:
+        """Whether a frame may tell something: of the video that fills a mirrored link nothing does, and it must cost next to nothing.
+
+        Only the plain case is judged here, IPv4 without options behind Ethernet without a tag; all else is wanted.
+        """
+        if len(data) < 54 or data[12:15] != _PLAIN:
+            return True
+        if data[23] == 6:
+            start = 34 + (data[46] >> 4) * 4
+            if data[47] & (FIN | SYN | RST):
+                return True
+            if start >= 14 + int.from_bytes(data[16:18], "big") or start >= len(data):
+                return False  # an acknowledgement
+            return data[start] in _BEGINS or data[26:38] in self._followed
+        if data[23] == 17:
+            return data[34:36] in packets.ports() or data[36:38] in packets.ports()
+        return True
 
     def rest(self) -> Iterator[Observation]:
         """What the answers still held say, when no further packet comes."""
@@ -116,18 +143,29 @@ class Ear:
             held = self._stream(key, at)
             yield from self._read(key, held)
             held.at, held.next = at, packet.sequence
+            self._follow(packet)
         if held is not None and held.next and body and packet.sequence == held.next and len(held.data) < MAX_HELD:
             part = body[: MAX_HELD - len(held.data)]
             held.data += part
             held.next = (packet.sequence + len(body)) & 0xFFFFFFFF
             self._held += len(part)
+            if len(held.data) >= MAX_HELD:
+                self._followed.pop(_raw_key(packet), None)
         if held is not None and packet.flags & (FIN | RST):
             del self._streams[key]
+            self._followed.pop(_raw_key(packet), None)
             yield from self._read(key, held)
         while len(self._streams) > MAX_STREAMS or (self._held > MAX_HELD_TOGETHER and self._streams):
             oldest, stream = self._streams.popitem(last=False)
             self.counters["answers_read_early"] += 1
             yield from self._read(oldest, stream)
+
+    def _follow(self, packet: Packet) -> None:
+        """What comes next in this direction is wanted, whatever it begins with."""
+        if raw := _raw_key(packet):
+            self._followed[raw] = None
+            if len(self._followed) > MAX_STREAMS:
+                self._followed.popitem(last=False)
 
     def _stream(self, key: tuple[str, int, str, int], at: float) -> _Stream:
         if key not in self._streams:
@@ -197,6 +235,13 @@ class Ear:
                 field=fact.field, value=fact.value, at=when, site=self.site, sensor=self.sensor, endpoint=heard.endpoint,
                 mac=mac, via=heard.via, scan=self.scan,
             )  # fmt: skip
+
+
+def _raw_key(packet: Packet) -> bytes:
+    """Addresses and ports as an IPv4 packet carries them; empty for IPv6."""
+    if ":" in packet.source:
+        return b""
+    return IPv4Address(packet.source).packed + IPv4Address(packet.target).packed + struct.pack(">HH", packet.sport, packet.dport)
 
 
 def switch_port(facts: Iterable[Fact]) -> str:

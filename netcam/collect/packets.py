@@ -171,6 +171,12 @@ def _readers() -> dict[int, tuple[Discovery, ...]]:
     return {port: tuple(readers) for port, readers in found.items()}
 
 
+@cache
+def ports() -> frozenset[bytes]:
+    """The UDP ports that `datagram` looks into, as two bytes."""
+    return frozenset(port.to_bytes(2, "big") for port in (*_readers(), 67, 68, 546, 547))
+
+
 def datagram(packet: Packet) -> Heard | None:
     """What a datagram says of its sender; None where no codec reads it (questions of others included)."""
     mac = packet.mac if packet.direct else ""

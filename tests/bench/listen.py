@@ -2,7 +2,7 @@
 
 Run: python tests/bench/listen.py [--days N]
 
-A day of the quiet estate is 2,000 devices that each speak ARP, DHCP, a web page, RTSP and SSDP every hour. The hostile one sends from a
+Video is what fills a mirrored link and tells nothing. A day of the quiet estate is 2,000 devices that each speak ARP, DHCP, a web page, RTSP and SSDP every hour. The hostile one sends from a
 new MAC and address, with new words, in every packet. Time is the packets' own: 90 days pass as fast as they are read.
 """
 
@@ -55,6 +55,14 @@ def quiet(hour: int) -> Iterator[bytes]:
         yield udp(n, 1900, b"NOTIFY * HTTP/1.1\r\nNTS: ssdp:alive\r\nNT: upnp:rootdevice\r\nUSN: uuid:%d\r\nSERVER: cam\r\n\r\n" % n)
 
 
+def video(hour: int) -> Iterator[bytes]:
+    """What fills a mirrored link: RTP over UDP and interleaved in TCP, with its acknowledgements."""
+    for n in range(DEVICES):
+        yield packet(n, 17, struct.pack(">HHHH", 8000, 40_000, 1208, 0) + b"\x80\x60" + bytes(1198))
+        yield tcp(n, 554, b"$\x00\x05\x78" + bytes(1396), 0x10)
+        yield packet(n, 6, struct.pack(">HHIIBBHHH", 4000, 554, 1, 1, 0x50, 0x10, 0, 0, 0)).ljust(60, b"\0")
+
+
 def hostile(hour: int) -> Iterator[bytes]:
     for n in range(DEVICES * 5):
         one = (hour * DEVICES * 5 + n) * 2_654_435_761 & 0xFFFFFF
@@ -71,7 +79,7 @@ def main() -> None:
     told.add_argument("--days", type=int, default=90)
     days = told.parse_args().days
     worst = 0.0
-    for name, traffic, hours in (("quiet", quiet, days), ("hostile", hostile, days)):
+    for name, traffic, hours in (("video", video, days), ("quiet", quiet, days), ("hostile", hostile, days)):
         ear, count, facts, begin, before = Ear(site="s", sensor="s", scan="r"), 0, 0, time.process_time(), peak()
         marks = []
         for hour in range(hours):  # one busy hour of each day: what repeats within a day is not kept anyway

@@ -167,3 +167,45 @@ def test_mangled_frames_are_read_or_counted(parts: list[tuple[bytes, int, bytes]
         for seen in one.hear(1, 1_700_000_000.0, frame[:at] + junk + frame[at + len(junk) :]):
             assert seen.at == datetime.fromtimestamp(1_700_000_000, UTC)
     list(one.rest())
+
+
+class Thorough(Ear):
+    """Looks into every frame."""
+
+    def _wants(self, data: bytes) -> bool:
+        return True
+
+
+PAGE_PARTS = [
+    b"HTTP/1.1 200 OK\r\nServer: App-webs/\r\n\r\n",
+    b"<title>a",
+    b"</title>",
+    b"\x80rtp",
+    b"RTSP/1.0 200 OK\r\nServer: x\r\n\r\n",
+    b"GET / HTTP/1.1\r\n\r\n",
+    b"",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.sampled_from([80, 554, 1900, 5353, 9999, 68]),
+            st.sampled_from(PAGE_PARTS),
+            st.sampled_from([0x10, 0x18, 0x11, 0x12, 0x04]),
+            st.booleans(),
+        ),
+        max_size=14,
+    )
+)
+def test_what_is_passed_over_unread_would_have_told_nothing(sent: list[tuple[bool, int, bytes, int, bool]]) -> None:
+    quick, thorough = ear(), Thorough(site="hq", sensor="ear", scan="run")
+    frames, sequence = [ARP], 1
+    for out, port, data, flags, datagram in sent:
+        ends = (CAM_IP, port, PEER_IP, 4000) if out else (PEER_IP, 4000, CAM_IP, port)
+        frames.append(udp(*ends, data) if datagram else tcp(*ends, data, sequence=sequence, flags=flags))
+        frames[-1] = frames[-1].ljust(60, b"\0")
+        sequence += len(data) if out and not datagram else 0
+    assert heard(quick, *frames) == heard(thorough, *frames)
