@@ -9,7 +9,7 @@ import pytest
 
 from netcam.config import load
 from netcam.errors import ConfigError
-from netcam.model import Claim, Identity
+from netcam.model import Claim, Identity, Observation
 from netcam.pipeline import Content, EgressWatch, restricted, site_rules
 from tests.egress import flowcases
 
@@ -23,9 +23,17 @@ resolvers = ["10.0.0.1"]
 [sites.shed]
 no_internet = true
 """
+SEEN = datetime(2025, 11, 24, tzinfo=UTC)
 CAMERA = Identity(
     device="cam", slots={"kind": "camera", "brand": "Hikvision", "maker": "Hikvision"}, confidence={"kind": 0.99, "brand": 0.99, "maker": 0.99},
-    because=(Claim(slot="maker", value="Hikvision", weight=0.99, by="hikvision/test"),), addresses=("10.0.0.5",), site="hq",
+    because=tuple(
+        Claim(
+            slot="maker", value="Hikvision", weight=0.9, by=f"hikvision/{via}", origin=via,
+            because=(Observation(at=SEEN, field=name, value=text, endpoint="10.0.0.5", via=via, site="hq"),),
+        )
+        for via, name, text in (("sadp", "sadp.model", "DS-2CD2143G0-I"), ("http", "http.server", "App-webs/"), ("onvif", "onvif.scope.name", "HIKVISION"))
+    ),
+    addresses=("10.0.0.5",), site="hq",
 )  # fmt: skip
 FLOWS = [
     {
