@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from netcam.flows import rows as r
@@ -138,25 +139,28 @@ class Exporters:
                 stream.source,
             )  # fmt: skip
 
-    def _v9(self, data: bytes, exporter: str, now: int) -> None:
-        _, _, uptime, seconds, sequence, domain = struct.unpack_from("!HHIIII", data)
-        stream = self._stream(exporter, 9, domain)
-        self._sequence(stream, sequence, 1)
-        quality = self._skewed(seconds, now)
-        at = 20
+    def _sets(self, data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+        """Number and content of each set from `at` on; a length that lies ends it and is counted."""
         while at + 4 <= len(data):
             kind, size = struct.unpack_from("!HH", data, at)
             if size < 4 or at + size > len(data):
                 self._records.count("malformed")
                 return
-            body = data[at + 4 : at + size]
+            yield kind, data[at + 4 : at + size]
+            at += size
+
+    def _v9(self, data: bytes, exporter: str, now: int) -> None:
+        _, _, uptime, seconds, sequence, domain = struct.unpack_from("!HHIIII", data)
+        stream = self._stream(exporter, 9, domain)
+        self._sequence(stream, sequence, 1)
+        quality = self._skewed(seconds, now)
+        for kind, body in self._sets(data, 20):
             if kind == 0:
                 self._templates(stream, body, now, ipfix=False)
             elif kind == 1:
                 self._v9_options(stream, body, now)
             elif kind >= 256:
                 self._data(stream, kind, body, seconds * 1_000_000_000, uptime, now, quality)
-            at += size
 
     def _ipfix(self, data: bytes, exporter: str, now: int) -> None:
         _, length, seconds, sequence, domain = struct.unpack_from("!HHIII", data)
@@ -166,20 +170,13 @@ class Exporters:
         stream = self._stream(exporter, 10, domain)
         before = self._records.counters["records"]
         quality = self._skewed(seconds, now)
-        at = 16
-        while at + 4 <= len(data):
-            kind, size = struct.unpack_from("!HH", data, at)
-            if size < 4 or at + size > len(data):
-                self._records.count("malformed")
-                break
-            body = data[at + 4 : at + size]
+        for kind, body in self._sets(data, 16):
             if kind == 2:
                 self._templates(stream, body, now, ipfix=True)
             elif kind == 3:
                 self._ipfix_options(stream, body, now)
             elif kind >= 256:
                 self._data(stream, kind, body, seconds * 1_000_000_000, -1, now, quality)
-            at += size
         # the number counts data records (RFC 7011 section 3.1); those that wait or are options make it inexact, so only leaps are told
         if stream.sequence >= 0:
             gap = (sequence - stream.sequence) & 0xFFFFFFFF

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,7 +10,8 @@ from typing import IO
 
 from netcam import plugins
 from netcam.flows.lookups import Resolver
-from netcam.flows.records import Records
+from netcam.flows.records import Record, Records
+from netcam.flows.rows import Q_STALE
 
 MAX_LINE = 1 << 20
 """Bytes of one line of a log; longer ones are counted and skipped."""
@@ -47,6 +49,35 @@ class LogSource:
 def sources() -> dict[str, LogSource]:
     """Formats by id."""
     return {one.id: one for one in plugins.load("netcam.flows.sources", LogSource, name="SOURCE").values()}
+
+
+MAX_NAMED = 100_000
+"""Connections whose names a log told before them; the oldest are forgotten."""
+
+
+def told_names(reading: Reading, log: str, key: str) -> dict[str, str]:
+    """What a log said of the connection `key` so far, to be added to: `name`, `source`, `certified`, and text columns."""
+    waiting: OrderedDict[str, dict[str, str]] = reading.memory.setdefault(log, OrderedDict())  # type: ignore[assignment]
+    known = waiting.setdefault(key, {})
+    if len(waiting) > MAX_NAMED:
+        waiting.popitem(last=False)
+    return known
+
+
+def give_name(record: Record, reading: Reading, log: str, key: str) -> None:
+    """Give a connection the name that was told of it, else that of its client's DNS answer, else its certificate's."""
+    known = reading.memory.get(log, {}).pop(key, None) if key else None
+    known = known if isinstance(known, dict) else {}
+    record.name, record.name_source = known.get("name", ""), known.get("source", "")
+    record.texts.update({k: v for k, v in known.items() if k not in ("name", "source", "certified")})
+    if record.name:
+        return
+    found = reading.resolver.name(record.a, record.b, record.start)
+    if found:
+        record.name, record.name_source = found[0], "dns"
+        record.quality |= Q_STALE if found[1] else 0
+    elif known.get("certified"):
+        record.name, record.name_source = known["certified"], "certificate"
 
 
 def lines(file: IO[bytes], records: Records) -> Iterator[bytes]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -12,10 +11,8 @@ import msgspec
 from netcam.flows import rows as r
 from netcam.flows.hello import valid
 from netcam.flows.records import Record, mac_number, number, within
-from netcam.flows.source import LogSource, Reading
+from netcam.flows.source import LogSource, Reading, give_name, told_names
 
-MAX_WAITING = 100_000
-"""Flows whose names were logged before them; the oldest are forgotten."""
 _PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPV6-ICMP": 58, "SCTP": 132, "GRE": 47, "ESP": 50, "IGMP": 2}
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "NULL": 10, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "HTTPS": 65, "ANY": 255}
 _CODES = {"NOERROR": 0, "FORMERR": 1, "SERVFAIL": 2, "NXDOMAIN": 3, "NOTIMP": 4, "REFUSED": 5}
@@ -112,17 +109,7 @@ def _flow(event: Mapping[str, Any], kind: str, reading: Reading, where: str) -> 
         tells=_APPS.get(app, 0), texts={"id": key, "service": app if app != "failed" else ""},
         blocked=int(str(part.get("action", "")) == "drop"),
     )  # fmt: skip
-    known = _waiting(reading).pop(key, None) if kind == "flow" else None
-    if known:
-        record.name, record.name_source = known.get("name", ""), known.get("source", "")
-        record.texts.update({k: v for k, v in known.items() if k not in ("name", "source", "certified")})
-    if not record.name:
-        found = reading.resolver.name(a[1], b[1], start)
-        if found:
-            record.name, record.name_source = found[0], "dns"
-            record.quality |= r.Q_STALE if found[1] else 0
-        elif known and known.get("certified"):
-            record.name, record.name_source = known["certified"], "certificate"
+    give_name(record, reading, "suricata names", key if kind == "flow" else "")
     reading.records.add(record, f"suricata {where}")
 
 
@@ -150,17 +137,12 @@ def _drop(event: Mapping[str, Any], reading: Reading, where: str) -> None:
     )  # fmt: skip
 
 
-def _waiting(reading: Reading) -> OrderedDict[str, dict[str, str]]:
-    return reading.memory.setdefault("suricata names", OrderedDict())  # type: ignore[return-value]
-
-
 def _name(event: Mapping[str, Any], kind: str, reading: Reading) -> None:
     key = str(event.get("flow_id", ""))[:24]
     part = _part(event, kind)
     if not key or not part:
         return
-    waiting = _waiting(reading)
-    told = waiting.setdefault(key, {})
+    told = told_names(reading, "suricata names", key)
     if kind == "http":
         host = valid(str(part.get("hostname", "")).partition(":")[0])
         if host and "name" not in told:
@@ -178,8 +160,6 @@ def _name(event: Mapping[str, Any], kind: str, reading: Reading) -> None:
         for member, column in (("ja4", "ja4"), ("issuerdn", "issuer"), ("fingerprint", "certificate")):
             if isinstance(part.get(member), str):
                 told[column] = str(part[member])[:200]
-    if len(waiting) > MAX_WAITING:
-        waiting.popitem(last=False)
 
 
 def _dns(event: Mapping[str, Any], reading: Reading) -> None:

@@ -6,7 +6,6 @@ Columns are read by name, never by place. Names from ssl and http reach their co
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -16,12 +15,10 @@ import msgspec
 from netcam.flows import rows as r
 from netcam.flows.hello import valid
 from netcam.flows.records import Record, mac_number, number, within
-from netcam.flows.source import LogSource, Reading
+from netcam.flows.source import LogSource, Reading, give_name, told_names
 
 MAX_COLUMNS = 200
 """Columns of one log: Zeek's own have under 60."""
-MAX_WAITING = 100_000
-"""Connections whose names were logged before them; the oldest are forgotten."""
 _PATHS = ("conn", "dns", "ssl", "http", "quic")
 _STATES = {"S0": 0, "REJ": 0, "SF": 3, "S1": 0, "RSTO": 3, "RSTR": 3, "RSTOS0": 3, "RSTRH": 3}
 _SERVICES = {"ssl": r.T_TLS, "http": r.T_HTTP, "dns": r.T_DNS, "quic": r.T_QUIC, "ssh": r.T_SSH, "ntp": r.T_NTP, "rtsp": r.T_RTSP}
@@ -164,17 +161,7 @@ def _conn(row: Mapping[str, Any], reading: Reading, where: str) -> None:
         vlan=_count(row.get("vlan")), end_reason=_STATES.get(state, 0), flags_out=_flags(history, upper=True),
         flags_in=_flags(history, upper=False), texts={"id": uid, "service": service},
     )  # fmt: skip
-    known = _waiting(reading).pop(uid, None)
-    if known:
-        record.name, record.name_source = known.get("name", ""), known.get("source", "")
-        record.texts.update({k: v for k, v in known.items() if k not in ("name", "source", "certified")})
-    if not record.name:
-        found = reading.resolver.name(a[1], b[1], start)
-        if found:
-            record.name, record.name_source = found[0], "dns"
-            record.quality |= r.Q_STALE if found[1] else 0
-        elif known and known.get("certified"):
-            record.name, record.name_source = known["certified"], "certificate"
+    give_name(record, reading, "zeek names", uid)
     reading.records.add(record, f"zeek {where}")
 
 
@@ -187,16 +174,11 @@ def _flags(history: str, *, upper: bool) -> int:
     return flags
 
 
-def _waiting(reading: Reading) -> OrderedDict[str, dict[str, str]]:
-    return reading.memory.setdefault("zeek names", OrderedDict())  # type: ignore[return-value]
-
-
 def _name(path: str, row: Mapping[str, Any], reading: Reading) -> None:
     uid = str(row.get("uid", ""))[:64]
     if not uid:
         return
-    waiting = _waiting(reading)
-    told = waiting.setdefault(uid, {})
+    told = told_names(reading, "zeek names", uid)
     server = valid(str(row.get("server_name", "")))
     if path in ("ssl", "quic"):
         if server:
@@ -218,8 +200,6 @@ def _name(path: str, row: Mapping[str, Any], reading: Reading) -> None:
             told["name"], told["source"] = host, "http"
         if row.get("user_agent"):
             told["agent"] = str(row["user_agent"])[:200]
-    if len(waiting) > MAX_WAITING:
-        waiting.popitem(last=False)
 
 
 def _dns(row: Mapping[str, Any], reading: Reading) -> None:
