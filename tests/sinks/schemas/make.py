@@ -1,7 +1,9 @@
-"""Makes the small schemas beside it: `python make.py ecs ECS_FLAT_YML COMMIT` or `python make.py ocsf CHECKOUT COMMIT`.
+"""Makes the small schemas of netcam/sinks/schemas: `python make.py ecs|ocsf|cyclonedx|stix SOURCE VERSION`.
 
-ECS: github.com/elastic/ecs, generated/ecs/ecs_flat.yml at v9.4.0 (Apache-2.0). OCSF: github.com/ocsf/ocsf-schema at
-1.8.0 (Apache-2.0). Only names, types, enumerations and constraints are kept, and only of what the encoders use.
+ECS: github.com/elastic/ecs, generated/ecs/ecs_flat.yml at v9.4.0 (Apache-2.0). OCSF: a checkout of github.com/ocsf/ocsf-schema at
+1.8.0 (Apache-2.0). CycloneDX: github.com/CycloneDX/specification, schema/bom-1.7.schema.json (Apache-2.0). STIX: the folder schemas
+of github.com/oasis-open/cti-stix2-json-schemas, 2.1 (BSD-3-Clause). Only names, types, enumerations and constraints are kept, and
+only of what netcam writes.
 """
 
 import json
