@@ -7,7 +7,7 @@ import contextlib
 import fcntl
 import os
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -16,7 +16,7 @@ from typing import Any
 
 from netcam.collect import interfaces as attached_interfaces
 from netcam.collect import second_opinion
-from netcam.collect.discover import MAX_STRANGERS, Discoverer, Found
+from netcam.collect.discover import MAX_OF_ONE, MAX_STRANGERS, Discoverer, Found
 from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
 from netcam.collect.probe import Prober
@@ -172,35 +172,12 @@ class _Run:
     async def work(self) -> None:
         """The phases of a run."""
         await self.discoverer.run()
-        here = {a: f for a, f in self.found.items() if self.gate.permits(ip_address(a.partition("%")[0]))}
-        left = self.discoverer.crowded
-        todo = [a for a in here if a not in self.plan.request.done and a not in left and not self.discoverer.second_family(a)]
-        asked = set(todo)
-        for address in here:
-            if address in left:
-                self._cover(Coverage(address=address, state=CoverageState.NOT_REACHED, reason=left[address]))
-            elif address not in asked and address not in self.plan.request.done:
-                self._finish(address, here[address], [])  # one device on both families is asked once
         prober = Prober(self.plan, self.gate)
-        slots = asyncio.Semaphore(DEVICES_AT_ONCE)
-        done = 0
-        self.began = time.monotonic()
-        self._tell("asking devices", 0, len(todo))
-
-        async def one(address: str) -> None:
-            nonlocal done
-            async with slots:
-                facts = await prober.device(address, here[address])
-                for via, endpoint, fact, _ in facts:
-                    if via == "port" and fact.field == "port.open":
-                        self.opened.setdefault(address, int(endpoint.rpartition(":")[2]))
-                self._finish(address, here[address], facts)
-            done += 1
-            self._tell("asking devices", done, len(todo))
-
-        async with asyncio.TaskGroup() as group:
-            for address in todo:
-                group.create_task(one(address))
+        todo = self._to_ask()
+        await self._ask(prober, todo)
+        if late := [a for a in self._to_ask() if a not in self.covered][:MAX_OF_ONE]:
+            await self._ask(prober, late)  # a busy network or machine is late; forged answers have no end
+            todo += late
         await self.discoverer.close()
         attached = [n for i in self.plan.interfaces for n in i.networks]
         # a neighbour that the targets leave out and that spoke by itself is no device on the wrong range
@@ -212,15 +189,51 @@ class _Run:
                 f"{len(strangers)} addresses outside the networks answered, more than devices can be: {MAX_STRANGERS} are told of"
             )
         if self.doubtful:
-            await self._second_opinion(here)
+            await self._second_opinion()
         await self._health(todo)
 
-    async def _second_opinion(self, here: Mapping[str, Found]) -> None:
+    def _to_ask(self) -> list[str]:
+        """The devices that are to be asked; those that are not, though they are there, are covered."""
+        left, todo = self.discoverer.crowded, []
+        for address in [a for a in self.found if a not in self.covered]:
+            if not self.gate.permits(ip_address(address.partition("%")[0])):
+                continue
+            if address in left:
+                self._cover(Coverage(address=address, state=CoverageState.NOT_REACHED, reason=left[address]))
+            elif self.discoverer.second_family(address):
+                self._finish(address, self.found[address], [])  # one device on both families is asked once
+            else:
+                todo.append(address)
+        return todo
+
+    async def _ask(self, prober: Prober, todo: Sequence[str]) -> None:
+        """Ask devices what they are, many at a time, and record each as it is done."""
+        slots = asyncio.Semaphore(DEVICES_AT_ONCE)
+        done = 0
+        self.began = time.monotonic()
+        self._tell("asking devices", 0, len(todo))
+
+        async def one(address: str) -> None:
+            nonlocal done
+            async with slots:
+                facts = await prober.device(address, self.found[address])
+                for via, endpoint, fact, _ in facts:
+                    if via == "port" and fact.field == "port.open":
+                        self.opened.setdefault(address, int(endpoint.rpartition(":")[2]))
+                self._finish(address, self.found[address], facts)
+            done += 1
+            self._tell("asking devices", done, len(todo))
+
+        async with asyncio.TaskGroup() as group:
+            for address in todo:
+                group.create_task(one(address))
+
+    async def _second_opinion(self) -> None:
         """Let nmap look at what stays unknown, and record what it says."""
         self._tell("a second opinion on what stays unknown", 0, len(self.doubtful))
         facts, raw = await second_opinion.ask(self.gate, self.doubtful, self.notes)
         for address, told in facts.items():
-            self._record(address, here[address], [("nmap", endpoint, fact, raw[address]) for endpoint, fact in told], first=False)
+            self._record(address, self.found[address], [("nmap", endpoint, fact, raw[address]) for endpoint, fact in told], first=False)
 
     async def _health(self, asked: Sequence[str]) -> None:
         """Connect once more to a port that was open: a device that no longer answers after it was asked is told of."""
@@ -310,7 +323,8 @@ class _Run:
                 elif text in self.found:
                     # found, but not asked to the end: what is known is kept, and a resumed run asks it
                     self._record(text, self.found[text], [])
-                    reason = f"seen by {self.found[text].first_via}; the run was interrupted before it was asked"
+                    why = "it was too late to ask it" if complete else "the run was interrupted before it was asked"
+                    reason = f"seen by {self.found[text].first_via}; {why}"
                     self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason=reason))
                 elif text in self.unreached:
                     self._cover(Coverage(address=text, state=CoverageState.NOT_REACHED, reason=self.unreached[text]))
