@@ -109,7 +109,10 @@ def export(
         if raw is not None:
             files[f"raw/{digest}"] = raw
     files |= {f"judged-by/{name}": text for name, text in content.items()}
-    files |= {f"packets/{name}": data for name, data in (packets or {}).items()}
+    for name, data in (packets or {}).items():
+        files[f"packets/{name}"] = data
+        if not any(hashlib.sha256(data).hexdigest() in line for line in finding.evidence):
+            notes.append(f"packets/{name} is signed beside the finding, which does not name it: the chain does not vouch for it")
     at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     files["page.html"] = page(finding, identity, seen, actions, at=at, version=version, notes=notes, raw=frozenset(files)).encode(
         "utf-8", "replace"

@@ -9,6 +9,9 @@ import hashlib
 import json
 import sys
 import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the script of the tests
 
 from netcam.inventory import verify
 from tests.inventory.test_evidence import KEY, small

@@ -68,7 +68,7 @@ def small():
 def test_every_store_exports_a_whole_bundle_with_everything_the_finding_rests_on(inventory):
     finding = filled(inventory)
     bundle = exported(inventory, finding, packets={"cam.pcap": b"\xd4\xc3\xb2\xa1"})
-    assert bundle.notes == ()
+    assert bundle.notes == ("packets/cam.pcap is signed beside the finding, which does not name it: the chain does not vouch for it",)
     verdict = verify.verify(bundle.data, KEY.public)
     assert verdict.problems == ()
     assert (verdict.key, verdict.finding, verdict.records, verdict.notes) == (KEY.public, finding.key, 5, ())
