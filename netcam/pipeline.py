@@ -385,12 +385,17 @@ def tell_end(
     teller: Teller, finished: ScanRecord, judged: Judged, before: Mapping[str, Identity], inventory: Inventory, at: datetime
 ) -> None:
     """Tell what a scan found that was not known, and how it ended; a finding under exception is closed there, and opened when it lapses."""
+    from netcam.assess.coverage import reached
     from netcam.inventory.diff import diff
 
     # only a scan that ran to its end can say that something is missing
     coverage = inventory.coverage(finished.id) if finished.status == "complete" else None
     differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
-    teller.finished(finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.raised())
+    told = [one.finding for one in teller.outbox.told(finished.site).values()]
+    teller.finished(
+        finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.raised(),
+        reached=reached(told, coverage or ()),
+    )  # fmt: skip
 
 
 @contextmanager

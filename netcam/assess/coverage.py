@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from netcam.model import Coverage, CoverageState, Finding, Verdict
 
+RULE = "not-looked-at"
 MAX_REASONS = 3
 """Reasons told of one network, the commonest first."""
 
@@ -29,7 +30,7 @@ def unreached(site: str, coverage: Iterable[Coverage]) -> Iterator[Finding]:
         why = "; ".join(reason for reason, _ in missed[network].most_common(MAX_REASONS))
         asked = count + looked[network]
         yield Finding(
-            rule="not-looked-at",
+            rule=RULE,
             kind="coverage",
             device=str(network),
             title="Not assessed: the scan did not reach it",
@@ -43,6 +44,17 @@ def unreached(site: str, coverage: Iterable[Coverage]) -> Iterator[Finding]:
             would_change=("a completed scan that reaches these addresses",),
             action="Run `netcam scan --resume`, or put a sensor where these addresses can be reached.",
         )
+
+
+def reached(told: Iterable[Finding], coverage: Iterable[Coverage]) -> frozenset[str]:
+    """Networks of earlier findings of `unreached` that a completed scan has looked at now, as widely as they were asked for then."""
+    asked = {
+        one.device: sum(int(count) for _, _, count in (word.partition(": ") for word in one.evidence)) for one in told if one.rule == RULE
+    }
+    if not asked:
+        return frozenset()
+    looked = Counter(str(_network(line.address)) for line in coverage if line.state is not CoverageState.NOT_REACHED)
+    return frozenset(network for network, count in asked.items() if looked[network] >= count)
 
 
 def _network(address: str) -> IPv4Network | IPv6Network | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -29,11 +29,11 @@ class Teller:
 
     def finished(
         self, scan: ScanRecord, at: datetime, *, identities: Sequence[Identity], known: Mapping[str, Identity],
-        differences: Iterable[Difference], findings: Iterable[Finding],
+        differences: Iterable[Difference], findings: Iterable[Finding], reached: Collection[str] = (),
     ) -> int:  # fmt: skip
         """A scan ended: devices found, changed, missing and returned; findings opened, changed and closed; a digest; the coverage.
 
-        `known` are the devices of the site before the scan. Returns how many events were queued.
+        `known` are the devices of the site before the scan, `reached` the networks that were out of reach before and are not now. Returns how many events were queued.
         """
         told_devices = self.outbox.devices(scan.site)
         devices: dict[str, str] = {}
@@ -55,13 +55,16 @@ class Teller:
                 events.append(device_event(EventKind.DEVICE_MISSING, known[one.device], at, **made))
         told = self.outbox.told(scan.site)
         # a device that the inventory no longer has turned out to be part of another: what was told of it ends
-        judged = present.keys() | {one.finding.device for one in told.values() if one.finding.device not in known}
+        judged = present.keys() | {
+            one.finding.device for one in told.values() if one.finding.kind != "coverage" and one.finding.device not in known
+        }
+        judged |= set(reached)
         settled = lifecycle.settle(
             told,
             findings,
             at,
             judged=judged,
-            kinds=("policy", "firmware"),
+            kinds=("policy", "firmware", "coverage"),
             devices={**known, **present},
             **made,
         )

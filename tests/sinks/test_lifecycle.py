@@ -7,7 +7,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcam.model import Verdict
+from netcam.assess import coverage
+from netcam.model import Coverage, CoverageState, Verdict
 from netcam.sinks import dispatch
 from netcam.sinks.lifecycle import settle
 from netcam.sinks.teller import Teller
@@ -168,3 +169,28 @@ def test_a_look_of_an_hour_opens_and_changes_and_closes_nothing(tmp_path):
     assert [json.loads(item.body)["state"] for item in box.latest(10)] == ["opened", "updated"]
     box.close()
     assert "not queued" in teller.look([dataclasses.replace(EGRESS, subject="x.example")], AT, site="hq", devices={})
+
+
+def test_a_network_that_was_out_of_reach_is_closed_when_a_scan_has_looked_at_as_much_of_it(tmp_path):
+    def lines(states):
+        return [Coverage(address=f"192.0.2.{number}", state=state) for number, state in enumerate(states, 1)]
+
+    box = outbox(tmp_path)
+    teller = Teller(box, {"jsonl": dispatch.formats()["jsonl"]})
+    first = lines([CoverageState.SILENT] * 6 + [CoverageState.NOT_REACHED] * 4)
+    teller.finished(FINISHED, AT, identities=[], known={}, differences=[], findings=coverage.unreached("hq", first))
+
+    def again(day, states):
+        told = [one.finding for one in box.told("hq").values()]
+        now = lines(states)
+        run = dataclasses.replace(FINISHED, id=f"scan-{day}")
+        found = coverage.unreached("hq", now)
+        after = box.newest()
+        teller.finished(
+            run, AT + timedelta(days=day), identities=[], known={}, differences=[], findings=found, reached=coverage.reached(told, now)
+        )
+        return [json.loads(item.body).get("state") for item in box.latest(50) if item.seq > after and "finding" in json.loads(item.body)]
+
+    assert again(1, [CoverageState.SILENT] * 6 + [CoverageState.NOT_REACHED] * 4) == []
+    assert again(2, [CoverageState.SILENT] * 5) == [], "half of it is not the whole"
+    assert again(3, [CoverageState.SILENT] * 10) == ["closed"]
