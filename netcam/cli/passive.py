@@ -134,7 +134,7 @@ def import_(
         try:
             for path in files:
                 problems: list[Problem] = []
-                told, repeats = _Told(path, problems), Repeats(source.REPEAT)
+                told, repeats = Told(str(path), problems), Repeats(source.REPEAT)
                 records = source.read(
                     path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems, repeats=repeats
                 )
@@ -155,29 +155,31 @@ def import_(
     raise typer.Exit(output.fail_code(judged.raised(), fail_on))
 
 
-class _Told:
+T = TypeVar("T")
+
+
+class Told:
     """Shows problems while a file is read, and forgets them: a file of millions must not fill memory."""
 
-    def __init__(self, path: Path, problems: list[Problem]) -> None:
-        self._path, self._problems = path, problems
+    def __init__(self, where: str, problems: list[Problem]) -> None:
+        self._where, self._problems = where, problems
         self.count, self.first = 0, ""
 
-    def watching(self, records: Iterable[Observation]) -> Iterator[Observation]:
+    def watching(self, records: Iterable[T]) -> Iterator[T]:
         """The records; what went wrong before each is shown first."""
         for one in records:
             self._flush()
             yield one
         self._flush()
         if self.count > MAX_TOLD:
-            output.say(f"{self._path}: {self.count - MAX_TOLD} further problems not shown")
+            output.say(f"{self._where}: {self.count - MAX_TOLD} further problems not shown")
 
     def _flush(self) -> None:
         for one in self._problems:
             self.count += 1
-            where = f"{self._path}:{one.line}" if one.line else str(self._path)
             self.first = self.first or f"line {one.line}: {one.problem}"
             if self.count <= MAX_TOLD:
-                output.say(f"{where}: {one.problem}")
+                output.say(f"{self._where}{f':{one.line}' if one.line else ''}: {one.problem}")
         self._problems.clear()
 
 

@@ -10,7 +10,7 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.owner import CredentialsOption
-from netcam.cli.passive import column
+from netcam.cli.passive import Told, column
 from netcam.cli.scan import ConfigOption, ContentOption, FormatOption, StoreOption, cache_folder
 from netcam.errors import ConfigError, ContentError, shown
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 MAX_ROWS = 2_000
 """Rows of one table; the rest is counted. JSON lines have no such end."""
-MAX_TOLD = 50
-"""Problems of the register shown; the rest is counted."""
 MAX_LOOKED = 1 << 20
 """Addresses whose last fate is held in memory: a /12."""
 TOKEN_VARIABLE = "NETCAM_NETBOX_TOKEN"  # noqa: S105 - the name of the variable
@@ -66,7 +64,7 @@ def reconcile(
         entries = netbox.entries(fetch, [column(text, "--query") for text in query or ()], problems)
     else:
         entries = listed.entries(Path(list_), dict(column(text, "--column") for text in columns or ()), problems)
-    told = _Problems(list_, problems)
+    told = Told(list_, problems)
     inventory = open_inventory(store)
     try:
         devices = inventory.identities(site=site)
@@ -82,7 +80,6 @@ def reconcile(
         _show(compare.totals(lines, counts), everything, format_)
     finally:
         inventory.close()
-    told.end()
     summary = {name.value: counts[name.value] for name in compare.Result if counts[name.value]}
     if output.wants_table(format_):
         output.say("; ".join(f"{count} {name}" for name, count in summary.items()) or "the register has no entries")
@@ -90,32 +87,6 @@ def reconcile(
         output.line({"type": "reconciled", "register": list_, "site": site, "problems": told.count, **summary})
     wrong = (compare.Result.UNREGISTERED, compare.Result.ABSENT, compare.Result.DIFFERS, compare.Result.TWICE)
     raise typer.Exit(output.FINDINGS_EXIT if fail and any(counts[one.value] for one in wrong) else 0)
-
-
-class _Problems:
-    """Shows what is wrong with the register's entries while they are read, and forgets it."""
-
-    def __init__(self, where: str, problems: list[Problem]) -> None:
-        self._where, self._problems, self.count = where, problems, 0
-
-    def watching(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        """The entries; what went wrong before each is shown first."""
-        for one in entries:
-            self._flush()
-            yield one
-        self._flush()
-
-    def _flush(self) -> None:
-        for one in self._problems:
-            self.count += 1
-            if self.count <= MAX_TOLD:
-                output.say(f"{self._where}{f':{one.line}' if one.line else ''}: {one.problem}")
-        self._problems.clear()
-
-    def end(self) -> None:
-        """Count what was not shown."""
-        if self.count > MAX_TOLD:
-            output.say(f"{self._where}: {self.count - MAX_TOLD} further problems not shown")
 
 
 def _token(given: Credentials, url: str) -> Secret:
