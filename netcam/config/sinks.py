@@ -206,7 +206,7 @@ def _check(reader: Reader, sink: SinkSettings, path: tuple[str, ...]) -> None:
     if isinstance(sink, SyslogSink):
         words += [("protocol", sink.protocol, ("tls", "tcp", "udp")), ("facility", sink.facility, FACILITIES)]
         host, _, port = sink.address.rpartition(":")
-        if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 65536:
             reader.fail((*path, "address"), f"{shown(sink.address)} is not host:port", 'write it as "siem.example.org:6514"')
         if sink.max_message and sink.max_message < 480:  # what every receiver must take (RFC 5426 section 3.2)
             reader.fail((*path, "max_message"), f"{sink.max_message} is below 480", "0 takes the usual bound")

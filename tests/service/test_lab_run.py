@@ -33,7 +33,7 @@ format = "ocsf"
 SCRIPT = """
 $NETCAM schedule start all
 $NETCAM run --store s.sqlite & pid=$!
-for i in $(seq 120); do $NETCAM schedule list --format jsonl > list.jsonl; grep -q '"result":"complete"' list.jsonl && break; sleep 0.5; done
+for i in $(seq 300); do $NETCAM schedule list --format jsonl > list.jsonl; grep -q '"result":"complete"' list.jsonl && break; sleep 0.5; done
 kill $pid; wait $pid; echo "run $?"
 $NETCAM scan 10.77.0.0/24 --site hq --store s.sqlite --format jsonl > second.jsonl; echo "scan $?"
 $NETCAM events validate events.jsonl events.ocsf; echo "validate $?"
@@ -45,7 +45,7 @@ def test_a_scheduled_run_tells_everything_once_and_the_next_sweep_only_what_is_n
     (tmp_path / "netcam.toml").write_text(SETTINGS)
     env = {**os.environ, "NETCAM_HOME": str(tmp_path / "home"), "NETCAM": f"{sys.executable} -m netcam"}
     argv = [sys.executable, "-m", "netcam", "lab", "exec", "--no-traffic", "--", "bash", "-c", SCRIPT]
-    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=280, check=False)
+    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=900, check=False)
     assert run.stdout.split() == ["run", "0", "scan", "0", "validate", "0"], run.stderr[-3000:]
     listed = json.loads((tmp_path / "list.jsonl").read_text().splitlines()[0])
     assert (listed["result"], listed["found"], listed["next"]) == ("complete", 40, "2028-02-29T02:00+00:00")

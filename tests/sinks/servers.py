@@ -25,7 +25,7 @@ def tool(name, package):
 
 
 @contextlib.contextmanager
-def running(argv, port, *, env=None, cwd=None, seconds=20):
+def running(argv, port, *, env=None, cwd=None, seconds=90):
     """A server, from when it listens to the end of the block."""
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=cwd) as process:
         try:
@@ -117,7 +117,7 @@ def syslog_ng(path, port, *, authority):
         yield out, process
 
 
-def lines_of(path, count, seconds=15):
+def lines_of(path, count, seconds=90):
     """The lines of a file once there are so many."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:

@@ -1,11 +1,13 @@
 """What receivers answer is not trusted either: any bytes are an outcome or a SinkError, never a crash."""
 
+import contextlib
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netcam.config.sinks import SplunkSink
 from netcam.errors import SinkError
 from netcam.sinks.transports import bulk, splunk
 from netcam.sinks.transports._http import Answer, _retry_after
@@ -68,8 +70,6 @@ def test_fuzz_answers_of_bulk(status, body):
 @settings(max_examples=100, deadline=None)
 @given(st.sampled_from([200, 400, 413]), BODIES)
 def test_no_answer_of_splunk_breaks_the_receiver_or_counts_as_taken_without_a_word_of_it(status, body):
-    from netcam.config.sinks import SplunkSink
-
     receiver = object.__new__(splunk.SplunkReceiver)
     receiver._settings, receiver._sourcetype, receiver._json, receiver._channel = SplunkSink(type="splunk", url="http://x"), "s", True, "c"
     receiver._http = Canned(status, [body])
@@ -81,13 +81,29 @@ def test_no_answer_of_splunk_breaks_the_receiver_or_counts_as_taken_without_a_wo
         assert json.loads(body)["code"] == 0
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_no_retry_after_is_too_odd(text):
     told = _retry_after(text)
     assert told is None or told >= 0
 
 
+def test_odd_answers_that_were_found_once():
+    for status, body in ((400, b'{"code":[]}'), (200, b'{"code":0,"ackId":true}'), (400, b"[]"), (413, b"")):
+        receiver = object.__new__(splunk.SplunkReceiver)
+        receiver._settings, receiver._sourcetype, receiver._json, receiver._channel = (
+            SplunkSink(type="splunk", url="http://x"),
+            "s",
+            True,
+            "c",
+        )
+        receiver._http = Canned(status, [body])
+        with contextlib.suppress(SinkError):
+            receiver.send(ITEMS)
+
+
 def test_a_retry_after_is_seconds_or_a_date():
     assert _retry_after("120") == 120.0
     assert _retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
     assert _retry_after("soon") is None
+    assert _retry_after("²") is None

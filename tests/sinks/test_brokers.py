@@ -35,8 +35,12 @@ def kafka(port):
     return running(argv, port)
 
 
-def consumed(port, topic, count, seconds=20):
-    """All records of a topic, read by another client than the one that wrote them."""
+def id_of(record):
+    return dict(record.headers)["event-id"].decode()
+
+
+def consumed(port, topic, wanted, seconds=120):
+    """The records of a topic until every wanted id is there, read by another client than the one that wrote them."""
 
     async def read():
         consumer = aiokafka.AIOKafkaConsumer(
@@ -46,7 +50,7 @@ def consumed(port, topic, count, seconds=20):
         records = []
         try:
             async with asyncio.timeout(seconds):
-                while len(records) < count:
+                while not wanted <= {id_of(record) for record in records}:
                     for batch in (await consumer.getmany(timeout_ms=500)).values():
                         records += batch
         finally:
@@ -64,7 +68,7 @@ def loaded(tmp_path, text):
 
 def test_kafka_gets_everything_in_order_per_device_after_it_was_dead(tmp_path):
     port, clock = free_port(), Clock()
-    told = loaded(tmp_path, f'[sinks.siem]\ntype = "kafka"\nbrokers = ["127.0.0.1:{port}"]\ntimeout_seconds = 2.0\n')
+    told = loaded(tmp_path, f'[sinks.siem]\ntype = "kafka"\nbrokers = ["127.0.0.1:{port}"]\ntimeout_seconds = 4.0\n')
     events = [*changes(150, devices=60), *EVENTS.values(), *hostile(HOSTILE)]
     box = queued(tmp_path, told, events, clock)
     delivery = dispatch.delivery("siem", told, box)
@@ -74,8 +78,8 @@ def test_kafka_gets_everything_in_order_per_device_after_it_was_dead(tmp_path):
         run(delivery, clock, 3600, until=lambda: box.sink("siem").cursor == box.newest())
         delivery.close()
         assert box.sink("siem").error == ""
-        records = consumed(port, "netcam.events.v1", len(events))
-    ids = [dict(record.headers)["event-id"].decode() for record in records]
+        records = consumed(port, "netcam.events.v1", {event.id for event in events})
+    ids = [id_of(record) for record in records]
     assert set(ids) == {event.id for event in events}
     assert all(json.loads(record.value)["id"] == id for record, id in zip(records, ids, strict=True))
     numbers = {event.id: number for number, event in enumerate(events[:150])}
@@ -112,7 +116,7 @@ async def messages_of(js):
 
 def test_nats_stores_each_event_once_even_where_it_is_sent_twice(tmp_path):
     port, clock = free_port(), Clock()
-    told = loaded(tmp_path, f'[sinks.siem]\ntype = "nats"\nservers = ["nats://127.0.0.1:{port}"]\ntimeout_seconds = 2.0\n')
+    told = loaded(tmp_path, f'[sinks.siem]\ntype = "nats"\nservers = ["nats://127.0.0.1:{port}"]\ntimeout_seconds = 4.0\n')
     events = [*changes(60, devices=20), *EVENTS.values()]
     box = queued(tmp_path, told, events, clock)
     delivery = dispatch.delivery("siem", told, box)

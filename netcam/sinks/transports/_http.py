@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -84,8 +85,8 @@ def _retry_after(text: str | None) -> float | None:
     """Seconds of a Retry-After header, which holds seconds or a date (RFC 9110 section 10.2.3)."""
     if not text:
         return None
-    if text.strip().isdigit():
-        return float(text[:9])
+    if re.fullmatch(r"[0-9]+", text.strip()):
+        return float(text.strip()[:9])
     try:
         return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
     except (ValueError, TypeError, OverflowError):

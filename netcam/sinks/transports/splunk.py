@@ -56,7 +56,7 @@ class SplunkReceiver:
             told = _object(answer)
             if answer.status >= 400:
                 code, text = told.get("code"), str(told.get("text", ""))
-                if answer.status == 413 or code in _BAD_EVENT:
+                if answer.status == 413 or (isinstance(code, int) and code in _BAD_EVENT):
                     raise Refused(f"Splunk answers {answer.status}, code {code}: {text}")
                 raise SinkError(self._settings.url, f"answers {answer.status}, code {code}: {text}", "check token, index and channel")
             if told.get("code") != 0:  # a proxy that says 200 has not taken the events
