@@ -137,6 +137,8 @@ class Judged:
     decisions: Decisions | None = None
     """The exceptions and disputes that hold; None where no inventory was at hand."""
     day: date | None = None
+    notes: tuple[str, ...] = ()
+    """What the operator should look at."""
 
     def stand(self, finding: Finding) -> Stand | None:
         """Where a finding stands after what people decided; None where nobody decided anything."""
@@ -174,7 +176,7 @@ def judge(
     for _ in recorder_channels(seen, named):
         pass
     findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
-    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date())
+    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes)
 
 
 def recorder_channels(observations: Iterable[Observation], named: dict[str, int]) -> Iterator[Observation]:
@@ -217,6 +219,10 @@ def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime,
     if scan is not None:
         from netcam.inventory import runs
 
+        record = inventory.scan(scan)
+        fresh = tuple(note for note in judged.notes if scan in note and note not in record.notes)
+        if fresh:
+            inventory.save_scan(replace(record, notes=(*record.notes, *fresh)))
         runs.close(inventory, scan, now, audit=audit)
     sign(inventory, now)
 
@@ -341,6 +347,7 @@ def sweep(
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
     judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
     store(inventory, scan, judged, clock(), audit=plan.request.state_dir / "audit" / f"{scan}.jsonl")
+    finished = inventory.scan(scan)
     verify_removals(inventory, finished, clock())  # what was removed and is not there any more, or is back
     if teller:
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -146,17 +146,17 @@ def _column(name: str, where: str) -> str:
     return name
 
 
-def select(inventory: Inventory, wanted: Wanted, *, verdicts: bool = False) -> list[Row]:
-    """The devices that fit; with `verdicts` what the policies say of each."""
+def select(inventory: Inventory, wanted: Wanted, *, shown: Collection[str] = ()) -> list[Row]:
+    """The devices that fit; verdicts and absences, which take longer, only where a filter or a column that is shown needs them."""
     devices = _devices(inventory, wanted)
     remarks = {(remark.site, remark.device): remark for remark in inventory.remarks(site=wanted.site)}
-    asked = {one.column for one in wanted.filters}
+    asked = {one.column for one in wanted.filters} | set(shown)
     findings: dict[tuple[str, str], list[Finding]] = {}
-    if verdicts or "verdict" in asked:
+    if "verdict" in asked:
         for finding in inventory.findings(wanted.at, site=wanted.site):
             if finding.kind == "policy":
                 findings.setdefault((finding.site, finding.device), []).append(finding)
-    gone = _missing(inventory, wanted, devices) if wanted.missing or "missing" in asked or verdicts else {}
+    gone = _missing(inventory, wanted, devices) if wanted.missing or "missing" in asked else {}
     rows = []
     for one in devices:
         key = one.site, one.device

@@ -125,10 +125,12 @@ def devices(
             not_seen_since=instant(not_seen_since) if not_seen_since else None,
         )  # fmt: skip
         table = output.wants_table(format_)
-        verdicts = table or columns is not None or any(name == "verdict" for name, _ in order)
-        rows = device_list.select(inventory, wanted, verdicts=verdicts)
+        whole_records = not table and columns is None
+        shown_or_sorted = {*(() if whole_records else shown_columns), *(name for name, _ in order)}
+        rows = device_list.select(inventory, wanted, shown=shown_or_sorted)
         rows = device_list.ordered(rows, order)[:limit]
-        whole = {} if table or columns is not None else {(i.site, i.device): i for i in inventory.identities(at=wanted.at, site=site)}
+        one_site = site if site is not None or len({row.site for row in rows}) != 1 else rows[0].site
+        whole = {(i.site, i.device): i for i in inventory.identities(at=wanted.at, site=one_site)} if whole_records and rows else {}
     finally:
         inventory.close()
     if table:
@@ -156,7 +158,8 @@ def show(
 
     inventory = open_inventory(store)
     try:
-        one = find(inventory.identities(site=site), address)
+        light = find(inventory.identities(site=site, evidence=False), address)
+        one = next(i for i in inventory.identities(site=light.site) if i.device == light.device)
         mine = inventory.findings(site=one.site, device=one.device)
         holds = corrections.read(inventory)
         remark = next((r for r in inventory.remarks(site=one.site) if r.device == one.device), None)

@@ -278,4 +278,4 @@ def _end(
     finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.save_scan(finished)
     store(inventory, run.id, judged, output.clock())
-    return finished, judged
+    return inventory.scan(run.id), judged

@@ -21,6 +21,10 @@ MAX_SHARERS = 2
 """The same for an identifier or certificate without a serial number beside it."""
 MAX_ADDRESSES = 32
 """Addresses of one MAC in one run; above, it is a router that answers for others."""
+MANY_MACS = 16
+"""MACs on one address in one run from which the operator is told: an address conflict is two, a bond or a cluster a few."""
+MAX_NOTES = 20
+"""Addresses that are told of; the rest is counted."""
 MAX_TIES = 64
 """Ties of one device that are explained; the rest is counted."""
 
@@ -113,8 +117,12 @@ class _Device:
 class Correlation:
     """Observations -> devices, and why."""
 
-    def __init__(self, sightings: dict[tuple[Place, str], _Device], names: dict[int, str], joined: Callable[[Observation], Place]) -> None:
+    def __init__(
+        self, sightings: dict[tuple[Place, str], _Device], names: dict[int, str], joined: Callable[[Observation], Place], notes: tuple[str, ...]
+    ) -> None:  # fmt: skip
         self._sightings, self._names, self._place = sightings, names, joined
+        self.notes = notes
+        """What the operator should look at: addresses on which more devices were seen than can be."""
 
     def device_of(self, seen: Observation) -> str:
         """The device that an observation speaks of: one of those that were correlated, else its own key."""
@@ -199,7 +207,18 @@ def correlate(observations: Iterable[Observation], corrections: Sequence[Correct
     crowded = {where for where, several in macs.items() if len(several) > 1}
     assigned, names = _Assigner(everyone, corrections, crowded).run()
     found = {(where, s.port): assigned[id(s)] for where, some in split.items() for s in some}
-    return Correlation(found, names, place)
+    return Correlation(found, names, place, _notes(macs))
+
+
+def _notes(macs: dict[tuple[str, str, int, str], set[str]]) -> tuple[str, ...]:
+    """A line for each address with more MACs in one run than a device, a conflict or a cluster has."""
+    many = sorted((site, address, scan, len(several)) for (site, scan, _, address), several in macs.items() if len(several) > MANY_MACS)
+    told = [
+        f"{address}: {count} MACs were seen on this address in one run{f' ({scan})' if scan else ''}: something makes up addresses there. "
+        "Each is kept as a device of its own; look at the switch port, and exclude the address if it is known"
+        for _, address, scan, count in many[:MAX_NOTES]
+    ]
+    return (*told, *([f"{len(many) - MAX_NOTES} further addresses with many MACs"] if len(many) > MAX_NOTES else ()))
 
 
 class _Addresses(dict[str, str]):
@@ -223,8 +242,9 @@ def _add(sighting: _Sighting, one: Observation) -> None:
     """Take an observation into its sighting."""
     if one.at is not None and (sighting.at is None or one.at < sighting.at):
         sighting.at = one.at
-    if one.mac and not sighting.mac:
-        sighting.mac = one.mac
+    if one.mac and one.device and one.mac != sighting.mac:  # a source's key may stand over several cards
+        sighting.found |= {(Class.MAC, told) for mac in (one.mac, sighting.mac) if (told := marks.mac(mac))}
+        sighting.mac = min(sighting.mac or one.mac, one.mac)
     if one.field in marks.MODELS and one.value:
         sighting.models.setdefault(one.field, set()).add(one.value)
         return
@@ -286,10 +306,8 @@ class _Assigner:
     def run(self) -> tuple[dict[int, _Device], dict[int, str]]:
         """Sighting -> device, and the devices' names."""
         for one in self._sightings:
-            if one.mac:
-                told = marks.mac(one.mac)
-                if told:
-                    one.found.add((Class.MAC, told))
+            if one.mac and (told := marks.mac(one.mac)):
+                one.found.add((Class.MAC, told))
             if one.key:
                 one.found.add((Class.KEY, one.key))
         self._drop_shared()

@@ -1,5 +1,6 @@
 """One device is one device: what ties, what parts, what nothing may merge, and a scripted year held against its truth."""
 
+import dataclasses
 import random
 from datetime import UTC, datetime, timedelta
 
@@ -157,6 +158,18 @@ def test_ten_thousand_macs_on_one_address_are_ten_thousand_devices():
     everything += sight(1, "10.0.0.5")
     known = correlate(everything)
     assert len({known.device_of(o) for o in everything}) == 10_001
+    (note,) = known.notes
+    assert note.startswith("10.0.0.5: 10000 MACs were seen on this address in one run (s1)")
+    assert "switch port" in note
+    assert correlate([*sight(1, "10.0.0.5", CARD), *sight(1, "10.0.0.5", OTHER)]).notes == ()
+
+
+def test_two_sensors_that_see_one_device_see_one_device():
+    first, second = sight(1, "10.0.0.5", CARD), sight(2, "10.0.0.5", "", onvif__uuid=UUID)
+    third = sight(3, "10.9.0.5", "", onvif__uuid=UUID)  # behind the other sensor's address translation
+    told = [dataclasses.replace(o, sensor=f"s{n}") for n, some in enumerate((first, second, third)) for o in some]
+    known = correlate(told)
+    assert {known.device_of(o) for o in told} == {CARD}
 
 
 def test_a_key_of_the_source_wins_over_everything():
