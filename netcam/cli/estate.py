@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from netcam.cli import output
+from netcam.cli import judging, output
 from netcam.cli.scan import ContentOption, FailOnOption, FormatOption, cache_folder, progress_on_stderr, show_findings
 from netcam.errors import ConfigError
 
@@ -184,6 +184,9 @@ def print_truth(truth: Sequence[dict[str, Any]], misses: Sequence[str]) -> None:
     )
     for miss in misses:
         console.print(output.escaped(f"  {miss}", limit=400))
+
+
+judging.register_lab(lab)
 
 
 @lab.command("list")

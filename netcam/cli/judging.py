@@ -21,6 +21,11 @@ def register(app: typer.Typer) -> None:
     app.command()(profile)
 
 
+def register_lab(app: typer.Typer) -> None:
+    """Put the command under `netcam lab`."""
+    app.command("traffic")(traffic)
+
+
 class ProfileFormat(StrEnum):
     """What a profile is written as."""
 
@@ -162,3 +167,52 @@ def _address(text: str) -> str:
         return str(ip_address(text)) if text else ""
     except ValueError:
         raise ConfigError("--resolver", f"{shown(text)} is no address", "write it as 192.0.2.1") from None
+
+
+def traffic(
+    kind: Annotated[str, typer.Argument(help="A kind of exfiltration (netcam egress measure lists them in its answer), or `healthy`.")],
+    out: Annotated[Path, typer.Option("--out", help="Capture to write.")],
+    truth: Annotated[Path | None, typer.Option("--truth", help="File for what is true of it (JSON).")] = None,
+    cameras: Annotated[int, typer.Option("--cameras", min=1, max=250, help="Cameras; the first one leaks.")] = 2,
+    hours: Annotated[
+        int, typer.Option("--hours", min=0, max=24, help="Hours of healthy life around the leak (without the recorder's streams).")
+    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", help="Another number, another life.")] = 1,
+) -> None:
+    """Write the traffic of made-up cameras as a capture with its truth: packets with the marks of their protocols, cut after 200 bytes."""
+    import msgspec
+    import numpy as np
+
+    from netcam.catalog.text import nearest
+    from netcam.errors import ConfigError, StoreError, shown
+    from netcam.lab import packets
+    from netcam.lab.exfiltration import KINDS
+    from netcam.lab.habits import estate, normal
+    from netcam.lab.trace import EPOCH, Trace
+
+    if kind != "healthy" and kind not in KINDS:
+        raise ConfigError("lab traffic", f"no kind {shown(kind)}", nearest(kind, {*KINDS, "healthy"}))
+    trace = Trace(np.random.default_rng(seed))
+    made = estate(cameras, trace.rng)
+    if hours or kind == "healthy":
+        normal(trace, made, 0, 1)
+        trace.quieten(200_000)
+    told: dict[str, Any] = {"kind": kind, "device": None, "cameras": {c.ref.device: c.address for c in made}}
+    end = max(hours, 1) * 3600.0
+    if kind != "healthy":
+        one = KINDS[kind]
+        one.make(trace, made[0], end / 2, 4 * 3600.0)
+        end = max(end, end / 2 + max(one.lasts, 86_400.0) + 86_400.0) if not hours else end
+        told |= {
+            "device": made[0].ref.device, "address": made[0].address, "to": one.to, "classes": sorted(one.classes), "severity": one.severity,
+            "window_hours": one.hours, "begins": EPOCH + max(hours, 1) * 1800.0,
+        }  # fmt: skip
+    try:
+        written, cut = packets.write(trace, out, 0, end)
+        if truth is not None:
+            truth.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+    except OSError as error:
+        raise StoreError(
+            str(error.filename or out), error.strerror or "cannot be written", "check the folder and the space on it"
+        ) from None
+    output.say(f"{out}: {written} packets" + (f"; {cut} more did not fit" if cut else ""))

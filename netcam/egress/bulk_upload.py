@@ -9,7 +9,8 @@ Why it matters
 Example
     20 MB in 25 s from one camera to media-store.example.net, 30 kB back. 5 kB a second reaches the bulk floor after three hours.
 Blind spots
-    Leaks under the floor (0.6 kB a second and less); uploads spread over many destination groups (see spread-upload); a relay that
+    A name in TLS or HTTP is what the device says: one that lies about its destination is caught by its volume against the past only
+    (own-baseline). Leaks under the floor (0.6 kB a second and less); uploads spread over many destination groups (see spread-upload); a relay that
     the operator declared; traffic that does not pass the place of capture. A sampled or cut capture gives lower bounds.
 References
     Bullard and Gerth, Producer Consumer Ratio (FloCon 2014); measured camera stream rates of 150 kbit/s to 8 Mbit/s.

@@ -22,9 +22,9 @@ import numpy as np
 
 from netcam.egress.columns import Array
 from netcam.egress.hit import Hit, device, hit, size
+from netcam.egress.join import spelt
 from netcam.egress.registry import Detector
 from netcam.egress.window import LAN, OUT, Window
-from netcam.flows.table import address_text
 
 MIN_NAMES = 50
 """Distinct names under one domain in an hour: a camera asks for a handful a day."""
@@ -80,7 +80,7 @@ def detect(w: Window) -> Iterator[Hit]:
 def _questions(w: Window, n: int, sure: bool, mean: float, odd: float) -> Iterator[Hit]:
     q = w.dns
     dev = int(q["dev"][n])
-    resolver = address_text(int(q["server_hi"][n]), int(q["server_lo"][n]), 4 if int(q["server_hi"][n]) == 0 else 6)
+    resolver = spelt(int(q["server_hi"][n]), int(q["server_lo"][n]))
     domain = w.names[int(q["parent"][n])] or f"ever new names at {resolver}"
     mine = _channels(w, dev)
     if not len(mine):

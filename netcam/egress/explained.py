@@ -7,8 +7,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from netcam.catalog.destinations import SHARED, Destination, Destinations, registrable
-from netcam.egress.join import IN, LAN, LAN_IN, TUNNELS, DeviceRef, Network
-from netcam.flows.table import address_text
+from netcam.egress.join import IN, LAN, LAN_IN, TUNNELS, DeviceRef, Network, spelt
 
 DECLARED = 0.0
 OWN = 0.05
@@ -103,7 +102,7 @@ class Explainer:
         return found
 
     def _explain(self, ref: DeviceRef, name: str, hi: int, lo: int, side: int, port: int, proto: int) -> Explanation:
-        address = "" if name else address_text(hi, lo, 4 if hi == 0 else 6)
+        address = "" if name else spelt(hi, lo)
         if self._declared(name, address):
             return Explanation(DECLARED, "the operator declared it", declared=True)
         if side in (LAN, LAN_IN):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,8 @@ MAX_DEVICES = 20_000
 """Inside addresses that may be devices: an estate has thousands; a scan with forged inside sources must not fill memory."""
 TUNNELS = frozenset({4, 41, 47, 50, 51, 97, 98, 108, 137})
 """IP in IP, IPv6 in IP, GRE, ESP, AH, EtherIP, ENCAP, IPComp, MPLS in IP (IANA protocol numbers)."""
+MAC_BITS = np.uint64(2**48 - 1)
+"""A MAC has 48 bits, whatever a source says."""
 HEADER = {6: 40, 17: 28}
 """Bytes of headers in each packet (IP and TCP or UDP without options), taken off where a source counts no payload."""
 ICMP_HEADER = 8
@@ -56,6 +59,8 @@ KINDS: Mapping[str, str] = {
 }  # fmt: skip
 """One row: a flow, or the part of a long flow in one hour. `up` and `down` are payload bytes from the device's own point of view.
 `head` is 1 for the part in which the flow began; `at_*`: the other end's address, also where a name stands for it. `blind` counts rows whose source tells no bytes per direction. `marks`: MARKS."""
+LITERAL = re.compile(r"[0-9.]+|[0-9a-f:]*:[0-9a-f:.]*", re.IGNORECASE)
+"""An address where a name should stand (HTTP's Host may hold one): no name."""
 MARKS = {"no_name_tls": 1, "sampled": 2}
 """TLS in which neither the handshake, a certificate nor an earlier DNS answer gave a name; counts estimated from sampled packets."""
 
@@ -109,13 +114,18 @@ class Numbers:
         return at
 
 
+def spelt(hi: int, lo: int) -> str:
+    """An address from its halves; one that fits 32 bits is IPv4."""
+    return address_text(hi, lo, 4 if hi == 0 and lo < 2**32 else 6)
+
+
 def within(hi: Array, lo: Array, networks: Sequence[Network]) -> Array:
     """Which addresses lie in one of `networks`; an IPv4 address has no high half."""
     found = np.zeros(len(lo), bool)
     for net in networks:
         low, high = int(net.network_address), int(net.broadcast_address)
         if net.version == 4:
-            found |= (hi == 0) & (lo >= np.uint64(low)) & (lo <= np.uint64(high))
+            found |= (hi == 0) & (lo < 2**32) & (lo >= np.uint64(low)) & (lo <= np.uint64(high))
             continue
         low_hi, low_lo, high_hi, high_lo = low >> 64, low & (2**64 - 1), high >> 64, high & (2**64 - 1)
         if net.prefixlen <= 64:
@@ -165,12 +175,12 @@ def _owners(
     if not len(mine):
         return np.zeros(0, np.int64), np.zeros(0, bool)
     told = table["device"][mine] if end == "a" else np.zeros(len(mine), np.int64)
-    keys = np.stack([hi[mine], lo[mine], table[f"{end}_mac"][mine].astype(np.uint64), told.astype(np.uint64)], 1)
+    keys = np.stack([hi[mine], lo[mine], table[f"{end}_mac"][mine].astype(np.uint64) & MAC_BITS, told.astype(np.uint64)], 1)
     unique, place = np.unique(keys, axis=0, return_inverse=True)
     number = np.empty(len(unique), np.int64)
     known = np.zeros(len(unique), bool)
     for n, (high, low, mac, key) in enumerate(unique.tolist()):
-        address = address_text(high, low, 4 if high == 0 else 6)
+        address = spelt(high, low)
         ref: DeviceRef | None = devices.get(table.devices[key - 1]) if 0 < key <= len(table.devices) else None
         if ref is None:
             # by MAC, unless another device is known to have the address: a router's MAC is on everything it forwards
@@ -207,7 +217,7 @@ def _sided(table: FlowTable, mine: Array, owner: Array, side: Array, hi: Array, 
         place = np.full(len(table), -1, np.int64)
         place[mine] = np.arange(len(mine))
         for row, (text, _) in table.names.items():
-            if place[row] >= 0:
+            if place[row] >= 0 and not LITERAL.fullmatch(text):
                 name[place[row]] = numbers.name(text)
         for row, text in table.texts.get("ja4", {}).items():
             if place[row] >= 0:

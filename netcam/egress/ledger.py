@@ -11,8 +11,7 @@ import numpy as np
 from netcam.catalog.destinations import registrable
 from netcam.egress import lookups
 from netcam.egress.columns import Array, Columns, empty, folded, joined, number, size, take
-from netcam.egress.join import IN, OUT, Numbers
-from netcam.flows.table import address_text
+from netcam.egress.join import IN, OUT, Numbers, spelt
 
 WINDOW_HOURS = 24
 """Hours that detectors look at: a day holds a camera's whole rhythm of light and people."""
@@ -102,7 +101,7 @@ class Ledger:
         if name:
             text = self.numbers.names[name]
             return text if text == OTHERS else registrable(text)
-        text = address_text(hi, packed >> 1, 4 if hi == 0 else 6)
+        text = spelt(hi, packed >> 1)
         return f"{text}/{24 if hi == 0 else 48}" if packed & 1 else text
 
     def close(self, hour: int, rows: Columns, dns: Columns, names: Columns) -> None:

@@ -11,8 +11,8 @@ import numpy as np
 
 from netcam.catalog.destinations import registrable
 from netcam.egress.columns import Columns, empty, folded, order, take
-from netcam.egress.join import HOUR, DeviceRef, Numbers
-from netcam.flows.table import FlowTable, address_text, mac_text
+from netcam.egress.join import HOUR, MAC_BITS, DeviceRef, Numbers, spelt
+from netcam.flows.table import FlowTable, mac_text
 
 KINDS: Mapping[str, str] = {
     "hour": "i4", "dev": "i4", "parent": "i4", "server_hi": "u8", "server_lo": "u8", "asked": "i8", "length": "i8", "longest": "i4",
@@ -67,10 +67,10 @@ def rows(table: FlowTable, devices: Mapping[str, DeviceRef], numbers: Numbers) -
     by_address = {address.partition("%")[0]: ref for ref in devices.values() for address in ref.addresses}
     hi = np.where(c["version"] == 4, np.uint64(0), c["client_hi"]).astype(np.uint64)
     server_hi = np.where(c["version"] == 4, np.uint64(0), c["server_hi"]).astype(np.uint64)
-    keys, place = np.unique(np.stack([hi, c["client_lo"].astype("u8"), c["mac"].astype("u8")], 1), axis=0, return_inverse=True)
+    keys, place = np.unique(np.stack([hi, c["client_lo"].astype("u8"), c["mac"].astype("u8") & MAC_BITS], 1), axis=0, return_inverse=True)
     owners = np.full(len(keys), -1, np.int64)
     for n, (high, low, mac) in enumerate(keys.tolist()):
-        address = address_text(high, low, 4 if high == 0 else 6)
+        address = spelt(high, low)
         ref = by_mac.get(mac_text(mac)) if mac else None
         if ref is None or address not in ref.addresses:
             ref = by_address.get(address) or ref

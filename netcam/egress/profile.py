@@ -12,11 +12,10 @@ import numpy as np
 
 from netcam.egress.explained import PLATFORM
 from netcam.egress.hit import subject
-from netcam.egress.join import IN, LAN, LAN_IN, OUT
+from netcam.egress.join import IN, LAN, LAN_IN, OUT, spelt
 from netcam.egress.ledger import OTHERS
 from netcam.egress.window import Window
 from netcam.errors import StoreError
-from netcam.flows.table import address_text
 
 FORMAT = 1
 """Of the profile's own JSON."""
@@ -113,7 +112,7 @@ def _rule(w: Window, k: int) -> Rule | None:
     addresses: tuple[str, ...] = ()
     if int(c["name"][k]):
         hi = int(c["at_hi"][k])
-        addresses = (address_text(hi, int(c["at_lo"][k]), 4 if hi == 0 else 6),)
+        addresses = (spelt(hi, int(c["at_lo"][k])),)
     inside = side in (LAN, LAN_IN)
     return Rule(
         FORWARD[side], inside, label, int(c["port"][k]), int(c["proto"][k]), addresses, int(c["up"][k]),

@@ -12,9 +12,9 @@ from netcam.egress import ledger as book
 from netcam.egress import lookups
 from netcam.egress.columns import Array, Columns, folded, joined, number, order, size, spans, take
 from netcam.egress.explained import LINKED, Explainer, Explanation, SiteRules
-from netcam.egress.join import HOUR, IN, LAN, LAN_IN, OUT, DeviceRef
+from netcam.egress.join import HOUR, IN, LAN, LAN_IN, OUT, DeviceRef, spelt
 from netcam.egress.ledger import CHANNEL, DAYS, HOURS, STARTS, WINDOW_HOURS, Ledger
-from netcam.flows.table import TELLS, address_text
+from netcam.flows.table import TELLS
 
 __all__ = ["HOUR", "IN", "LAN", "LAN_IN", "OUT", "TELLS", "DeviceRef", "SiteRules", "Window", "window"]
 
@@ -66,7 +66,7 @@ class Window:
         if name:
             return self.names[name]
         hi = int(self.chan["hi"][k])
-        return address_text(hi, int(self.chan["lo"][k]), 4 if hi == 0 else 6)
+        return spelt(hi, int(self.chan["lo"][k]))
 
     def ref(self, k: int) -> DeviceRef:
         """The device of channel `k`."""

@@ -78,6 +78,12 @@ class Trace:
             "name": np.arange(first, first + len(names), dtype="i4"), "size": (sizes + 60).astype("i4"),
         })  # fmt: skip
 
+    def quieten(self, most: float) -> None:
+        """No direction of a conversation gets more than `most` bytes: streams to a recorder would fill a capture."""
+        for part in self._parts:
+            for way in ("up", "down"):
+                part[way] = np.minimum(part[way], most)
+
     def _name(self, text: str) -> int:
         if text not in self._names:
             self._names.append(text)
