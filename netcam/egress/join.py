@@ -45,6 +45,8 @@ MAX_DEVICES = 20_000
 """Inside addresses that may be devices: an estate has thousands; a scan with forged inside sources must not fill memory."""
 TUNNELS = frozenset({4, 41, 47, 50, 51, 97, 98, 108, 137})
 """IP in IP, IPv6 in IP, GRE, ESP, AH, EtherIP, ENCAP, IPComp, MPLS in IP (IANA protocol numbers)."""
+MAX_VOLUME = 2**40
+"""Bytes or packets of one flow, a terabyte: a source that says more is wrong, and a million such rows still add up in 64 bits."""
 MAC_BITS = np.uint64(2**48 - 1)
 """A MAC has 48 bits, whatever a source says."""
 HEADER = {6: 40, 17: 28}
@@ -200,6 +202,8 @@ def _owners(
 def _sided(table: FlowTable, mine: Array, owner: Array, side: Array, hi: Array, lo: Array, end: str, numbers: Numbers) -> Columns:
     """Columns of rows whose device stands at `end`."""
     c = take(table.columns, mine)
+    for column in ("packets_out", "packets_in", "bytes_out", "bytes_in", "payload_out", "payload_in"):
+        c[column] = np.clip(c[column], 0, MAX_VOLUME)
     up, down = ("out", "in") if end == "a" else ("in", "out")
     quality = c["quality"]
     blind = (quality & (QUALITY["combined"] | QUALITY["no_bytes"])) != 0
