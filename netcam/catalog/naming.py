@@ -108,7 +108,7 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     end = f"(?!{brand.not_before})" if brand.not_before else ""
     where = {
         "any.maker": (rf"\A\W{{0,3}}(?:{_PLACES} )?(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
-        "any.badge": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
+        "any.badge": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", TEXT),
         "any.made": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
         "any.host": (rf"\A(?:{words})(?![A-Za-z]){end}", HOST_NAME),
     }
