@@ -21,10 +21,12 @@ if TYPE_CHECKING:
 
 EXPIRE_EVERY = 5.0
 """Seconds between two looks for conversations that are over, where nothing passes that would move time."""
-WAITING = 2
+WAITING = 1
 """Windows that may wait for the caller; then reading waits too, and the kernel counts what it drops."""
-OPEN = 1 << 19
-"""Open conversations of a watch: 134 MB, so that table, ring and Python together stay under 400 MB."""
+OPEN = 1 << 18
+"""Open conversations of a watch: 67 MB; beyond that the oldest is told early and counted."""
+PIECE = 60_000
+"""Flows of a window that comes because it is full: several may wait while the caller judges one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +79,9 @@ def windows(
 
     ended = stop if stop is not None else threading.Event()
     with opened(interface, what="egress watch", program=settings.filter_, fanout=settings.fanout) as ring:
-        assembly = Assembly(interface, internal=settings.internal, idle=settings.idle, active=settings.active, capacity=OPEN)
+        assembly = Assembly(
+            interface, internal=settings.internal, idle=settings.idle, active=settings.active, capacity=OPEN, window_rows=PIECE
+        )
         if keeper is not None and (told := keeper.restore(assembly)) and note is not None:
             note(told)
         reader = _Reader(ring, assembly, keeper, seconds, every, ended)

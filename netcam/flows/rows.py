@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-ETHERNET, NULL, PPP, RAW, LOOP, SLL, SLL2, RADIOTAP, WIFI = 1, 0, 9, 101, 108, 113, 276, 127, 105
+ETHERNET, NULL, PPP, RAW, LOOP, SLL, SLL2, RADIOTAP, WIFI, CHDLC = 1, 0, 9, 101, 108, 113, 276, 127, 105, 104
 """Link types (tcpdump.org/linktypes)."""
-LINKS = {1: 1, 0: 0, 9: 9, 12: 101, 14: 101, 101: 101, 108: 108, 113: 113, 228: 101, 229: 101, 276: 276, 105: 105, 127: 127}
+LINKS = {
+    1: 1,
+    0: 0,
+    9: 9,
+    50: 9,
+    104: 104,
+    12: 101,
+    14: 101,
+    101: 101,
+    108: 108,
+    113: 113,
+    228: 101,
+    229: 101,
+    276: 276,
+    105: 105,
+    127: 127,
+}
 """Link type of a file -> the one it is read as: several numbers stand for packets that begin with their IP header."""
 
 IDLE = 300

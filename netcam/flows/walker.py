@@ -88,6 +88,12 @@ def _frame(
                     return
                 i += 4  # the family's number differs by system; the packet says itself what it is
                 kind = np.int64(0x0800) if b[i] >> 4 == 4 else np.int64(0x86DD)
+            elif link == CHDLC or (link == PPP and end - i >= 4 and (b[i] == 0x0F or b[i] == 0x8F)):
+                if end - i < 4:
+                    counters[C_MALFORMED] += 1
+                    return
+                kind = _u16(b, i + 2)  # Cisco HDLC: address, control, EtherType
+                i += 4
             elif link == PPP:
                 if end - i >= 4 and b[i] == 0xFF and b[i + 1] == 3:
                     i += 2

@@ -110,15 +110,15 @@ def main() -> None:
         seen.append(memory(listener.pid))
         used = ticks(listener.pid) - before
     took = time.monotonic() - began
+    half = seen[len(seen) // 2]
+    print(f"memory {seen[len(seen) // 10]} MB early, {half} MB half-way, {seen[-1]} MB at the end, {max(seen)} MB at most", flush=True)
     told: dict[str, Any] = {}
-    for line in listener.communicate(timeout=60)[0].splitlines():
+    for line in listener.communicate(timeout=600)[0].splitlines():
         told = json.loads(line)
     counters = told["counters"]
-    half = seen[len(seen) // 2]
     print(
         f"{counters['packets']} packets read, {counters['kernel_dropped']} dropped by the kernel's count, {counters['evicted']} evicted, "
-        f"{told['flows']} flows; {used:.1f} s of processor in {took:.1f} s ({100 * used / took:.0f} % of one core); "
-        f"memory {seen[len(seen) // 10]} MB early, {half} MB half-way, {seen[-1]} MB at the end, {max(seen)} MB at most"
+        f"{told['flows']} flows; {used:.1f} s of processor in {took:.1f} s ({100 * used / took:.0f} % of one core)"
     )
 
 

@@ -212,3 +212,16 @@ def test_lying_lengths_and_clocks_that_jump_are_counted(tmp_path: Path) -> None:
     assert (int(table["end"][0]) - int(table["start"][0])) == 60 * S
     assert int(table["quality"][0]) & QUALITY["clock_jump"]
     assert len(read(tmp_path, [(T0 + 86_400 * S, jump[0][1]), jump[1]])) == 2
+
+
+def test_serial_and_loopback_links_are_read(tmp_path: Path) -> None:
+    packet = udp4("10.0.0.5", "203.0.113.9", 40000, 2000)
+    wifi = b"\x08\x01\0\0" + frames.MAC_B + frames.MAC_A + frames.MAC_B + b"\0\0" + b"\xaa\xaa\x03\0\0\0\x08\0" + packet
+    links = {
+        0: b"\x02\0\0\0" + packet, 108: b"\0\0\0\x02" + packet, 9: b"\xff\x03\x00\x21" + packet, 104: b"\x0f\0\x08\0" + packet, 12: packet, 105: wifi,
+        127: b"\0\0\x08\0\0\0\0\0" + wifi,
+    }  # fmt: skip
+    for link, data in links.items():
+        path = tmp_path / f"{link}.pcap"
+        path.write_bytes(frames.pcap([(T0, data)], link=link))
+        assert [(f.source, f.destination_port, f.bytes_out) for f in capture.read(path)] == [("10.0.0.5", 2000, 48)], link
