@@ -21,7 +21,7 @@ timeout 25; initial-interval 1; backoff-cutoff 2; retry 2;
 
 
 def run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=60)
+    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=200)
 
 
 class Page(http.server.BaseHTTPRequestHandler):
