@@ -53,12 +53,12 @@ class Profile:
 PROFILES = {
     "polite": Profile(rates=Rates(), tries=2, listen=2.5, arp_wait=1.0),
     "standard": Profile(
-        rates=Rates(conversations_per_second=800, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
+        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
         # at 10 % loss each way a question and its answer fail with 0.19: four tries leave 0.13 % unheard
         tries=4, listen=3.0, arp_wait=1.4,
     ),
     "deep": Profile(
-        rates=Rates(conversations_per_second=800, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
+        rates=Rates(conversations_per_second=400, conversations_per_device=20, half_open=256, frames_per_second=4000, datagrams_per_second=1000),
         tries=5, listen=4.0, arp_wait=1.7, mld=True,
     ),
 }  # fmt: skip

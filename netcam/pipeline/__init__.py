@@ -1,0 +1,61 @@
+"""The spine: collect -> observations -> identities -> findings -> inventory. Knows no protocol, maker or database by name."""
+
+from __future__ import annotations
+
+from netcam.pipeline.anew import WORTH_A_PROCESS, Reidentified, reidentify, rejudge
+from netcam.pipeline.calls import SENSITIVE, EgressWatch, behaviour, egress, restricted, sightings, site_rules
+from netcam.pipeline.content import Content
+from netcam.pipeline.judging import (
+    Judged,
+    assess,
+    hidden,
+    judge,
+    judging_content,
+    known_devices,
+    recorder_channels,
+    sign,
+    store,
+    wrongly_restricted,
+)
+from netcam.pipeline.reporting import REPORT_DAYS, SWITCHES, checklists, places, snapshot, snapshot_of, survey
+from netcam.pipeline.sweeping import ACTIONS_TOLD, COVERAGE_BATCH, interruptible, queued, sweep, tell_end, tell_start, unknown
+
+__all__ = [
+    "ACTIONS_TOLD",
+    "COVERAGE_BATCH",
+    "REPORT_DAYS",
+    "SENSITIVE",
+    "SWITCHES",
+    "WORTH_A_PROCESS",
+    "Content",
+    "EgressWatch",
+    "Judged",
+    "Reidentified",
+    "assess",
+    "behaviour",
+    "checklists",
+    "egress",
+    "hidden",
+    "interruptible",
+    "judge",
+    "judging_content",
+    "known_devices",
+    "places",
+    "queued",
+    "recorder_channels",
+    "reidentify",
+    "rejudge",
+    "restricted",
+    "sightings",
+    "sign",
+    "site_rules",
+    "snapshot",
+    "snapshot_of",
+    "store",
+    "survey",
+    "sweep",
+    "tell_end",
+    "tell_start",
+    "unknown",
+    "wrongly_restricted",
+]

@@ -1,0 +1,231 @@
+"""Flows to egress findings, joined to the devices that are known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netcam.model import Finding, Identity, Site
+
+if TYPE_CHECKING:
+    from ipaddress import IPv4Network, IPv6Network
+
+    from netcam.config import Settings
+    from netcam.egress.detect import DeviceRef
+    from netcam.egress.explained import SiteRules
+    from netcam.egress.window import Window
+    from netcam.flows.table import FlowTable
+    from netcam.inventory.port import Inventory
+from netcam.pipeline.content import Content
+
+
+def sightings(inventory: Inventory, identities: Sequence[Identity], site: str) -> list[tuple[str, str, int]]:
+    """Address, device and when (ns) of everything observed at a site with a MAC, in order of time: who had an address, and since when."""
+    devices = {mac.lower(): one.device for one in identities for mac in one.macs}
+    found = {
+        (one.address.partition("%")[0], devices[one.mac], int(one.at.timestamp()) * 1_000_000_000)
+        for one in inventory.observations(site=site)
+        if one.mac in devices and one.at is not None and one.address
+    }
+    return sorted(found, key=lambda seen: seen[2])
+
+
+SENSITIVE = frozenset({"sensitive-government", "hosting-secret-material"})
+
+
+"""Classes of sites at which a restricted maker's cloud weighs more."""
+
+
+def site_rules(settings: Settings, site: str) -> SiteRules:
+    """What the settings say of a site's traffic."""
+    from netcam.egress.detect import SiteRules
+
+    told = settings.told(site)
+    return SiteRules(
+        declared=settings.declared(site), internal=settings.internal(site), resolvers=told.resolvers, time_servers=told.time_servers,
+        timezone=told.timezone, sensitive=told.site_class in SENSITIVE, no_internet=told.no_internet,
+    )  # fmt: skip
+
+
+def restricted(identities: Sequence[Identity], content: Content, site: Site, now: datetime) -> frozenset[str]:
+    """Devices that a policy restricts at this site."""
+    from netcam.assess import policy
+    from netcam.model import Verdict
+
+    if not identities:
+        return frozenset()
+    found = policy.assess(identities, content.policies, content.families, site, now.date())
+    return frozenset(f.device for f in found if f.verdict is Verdict.RESTRICTED)
+
+
+def _devices(identities: Sequence[Identity], limited: frozenset[str] = frozenset()) -> dict[str, DeviceRef]:
+    """The devices that flows are joined to; `limited` are those that a policy restricts."""
+    from netcam.egress.detect import DeviceRef
+
+    return {
+        one.device: DeviceRef(
+            device=one.device,
+            macs=one.macs,
+            addresses=one.addresses,
+            maker=one.get("maker"),
+            brand=one.get("brand"),
+            model=one.get("model"),
+            firmware=one.get("firmware"),
+            kind=one.get("kind"),
+            is_camera=one.is_camera,
+            restricted=one.device in limited,
+        )
+        for one in identities
+    }
+
+
+def behaviour(
+    tables: Iterable[FlowTable],
+    identities: Sequence[Identity],
+    content: Content,
+    *,
+    device: str,
+    site: str,
+    declared: Sequence[str] = (),
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    state: Path | None = None,
+) -> Iterator[Window]:
+    """The days of `tables`, or of the state that a watch keeps, for the profile of `device` (a key, or an address that no inventory
+    knows); nothing is judged and nothing is written."""
+    from netcam.egress.detect import DeviceRef, Explainer, SiteRules, Stream, windows
+
+    inside = tuple(internal)
+    stream = Stream.load(state, internal=inside) if state is not None else Stream(site=site, internal=inside)
+    explainer = Explainer(content.destinations, SiteRules(declared=tuple(declared), internal=inside))
+    devices = _devices(identities)
+    if device not in devices:
+        devices[device] = DeviceRef(device=device, addresses=(device,))
+    for table in tables:
+        stream.add(table, devices)
+    found = False
+    for one in windows(stream, explainer):
+        found = True
+        yield one
+    if not found and stream.closed >= 0:
+        from netcam.egress.window import window
+
+        yield window(stream.ledger, explainer, site, stream.closed)
+
+
+def egress(
+    table: FlowTable,
+    identities: Sequence[Identity],
+    content: Content,
+    *,
+    site: str,
+    declared: Sequence[str] = (),
+    internal: Sequence[IPv4Network | IPv6Network] = (),
+    rules: SiteRules | None = None,
+    limited: frozenset[str] = frozenset(),
+) -> list[Finding]:
+    """What the detectors find in `table`, joined to the devices that are known; `rules` stand for `declared` and `internal`."""
+    from netcam.egress.detect import detect
+
+    devices = _devices(identities, limited)
+    return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site, rules=rules)
+
+
+class EgressWatch:
+    """Windows of flows as they come: networks and devices written into them, archived, and judged over a rolling day."""
+
+    def __init__(
+        self,
+        identities: Sequence[Identity],
+        content: Content,
+        *,
+        site: str,
+        declared: Sequence[str] = (),
+        internal: Sequence[IPv4Network | IPv6Network] = (),
+        archive: Path | None = None,
+        networks: Path | None = None,
+        state: Path | None = None,
+        sightings: Iterable[tuple[str, str, int]] = (),
+        rules: SiteRules | None = None,
+        limited: frozenset[str] = frozenset(),
+    ) -> None:
+        """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart."""
+        from netcam.egress.detect import SiteRules
+        from netcam.flows import origin
+        from netcam.flows.archive import Archive
+        from netcam.flows.bindings import Bindings
+
+        self._identities, self._content, self._site = identities, content, site
+        self._internal, self._state = tuple(internal), state
+        self._limited = limited
+        self._rules = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
+        self._archive = Archive(archive) if archive is not None else None
+        self._origin = origin.opened(networks)
+        self._inside = origin.Inside(internal)
+        self._bindings = Bindings()
+        for one in identities:
+            self._bindings.device(one.device, one.macs, one.addresses)
+            if one.get("kind") in ("router", "recorder", "access-point"):
+                self._bindings.forwarder(one.device)
+        for address, device, at in sightings:
+            self._bindings.seen(address, device, at)
+        self._prepared: FlowTable | None = None
+        self._stream: Any = None
+
+    def prepare(self, table: FlowTable) -> None:
+        """Write networks and devices into a window, once."""
+        from netcam.flows import bindings, origin
+
+        if self._prepared is table:
+            return
+        self._prepared = table
+        if self._origin is not None:
+            origin.mark(table, self._origin, self._inside)
+        bindings.attribute(table, self._bindings, self._inside)
+
+    def add(self, table: FlowTable, *, now: int | None = None) -> None:
+        """Take a window on; `now` (ns) where it is live."""
+        self.prepare(table)
+        if self._archive is not None:
+            self._archive.write(table, self._site)
+        self._judge().add(table, _devices(self._identities, self._limited), now=now)
+        if self._state is not None:
+            self._stream.save(self._state)
+
+    def _judge(self) -> Any:
+        from netcam.egress.stream import Stream
+
+        if self._stream is None:
+            known = self._state is not None and self._state.exists()
+            self._stream = (
+                Stream.load(self._state, internal=self._internal)
+                if known and self._state
+                else Stream(site=self._site, internal=self._internal)
+            )
+        return self._stream
+
+    def _explainer(self) -> Any:
+        from netcam.egress.detect import Explainer
+
+        return Explainer(self._content.destinations, self._rules)
+
+    def ready(self) -> list[Finding]:
+        """Findings of the hours that are complete now."""
+        from netcam.egress.detect import run
+
+        return [finding for _, one in run(self._judge(), self._explainer()) for finding in one.findings]
+
+    def finish(self, *, whole: FlowTable | None = None) -> list[Finding]:
+        """Findings of what is left; `whole`: the only window there was, which is judged at once."""
+        from netcam.egress.detect import STEP_HOURS, run
+
+        if whole is not None and self._state is None:
+            return egress(whole, self._identities, self._content, site=self._site, rules=self._rules, limited=self._limited)
+        best: dict[str, Finding] = {}
+        for _, one in run(self._judge(), self._explainer(), every=STEP_HOURS, last=True):
+            for finding in one.findings:
+                known = best.get(finding.key)
+                if known is None or (finding.rank, finding.score or 0) >= (known.rank, known.score or 0):
+                    best[finding.key] = finding
+        return sorted(best.values(), key=lambda f: (-f.rank, f.rule, f.device, f.subject))

@@ -1,0 +1,173 @@
+"""Observations to identities to findings, and what of it is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from netcam.model import Finding, Identity, Observation, Site
+
+if TYPE_CHECKING:
+    from netcam.assess.decisions import Decisions, Stand
+    from netcam.assess.evidence import DeviceRecord
+    from netcam.identify.correlate import Correlation
+    from netcam.inventory.corrections import Corrections
+    from netcam.inventory.port import Inventory
+from netcam.pipeline.content import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Identities and what the policies and advisories say of them."""
+
+    identities: tuple[Identity, ...]
+    findings: tuple[Finding, ...]
+    absorbed: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(site, device) once taken for one of its own -> the device it is part of."""
+    decisions: Decisions | None = None
+    """The exceptions and disputes that hold; None where no inventory was at hand."""
+    day: date | None = None
+    notes: tuple[str, ...] = ()
+    """What the operator should look at."""
+
+    def stand(self, finding: Finding) -> Stand | None:
+        """Where a finding stands after what people decided; None where nobody decided anything."""
+        told = self.decisions.of(finding, self.day) if self.decisions and self.day else None
+        return told if told and told.decision else None
+
+    def raised(self) -> tuple[Finding, ...]:
+        """The findings that no exception covers: those that `--fail-on` counts."""
+        return tuple(finding for finding in self.findings if (stand := self.stand(finding)) is None or stand.raised)
+
+
+def judge(
+    observations: Iterable[Observation], content: Content, site: Site, now: datetime, *, inventory: Inventory | None = None
+) -> Judged:
+    """Identify the devices behind `observations` and hold them against every policy and advisory.
+
+    With `inventory`, which device is which is told by all that it holds of their sites, and the operator's corrections hold.
+    """
+    from netcam.identify import identify
+
+    if inventory is None:
+        named: dict[str, int] = {}
+        identities = tuple(identify(recorder_channels(observations, named), content.matcher))
+        return Judged(identities, (*assess(identities, content, site, now), *hidden(identities, content, named)))
+    from netcam.inventory import corrections
+    from netcam.inventory.decided import decisions, device_records
+
+    seen, holds = list(observations), corrections.read(inventory)
+    devices = known_devices(inventory, {one.site for one in seen}, holds)
+    identities = tuple(
+        corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
+    )
+    records = device_records(inventory, {one.site for one in identities})
+    named = {}
+    for _ in recorder_channels(seen, named):
+        pass
+    findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
+    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes)
+
+
+def recorder_channels(observations: Iterable[Observation], named: dict[str, int]) -> Iterator[Observation]:
+    """The same observations; `named` is told how many channels each recorder named to its owner's account."""
+    for one in observations:
+        if one.field == "recorder.channels" and one.value.isascii() and one.value.isdigit():
+            named[one.key] = int(one.value[:6])
+        yield one
+
+
+def hidden(identities: Sequence[Identity], content: Content, named: Mapping[str, int]) -> Iterator[Finding]:
+    """What is said of cameras behind recorders."""
+    from netcam.assess import recorders
+
+    if any(one.get("kind") == "recorder" for one in identities):
+        yield from recorders.assess(identities, content.recorders, named)
+
+
+def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:
+    """The devices of whole sites, from everything that was ever observed there and the operator's joins and splits."""
+    from netcam.identify import correlate
+    from netcam.inventory.collector import paused
+
+    with paused():
+        everything = [seen for site in sorted(sites) for seen in inventory.observations(site=site)]
+        return correlate(everything, holds.ties)
+
+
+def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime, *, audit: Path | None = None) -> None:
+    """Keep what was judged; devices that turned out to be part of another one leave the list, their history stays.
+
+    The run itself, with its coverage and its audit log, gets its word in the hash chain, which is then signed.
+    """
+    listed = {(one.site, one.device) for one in inventory.devices()} if judged.absorbed else set()
+    for site in sorted({site for site, _ in judged.absorbed}):
+        into = {old: new for (place, old), new in judged.absorbed.items() if place == site and (place, old) in listed}
+        inventory.retire(site, into, now, by="netcam")
+    inventory.save_identities(scan, judged.identities, now)
+    inventory.save_findings(scan, judged.findings, now)
+    if scan is not None:
+        from netcam.inventory import runs
+
+        record = inventory.scan(scan)
+        fresh = tuple(note for note in judged.notes if scan in note and note not in record.notes)
+        if fresh:
+            inventory.save_scan(replace(record, notes=(*record.notes, *fresh)))
+        runs.close(inventory, scan, now, audit=audit)
+    sign(inventory, now)
+
+
+def sign(inventory: Inventory, now: datetime) -> None:
+    """Sign the hash chain as it stands with the estate's key, which is made where there is none; nothing in memory is signed."""
+    if inventory.home is not None:
+        from netcam.inventory import signing
+
+        signing.sign_root(inventory, signing.own_key(inventory), now)
+
+
+def judging_content(finding: Finding, identity: Identity | None, content: Content) -> dict[str, bytes]:
+    """The content files that judged: the policy, and the makers whose fingerprints spoke."""
+    wanted = [content.root / "policies" / f"{finding.rule}.yaml"]
+    if identity is not None:
+        makers = {claim.by.partition("/")[0] for claim in (*identity.because, *identity.disputed)}
+        wanted += [content.root / "makers" / f"{maker}.yaml" for maker in sorted(makers)]
+    return {f"{path.parent.name}-{path.name}": path.read_bytes() for path in wanted if path.is_file()}
+
+
+def assess(
+    identities: Sequence[Identity],
+    content: Content,
+    site: Site,
+    now: datetime,
+    records: Mapping[tuple[str, str], DeviceRecord] | None = None,
+) -> Iterator[Finding]:
+    """What the policies and firmware advisories say of `identities` on the day of `now`, with what their keeper recorded of them."""
+    from netcam.assess import firmware, policy
+    from netcam.assess.evidence import NO_RECORD, SUPPORT_ENDED, DeviceRecord
+
+    known = dict(records or {})
+    reader = firmware.Reader(content.advisories, now.date())
+    for one in identities:
+        if reader.ended(one):
+            held = known.get((one.site, one.device), NO_RECORD)
+            known[one.site, one.device] = DeviceRecord(bought=held.bought, attributes=held.attributes | {SUPPORT_ENDED})
+    yield from policy.assess(identities, content.policies, content.families, site, now.date(), records=known)
+    for one in identities:
+        yield from reader.findings(one)
+
+
+def wrongly_restricted(identities: Sequence[Identity], content: Content, now: datetime) -> list[tuple[str, str]]:
+    """Device and rule where a policy calls one of `identities` restricted, at the sites that policies reach furthest."""
+    from netcam.model import Verdict
+
+    places = (("sensitive-government", "gb-eng"), ("force-estate", "gb-eng"), ("force-estate", "us"))
+    found: dict[tuple[str, str], None] = {}
+    for site_class, jurisdiction in places:
+        site = Site(id="measure", site_class=site_class, jurisdiction=jurisdiction)
+        for finding in assess(identities, content, site, now):
+            if finding.verdict is Verdict.RESTRICTED:
+                found[finding.device, finding.rule] = None
+    return list(found)

@@ -1,0 +1,122 @@
+"""What reports and surveys show: snapshots of a scan or of a date."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from netcam.model import ScanRecord, Site
+
+if TYPE_CHECKING:
+    from netcam.catalog.policies import Policies
+    from netcam.config import Settings
+    from netcam.inventory.port import Inventory
+    from netcam.report.questions import Checklist
+    from netcam.report.snapshot import Snapshot
+    from netcam.report.survey import Survey
+from netcam.pipeline.content import Content
+
+REPORT_DAYS = 30
+
+
+"""Days whose changes a report of a date shows."""
+
+
+SWITCHES = "switches"
+
+
+"""The run that observations of switches carry."""
+
+
+def places(inventory: Inventory, site: str | None, at: datetime) -> dict[tuple[str, str], str]:
+    """Site and MAC -> where the device hangs, as the last reading before `at` in which a switch knew it says."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for seen in inventory.observations(scan=SWITCHES, site=site):
+        if not seen.mac or seen.at is None or seen.at > at:
+            continue
+        told, moment = found.setdefault((seen.site, seen.mac), {}), seen.at.isoformat()
+        if told.get("at", "") > moment:
+            continue
+        if told.get("at", "") < moment:
+            told.clear()  # a later reading says it anew
+            told |= {"at": moment, "day": f"{seen.at:%Y-%m-%d}"}
+        told[seen.field.removeprefix("switch.")] = seen.value
+    return {key: _place(told) for key, told in found.items()}
+
+
+def _place(told: Mapping[str, str]) -> str:
+    """One line for the person with the ladder."""
+    where = f"{told.get('name') or told.get('address', '')} port {told.get('port', '')}"
+    if described := told.get("port_description"):
+        where += f" ({described})"
+    parts = [f"beyond {where}: {told['beyond']}" if "beyond" in told else where]
+    parts += [f"{word} {told[name]}" for word, name in (("VLAN", "vlan"), ("power", "poe"), ("neighbour", "neighbour")) if told.get(name)]
+    if told.get("others") and "beyond" not in told:
+        parts.append(f"shares the port with {told['others']} more")
+    return ", ".join(parts) + (f", on {told['day']}" if told.get("day") else "")
+
+
+def snapshot_of(inventory: Inventory, *, site: str | None, at: datetime, generated_at: datetime) -> Snapshot:
+    """Everything a report of a site (or all sites) shows as of a date, with what changed in the thirty days before."""
+    from netcam.inventory.history import between
+    from netcam.report.snapshot import Snapshot
+
+    changes = between(inventory, at - timedelta(days=REPORT_DAYS), at, site=site)
+    taken: Snapshot = Snapshot.of(inventory, generated_at=generated_at, site=site, at=at, changes=changes)
+    return replace(taken, places=places(inventory, site, at))
+
+
+def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, content: Content | None = None) -> Snapshot:
+    """Everything a report of one run shows; with `content` also the questions that texts put to every camera."""
+    from netcam.inventory.decided import decisions, removals
+    from netcam.inventory.diff import diff
+    from netcam.report.snapshot import Snapshot
+
+    earlier = [s for s in inventory.scans(scan.site) if s.status == "complete" and s.started and scan.started and s.started < scan.started]
+    identities, coverage = inventory.identities(scan=scan.id), inventory.coverage(scan.id)
+    covered = coverage if scan.status == "complete" else None  # only a finished run can miss a device
+    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered) if earlier else []
+    taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
+    return replace(
+        taken,
+        places=places(inventory, scan.site, generated_at),
+        decisions=decisions(inventory),
+        removals=tuple(removals(inventory, scan.site).values()),
+        checklists=tuple(checklists(content.policies)) if content else (),
+    )
+
+
+def survey(inventory: Inventory, settings: Settings, content: Content, now: datetime, *, site: str | None = None) -> Survey:
+    """The inventory as the return for a regulator's survey; sites that the settings name and nobody looked at are in it too."""
+    from netcam.assess.decisions import Standing
+    from netcam.catalog.policies import PolicyKind
+    from netcam.inventory.decided import decisions
+    from netcam.report import survey as returns
+
+    identities = inventory.identities(site=site, evidence=False)
+    findings = inventory.findings(site=site)
+    wanted = {one.site for one in identities} | set(settings.sites) if site is None else {site}
+    sites = {name: settings.site(name) if name in settings.sites else Site(id=name) for name in wanted}
+    runs = {name: next(reversed(inventory.scans(name)), None) for name in sorted(wanted)}
+    held = decisions(inventory)
+    return returns.survey(
+        identities,
+        findings,
+        generated_at=now,
+        sites=sites,
+        tags={(remark.site, remark.device): remark.tags for remark in inventory.remarks(site=site)},
+        concerns={p.id: p.title for p in content.policies.policies.values() if p.kind is PolicyKind.SURVEY and p.judges},
+        looks=[returns.Look(site=name, scan=run, missed=returns.missed(run.totals) if run else 0) for name, run in runs.items()],
+        excepted=frozenset(f.key for f in findings if held.of(f, now.date()).standing is Standing.EXCEPTED),
+    )
+
+
+def checklists(policies: Policies) -> Iterator[Checklist]:
+    """The questions of every policy that asks some."""
+    from netcam.report.questions import Checklist
+
+    for one in policies.policies.values():
+        if one.checklist:
+            yield Checklist(title=one.title, questions=tuple((question.ask, question.about) for question in one.checklist))

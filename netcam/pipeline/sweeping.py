@@ -1,0 +1,178 @@
+"""A sweep from plan to record: collected, stored as it goes, judged, told."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from netcam.errors import StoreError
+from netcam.model import Coverage, Identity, Observation, ScanRecord, Site
+
+if TYPE_CHECKING:
+    from netcam.collect.gate import StopSwitch
+    from netcam.collect.plan import Plan
+    from netcam.collect.sweep import Progress
+    from netcam.inventory.port import Inventory
+    from netcam.sinks.teller import Teller
+from netcam.pipeline.content import Content
+from netcam.pipeline.judging import Judged, judge, store
+
+ACTIONS_TOLD = "actions told"
+
+
+"""Number of the last operator's action that was told, as the outbox remembers it."""
+
+
+COVERAGE_BATCH = 1000
+
+
+"""Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
+
+
+def sweep(
+    plan: Plan,
+    inventory: Inventory,
+    content: Content,
+    site: Site,
+    *,
+    clock: Callable[[], datetime],
+    progress: Callable[[Progress], None],
+    stop: StopSwitch,
+    teller: Teller | None = None,
+) -> tuple[ScanRecord, Judged]:
+    """Run `plan`, recording as it goes; then identify and assess what this run and its resumed parts saw, and tell what is new."""
+    from netcam.assess.coverage import unreached
+    from netcam.collect.sweep import sweep as run
+    from netcam.inventory.decided import verify_removals
+
+    scan = plan.request.scan
+    known = inventory.scan(scan) if any(s.id == scan for s in inventory.scans(plan.request.site)) else None
+    if known is None:
+        known = ScanRecord(
+            id=scan,
+            site=plan.request.site,
+            sensor=plan.request.sensor,
+            targets=plan.request.targets,
+            profile=plan.request.profile,
+            scope_id=plan.request.scope.id if plan.request.scope else "",
+            started=clock(),
+        )
+        inventory.save_scan(known)
+    untold = queued(lambda: tell_start(teller, known, inventory, content, clock())) if teller else ""
+    before = {one.device: one for one in inventory.identities(site=plan.request.site, evidence=False)} if teller else {}
+
+    covered: list[Coverage] = []
+
+    def write_coverage() -> None:
+        inventory.cover(scan, covered)
+        covered.clear()
+
+    def record(seen: Sequence[Observation]) -> None:
+        inventory.record(seen)
+        write_coverage()  # a device whose facts are kept and whose address is not covered is only asked again
+
+    def cover(one: Coverage) -> None:
+        covered.append(one)
+        if len(covered) >= COVERAGE_BATCH:
+            write_coverage()
+
+    async def guarded() -> ScanRecord:
+        with interruptible(stop):
+            return await run(
+                plan,
+                record=record,
+                cover=cover,
+                keep=inventory.keep,
+                progress=progress,
+                stop=stop,
+                unknown=lambda seen: unknown(seen, content),
+            )
+
+    try:
+        finished = asyncio.run(guarded())
+    finally:
+        write_coverage()
+    inventory.save_scan(finished)
+    judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
+    judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
+    store(inventory, scan, judged, clock(), audit=plan.request.state_dir / "audit" / f"{scan}.jsonl")
+    finished = inventory.scan(scan)
+    verify_removals(inventory, finished, clock())  # what was removed and is not there any more, or is back
+    if teller:
+        untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))
+        finished = replace(finished, notes=(*finished.notes, untold)) if untold else finished
+    return finished, judged
+
+
+def unknown(seen: Sequence[Observation], content: Content) -> bool:
+    """Whether one device's observations leave open who made it or what it is."""
+    from netcam.identify import identify
+
+    return not any(one.get("maker") and one.get("kind") for one in identify(seen, content.matcher))
+
+
+def queued(tell: Callable[[], object]) -> str:
+    """Queue events; returns what went wrong, in words. A full disk must not cost a scan: the next one tells what this one could not."""
+    try:
+        tell()
+    except StoreError as error:
+        return f"events were not queued: {error.problem}"
+    return ""
+
+
+def tell_start(teller: Teller, scan: ScanRecord, inventory: Inventory, content: Content, at: datetime) -> None:
+    """Tell that a scan begins, what operators did since the last one, and whether it judges by other content."""
+    after = int(teller.outbox.fact(ACTIONS_TOLD) or 0)
+    for action in inventory.actions(after=after):
+        if action.kind != "scan":  # a scan is told by itself
+            teller.action(
+                f"{action.kind} by {action.by or 'unknown'}",
+                action.at,
+                by=action.by,
+                kind=action.kind,
+                what=action.body[:1000].decode("utf-8", "replace"),
+            )
+        teller.outbox.put((), {}, facts={ACTIONS_TOLD: str(action.number)})
+    teller.content({"makers": content.makers.digest, "policies": content.policies.digest}, at)
+    teller.started(replace(scan, status="running", finished=None), at)
+
+
+def tell_end(
+    teller: Teller, finished: ScanRecord, judged: Judged, before: Mapping[str, Identity], inventory: Inventory, at: datetime
+) -> None:
+    """Tell what a scan found that was not known, and how it ended; a finding under exception is closed there, and opened when it lapses."""
+    from netcam.assess.coverage import reached
+    from netcam.inventory.diff import diff
+
+    # only a scan that ran to its end can say that something is missing
+    coverage = inventory.coverage(finished.id) if finished.status == "complete" else None
+    differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
+    told = [one.finding for one in teller.outbox.told(finished.site).values()]
+    teller.finished(
+        finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.raised(),
+        reached=reached(told, coverage or ()),
+    )  # fmt: skip
+
+
+@contextmanager
+def interruptible(stop: StopSwitch) -> Iterator[None]:
+    """Ctrl-C and SIGTERM set `stop` instead of tearing the loop down; a second Ctrl-C does the usual."""
+    loop = asyncio.get_running_loop()
+
+    def first() -> None:
+        stop.set()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, first)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
