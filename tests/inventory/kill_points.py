@@ -203,11 +203,10 @@ class Migration:
                  "device": "", "scan": "", "raw": "", "key": "", "address": ""} for n in range(8000)
             ]  # fmt: skip
             from netcam.inventory import schema
-            from netcam.inventory.packing import observation_digest
-            from netcam.inventory.sql.ledger import read_observation
+            from netcam.inventory.packing import instant, observation_digest
 
             for row in rows:
-                row["digest"] = observation_digest(read_observation(type("Row", (), row)))[:16]
+                row["digest"] = observation_digest(Observation(field="f", value=row["value"], at=instant(row["at"]), site="hq"))[:16]
             connection.execute(schema.observation.insert(), rows)
         made.dispose()
 
