@@ -46,7 +46,7 @@ check: $(VENV)/.ready
 	$(BIN)/netcam catalog check
 	$(BIN)/netcam policy check
 
-$(VENV)/peers/.ready: $(VENV)/.ready tests/peers/requirements.txt tests/peers/fetch.sh
+$(VENV)/peers/.ready: $(VENV)/.ready tests/peers/requirements.txt tests/peers/fetch.sh | system-test
 	tests/peers/fetch.sh $(BIN)/python $(abspath $(VENV))/peers
 
 peers: $(VENV)/peers/.ready

@@ -1,40 +1,93 @@
-"""The command tree."""
+"""The command tree. A command's module is imported when the command is called; the list of commands needs none of them."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from netcam import __version__
-from netcam.cli import (
-    catalog,
-    config,
-    content,
-    decide,
-    devices,
-    edit,
-    egress,
-    estate,
-    events,
-    evidence,
-    export,
-    history,
-    inventory,
-    leftovers,
-    owner,
-    passive,
-    policy,
-    reconcile,
-    removal,
-    scan,
-    service,
-    survey,
-    switches,
-)
+from netcam.errors import nearest, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COMMANDS = {
+    "demo": ("estate:demo", "build a virtual estate, sweep it, compare with the truth"),
+    "scan": ("scan:scan", "sweep networks, identify, hold against the policies"),
+    "listen": ("passive:listen", "name devices that pass by; sends nothing"),
+    "import": ("passive:import_", "take what other programs found"),
+    "ask": ("owner:ask", "ask your devices over ONVIF with your account"),
+    "switches": ("switches:switches", "which port of which switch each camera is on"),
+    "reconcile": ("reconcile:reconcile", "an asset register against the network"),
+    "leftovers": ("leftovers:leftovers", "never answered, gone, moved; with dates"),
+    "identify": ("devices:identify", "observations to identities, no network"),
+    "devices": ("devices:devices", "the devices of the inventory"),
+    "show": ("devices:show", "one device: identity, findings, what was observed"),
+    "explain": ("content:explain", "why a device is what it is; detectors, protocols"),
+    "diff": ("history:diff", "what changed between two scans or dates"),
+    "timeline": ("history:timeline", "everything that happened to a device"),
+    "edit": ("edit:app", "your own word on devices"),
+    "reidentify": ("devices:reidentify", "judge what is stored by the present content"),
+    "report": ("devices:report", "a page or a table of a scan, a site or a date"),
+    "survey": ("survey:survey", "a regulator's survey, ready to sign"),
+    "egress": ("egress:app", "where devices call: flows, named and judged"),
+    "evidence": ("evidence:app", "findings as signed bundles"),
+    "inventory": ("inventory:app", "check, back up, restore, retain"),
+    "policy": ("decide:policy", "texts, families, exceptions, disputes"),
+    "removal": ("removal:app", "the removal programme"),
+    "catalog": ("catalog:catalog", "fingerprints: check, measure, new, pack, install"),
+    "export": ("export:export", "CycloneDX, STIX, NetBox, CSV"),
+    "run": ("service:run", "sweep on schedules and deliver events"),
+    "schedule": ("service:app", "when sites are swept, and what came of it"),
+    "events": ("events:app", "what waits for a SIEM, and what was refused"),
+    "config": ("config:app", "check and show the settings"),
+    "lab": ("estate:lab", "the virtual estate"),
+}
+"""Name -> where it is (`module:object` in this folder) and its line in the list."""
+
+
+def load(name: str) -> Any:
+    """The function, or the Typer group, of a command. Raises KeyError."""
+    module, _, attribute = COMMANDS[name][0].partition(":")
+    return getattr(import_module(f"netcam.cli.{module}"), attribute)
+
+
+class Commands(TyperGroup):
+    """The top of the tree, which knows its commands by name and builds the one that is called."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """See click.Group."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """See click.Group."""
+        if cmd_name not in COMMANDS:
+            ctx.fail(f"no command {shown(cmd_name)}: {nearest(cmd_name, COMMANDS)}")
+        if cmd_name not in self.commands:
+            found = load(cmd_name)
+            branch = typer.Typer(rich_markup_mode=None, add_completion=False)
+            branch.callback()(root)  # with a callback typer makes a group of it even where it has one command
+            if isinstance(found, typer.Typer):
+                branch.add_typer(found, name=cmd_name)
+            else:
+                branch.command(cmd_name)(found)
+            made = typer.main.get_group(branch)
+            self.commands[cmd_name] = made.commands[cmd_name]
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """See click.Group: the list, without a single import."""
+        rows: Sequence[tuple[str, str]] = [(name, line) for name, (_, line) in COMMANDS.items()]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 app = typer.Typer(
     name="netcam",
+    cls=Commands,
     help="Find every camera on the networks you are authorised to sweep, who really made it, and where it calls.",
     no_args_is_help=True,
     add_completion=False,
@@ -55,39 +108,3 @@ def root(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")] = False,
 ) -> None:
     """Find every camera on the networks you are authorised to sweep, who really made it, and where it calls."""
-
-
-app.command("demo")(estate.demo)
-app.command("scan")(scan.scan)
-app.command("listen")(passive.listen)
-app.command("import")(passive.import_)
-app.command("ask")(owner.ask)
-app.command("switches")(switches.switches)
-app.command("reconcile")(reconcile.reconcile)
-app.command("leftovers")(leftovers.leftovers)
-app.command("identify")(devices.identify)
-app.command("devices")(devices.devices)
-app.command("show")(devices.show)
-app.command("explain")(content.explain)
-app.command("diff")(history.diff)
-app.command("timeline")(history.timeline)
-app.add_typer(edit.app, name="edit")
-app.command("reidentify")(devices.reidentify)
-app.command("report")(devices.report)
-app.command("survey")(survey.survey)
-app.add_typer(egress.app, name="egress")
-app.add_typer(evidence.app, name="evidence")
-app.add_typer(inventory.app, name="inventory")
-policy.policy.command("except")(decide.policy_except)
-policy.policy.command("dispute")(decide.policy_dispute)
-policy.policy.command("end")(decide.policy_end)
-policy.policy.command("decisions")(decide.policy_decisions)
-app.add_typer(policy.policy, name="policy")
-app.add_typer(removal.app, name="removal")
-app.add_typer(catalog.catalog, name="catalog")
-app.command("export")(export.export)
-app.command("run")(service.run)
-app.add_typer(service.app, name="schedule")
-app.add_typer(events.app, name="events")
-app.add_typer(config.app, name="config")
-app.add_typer(estate.lab, name="lab")

@@ -9,7 +9,7 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.devices import find
-from netcam.cli.policy import day
+from netcam.cli.policy import day, policy
 from netcam.cli.scan import FormatOption, StoreOption
 from netcam.errors import ConfigError, nearest, shown
 
@@ -41,6 +41,7 @@ def device_and_finding(inventory: Inventory, address: str, rule: str, site: str 
     raise ConfigError(shown(rule), f"no finding of this rule on {shown(address)}", nearest(rule, known) if known else "it has no findings")
 
 
+@policy.command("except")
 def policy_except(
     address: str,
     rule: Annotated[str, typer.Argument(help="Policy or advisory id, or the key of the finding.")],
@@ -66,6 +67,7 @@ def policy_except(
     output.say(f"exception {told.number}: {finding.rule} on {address} until {until}")
 
 
+@policy.command("dispute")
 def policy_dispute(
     address: str,
     rule: Annotated[str, typer.Argument(help="Policy or advisory id, or the key of the finding.")],
@@ -93,6 +95,7 @@ def policy_dispute(
     output.say(f"dispute {told.number}: {slot} of {address} is {value or 'not known'}; the next look judges it so")
 
 
+@policy.command("end")
 def policy_end(
     number: Annotated[int, typer.Argument(help="Number of the exception or dispute, as `policy decisions` shows it.")],
     reason: ReasonOption,
@@ -118,6 +121,7 @@ def policy_end(
     output.say(f"{kind.removesuffix('.end')} {number} ended")
 
 
+@policy.command("decisions")
 def policy_decisions(site: SiteOption = None, format_: FormatOption = output.Format.AUTO, store: StoreOption = None) -> None:
     """List every exception and dispute with who, why and until when, and where it stands today."""
     from netcam.assess.decisions import Standing
