@@ -8,6 +8,7 @@ import jsonschema
 import pytest
 
 from netcam import config
+from netcam.collect import credentials
 from netcam.config import sinks as sink_settings
 from netcam.config.secrets import secret
 from netcam.errors import ConfigError
@@ -94,9 +95,16 @@ def test_the_schema_for_editors_takes_what_netcam_takes_and_refuses_what_it_refu
         assert list(validator.iter_errors(tomllib.loads(EXAMPLES.replace(old, new, 1)))), new
 
 
-def test_the_readme_shows_settings_that_are_right():
-    for block in re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S):
-        assert config.parse(block, "README.md").sinks
+def test_the_readme_shows_settings_and_credentials_that_are_right(tmp_path):
+    credentials_file, settings = re.findall(r"```toml\n(.*?)```", (ROOT / "README.md").read_text(), re.S)
+    assert config.parse(settings, "README.md").sinks
+    path = tmp_path / "credentials.toml"
+    path.write_text(credentials_file)
+    path.chmod(0o600)
+    told = credentials.load(path, {"HQ_CAMERAS": "word", "NETBOX": "token"})
+    assert told.accounts
+    assert told.snmp
+    assert told.registers
 
 
 def test_a_secret_is_read_where_it_is_said_to_be_and_never_shown(tmp_path, monkeypatch):
