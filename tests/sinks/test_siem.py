@@ -267,7 +267,7 @@ def test_the_systemd_units_are_right(name, tmp_path):
         (tmp_path / path.name.replace("@", "@hq")).write_text(text)
         (tmp_path / path.name).write_text(text)
     done = subprocess.run(
-        [tool("systemd-analyze", "systemd"), "verify", "--recursive-errors=no", str(tmp_path / name)],
+        [tool("systemd-analyze", "systemd"), "verify", "--man=no", "--recursive-errors=no", str(tmp_path / name)],
         capture_output=True,
         text=True,
         check=False,
