@@ -242,7 +242,8 @@ def _table(connection: Any, root: Path, kind: str) -> None:
         wanted["name"] = "VARCHAR"
     else:
         wanted |= {name: types[COLUMNS[name]] for name in ("start", "a_hi", "a_lo", "b_hi", "b_lo", "a_port", "b_port", "proto", "version")}
-    blank = ", ".join(f'NULL::{code} AS "{name}"' for name, code in {**wanted, "site": "VARCHAR", "day": "DATE"}.items())
+    places = {"site": "VARCHAR", "day": "DATE", "filename": "VARCHAR", "file_row_number": "BIGINT"}
+    blank = ", ".join(f'NULL::{code} AS "{name}"' for name, code in {**wanted, **places}.items())
     if _files(root, kind):
         pattern = str(root / kind / "site=*" / "day=*" / "*.parquet").replace("'", "''")
         have = {
@@ -255,8 +256,8 @@ def _table(connection: Any, root: Path, kind: str) -> None:
             f'"{name}"::{code} AS "{name}"' if name in have else f'NULL::{code} AS "{name}"' for name, code in wanted.items()
         )
         connection.execute(
-            f"""CREATE VIEW all_{kind} AS SELECT {columns}, site::VARCHAR AS site, day::DATE AS day
-            FROM read_parquet('{pattern}', union_by_name=true, hive_partitioning=true, hive_types_autocast=false)"""
+            f"""CREATE VIEW all_{kind} AS SELECT {columns}, site::VARCHAR AS site, day::DATE AS day, filename, file_row_number
+            FROM read_parquet('{pattern}', union_by_name=true, hive_partitioning=true, hive_types_autocast=false, filename=true, file_row_number=true)"""
         )
     else:
         connection.execute(f"CREATE VIEW all_{kind} AS SELECT {blank} WHERE false")
@@ -320,7 +321,8 @@ def load(root: Path, site: str, since: int, until: int, *, limit: int = 1 << 18)
         listed = ", ".join(f'coalesce("{name}", 0) AS "{name}"' for name in COLUMNS if name not in ("device", "source"))
         days = [datetime.fromtimestamp(max(0, n) / 1e9, UTC).date() for n in (since, until)]
         found = connection.execute(
-            f"SELECT {listed}, {', '.join(TEXTS)} FROM all_flows WHERE site = ? AND start >= ? AND start < ? AND day BETWEEN ? AND ? ORDER BY start LIMIT ?",
+            f"SELECT {listed}, {', '.join(TEXTS)} FROM all_flows WHERE site = ? AND start >= ? AND start < ? AND day BETWEEN ? AND ? "
+            "ORDER BY start, filename, file_row_number LIMIT ?",  # of flows that began together the first written comes first: a replay sees one order
             [site, since, until, days[0] - timedelta(days=1), days[1], limit],
         ).fetchnumpy()
     finally:
