@@ -1,4 +1,4 @@
-"""Capture files to flows: pcap in both byte orders, microseconds and nanoseconds, pcapng with several interfaces; gzip, zstd, xz, bzip2."""
+"""Capture files to flows: pcap in both byte orders, microseconds and nanoseconds, pcapng with several interfaces; gzip, zstd, lz4, xz, bzip2."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ _MAGIC = {
     b"\x4d\x3c\xb2\xa1": (False, True),
     b"\xa1\xb2\x3c\x4d": (True, True),
 }
+_BROKEN = {"ZstdError", "LZMAError", "RuntimeError"}
+"""What zstandard, lzma and lz4 raise for damaged input."""
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 
 
@@ -70,6 +72,8 @@ def windows(
         source = _Reader(file, notes)
         magic = source.take(4)
         if magic not in _MAGIC and magic != _PCAPNG:
+            if notes:
+                raise ContentError(where, notes[0], "copy the file again")
             raise ContentError(where, f"is no capture (it begins with {magic!r})", "give a file that tcpdump or Wireshark wrote")
         from netcam.flows.build import WINDOW_ROWS, Assembly
 
@@ -107,6 +111,10 @@ def _decompressed(raw: IO[bytes]) -> IO[bytes]:
         import zstandard
 
         return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True))
+    if head[:4] == b"\x04\x22\x4d\x18":
+        import lz4.frame
+
+        return lz4.frame.LZ4FrameFile(raw)  # type: ignore[no-any-return]
     if head == b"\xfd7zXZ\0":
         import lzma
 
@@ -146,14 +154,12 @@ class _Reader:
         while left and not self._ended:
             try:
                 part = self._file.read(left)
-            except (EOFError, OSError, zlib.error) as error:
-                self._notes.append(f"the compressed file is truncated or corrupt: {type(error).__name__}")
-                self._ended = True
-                break
-            except Exception as error:  # zstandard raises its own class, which is not imported where it is not needed
-                if type(error).__name__ != "ZstdError":
+            except (
+                Exception
+            ) as error:  # lzma, lz4 and zstandard raise classes of their own, which are not imported where they are not needed
+                if not isinstance(error, (EOFError, OSError, zlib.error)) and type(error).__name__ not in _BROKEN:
                     raise
-                self._notes.append("the compressed file is truncated or corrupt: ZstdError")
+                self._notes.append(f"the compressed file is truncated or corrupt: {type(error).__name__}")
                 self._ended = True
                 break
             if not part:

@@ -3,17 +3,6 @@
 from __future__ import annotations
 
 
-def _run(data: bytes, at: int) -> tuple[int, int]:
-    """A length that goes on in bytes of 255."""
-    total = 0
-    while True:
-        one = data[at]
-        at += 1
-        total += one
-        if one != 255:
-            return total, at
-
-
 def _copy(out: bytearray, distance: int, length: int, limit: int) -> None:
     """Repeat what stands `distance` bytes back."""
     if not 0 < distance <= len(out) or len(out) + length > limit:
@@ -28,32 +17,12 @@ def _copy(out: bytearray, distance: int, length: int, limit: int) -> None:
 
 def lz4_block(data: bytes, limit: int) -> bytes:
     """Unpack one LZ4 block (lz4_Block_format.md) of at most `limit` bytes. Raises ValueError."""
-    out = bytearray()
-    at = 0
+    import lz4.block
+
     try:
-        while at < len(data):
-            token = data[at]
-            at += 1
-            literals = token >> 4
-            if literals == 15:
-                more, at = _run(data, at)
-                literals += more
-            if at + literals > len(data) or len(out) + literals > limit:
-                raise ValueError("literals beyond the end")
-            out += data[at : at + literals]
-            at += literals
-            if at >= len(data):
-                break
-            distance = data[at] | data[at + 1] << 8
-            at += 2
-            length = token & 15
-            if length == 15:
-                more, at = _run(data, at)
-                length += more
-            _copy(out, distance, length + 4, limit)
-    except IndexError:
-        raise ValueError("cut LZ4 block") from None
-    return bytes(out)
+        return bytes(lz4.block.decompress(data, uncompressed_size=limit))
+    except (lz4.block.LZ4BlockError, MemoryError) as error:
+        raise ValueError(str(error)[:200]) from None
 
 
 def lzo1x(data: bytes, limit: int) -> bytes:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import lzma
 import random
 import ssl
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import frames
+import lz4.frame
 import pytest
 import zstandard
 from hypothesis import HealthCheck, given, settings
@@ -90,7 +94,8 @@ def test_compression_and_pcapng_do_not_change_the_flows(tmp_path: Path) -> None:
     plain = frames.pcap(story())
     wanted = shape(read(tmp_path, plain))
     assert shape(read(tmp_path, gzip.compress(plain))) == wanted
-    assert shape(read(tmp_path, zstandard.compress(plain))) == wanted
+    for packed in (zstandard.compress(plain), bz2.compress(plain), lzma.compress(plain), lz4.frame.compress(plain)):
+        assert shape(read(tmp_path, packed)) == wanted
     for big in (False, True):
         assert shape(read(tmp_path, frames.pcapng([(n % 2, at, data) for n, (at, data) in enumerate(story())], [1, 1], big=big))) == wanted
 
@@ -171,7 +176,19 @@ def test_a_cut_or_lying_capture_gives_what_is_whole_and_says_so(tmp_path: Path) 
     assert any("truncated" in note for note in table.notes)
     lying = whole + b"\0" * 8 + b"\xff\xff\xff\x7f" * 2
     assert any("corrupt or truncated" in note for note in read(tmp_path, lying).notes)
-    assert any("truncated" in note for note in read(tmp_path, gzip.compress(whole)[:-30]).notes)
+
+
+@pytest.mark.parametrize(
+    "pack", [gzip.compress, bz2.compress, lzma.compress, lambda d: lz4.frame.compress(d, content_checksum=True), zstandard.compress]
+)
+def test_a_damaged_compression_is_told_and_never_raised(tmp_path: Path, pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(frames.pcap(story()))
+    for damaged in (packed[:-30], packed[:-12] + b"\xff" * 12):
+        try:
+            said = " ".join(read(tmp_path, damaged).notes)
+        except ContentError as error:  # what came out of it is no capture
+            said = str(error)
+        assert "truncated or corrupt" in said or "has link type" in said
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
