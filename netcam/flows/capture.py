@@ -72,8 +72,10 @@ def windows(
         source = _Reader(file, notes)
         magic = source.take(4)
         if magic not in _MAGIC and magic != _PCAPNG:
-            if notes:
-                raise ContentError(where, notes[0], "copy the file again")
+            if notes or not magic:
+                raise ContentError(
+                    where, notes[0] if notes else "is empty, or truncated before anything can be unpacked", "copy the file again"
+                )
             raise ContentError(where, f"is no capture (it begins with {magic!r})", "give a file that tcpdump or Wireshark wrote")
         from netcam.flows.build import WINDOW_ROWS, Assembly
 
