@@ -75,6 +75,7 @@ def analyse(
             archive=archive,
             networks=networks,
             sightings=seen,
+            seed=settings.egress.community_id_seed,
         )
         told = Told(str(file), format_, flows)
         for table in reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)):
@@ -136,7 +137,8 @@ def watch(
         keeper = Keeper(checkpoint, Archive(archive) if archive else None, site, interface)
     judge = EgressWatch(
         identities, loaded, site=site, rules=site_rules(settings, site), internal=internal, archive=None if keeper else archive,
-        limited=restricted(identities, loaded, settings.site(site), output.clock()), networks=networks, sightings=seen, state=checkpoint.with_suffix(".judge") if checkpoint else None,
+        limited=restricted(identities, loaded, settings.site(site), output.clock()), networks=networks, sightings=seen,
+        seed=settings.egress.community_id_seed, state=checkpoint.with_suffix(".judge") if checkpoint else None,
     )  # fmt: skip
     told = Told(interface or netflow or str(zeek or suricata), format_, flows)
 

@@ -78,11 +78,14 @@ def query(
     format_: FormatOption = output.Format.AUTO,
     site: Annotated[str | None, typer.Option("--site", help="Devices of this site only.")] = None,
     store: StoreOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Ask the flow archive in SQL; nothing but the archive can be read."""
+    from netcam import config as settings_file
     from netcam.flows.archive import query as ask
 
-    _show(*ask(archive, sql, _devices(store, site)), format_, "Answer")
+    seed = settings_file.load(config).egress.community_id_seed
+    _show(*ask(archive, sql, _devices(store, site), seed=seed), format_, "Answer")
 
 
 def top(

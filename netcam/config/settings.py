@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from netcam.config.egress import EgressSettings, read_egress
 from netcam.config.reader import Reader, lines_of, toml_key
 from netcam.config.retention import RetentionSettings, read_retention
 from netcam.config.schedules import ScheduleSettings, read_schedule
@@ -91,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     rates: Rates = Rates()
     events: EventSettings = EventSettings()
     retention: RetentionSettings = RetentionSettings()
+    egress: EgressSettings = EgressSettings()
     service: ServiceSettings = ServiceSettings()
     sites: dict[str, SiteSettings] = {}
     schedules: dict[str, ScheduleSettings] = {}
@@ -213,8 +215,11 @@ def parse(text: str, where: str) -> Settings:
         if not 0 <= getattr(rates, name) <= 1_000_000:
             reader.fail(("rates", name), "is not between 0 and 1000000", "0 leaves the number of the profile")
     retention = read_retention(reader, data.get("retention", {}))
+    egress = read_egress(reader, data.get("egress", {}))
     plain = {
-        key: value for key, value in data.items() if key not in ("sites", "rates", "retention", "schedules", "sinks", "events", "service")
+        key: value
+        for key, value in data.items()
+        if key not in ("sites", "rates", "retention", "egress", "schedules", "sinks", "events", "service")
     }
     top: Settings = reader.struct(Settings, plain, (), hidden=("path",))
     whole: Settings = msgspec.structs.replace(
@@ -226,6 +231,7 @@ def parse(text: str, where: str) -> Settings:
         events=events,
         service=service,
         retention=retention,
+        egress=egress,
         path=where,
     )
     return whole

@@ -373,7 +373,7 @@ def _account(
         r[RTT] = r[LAST_OUT] = r[LAST_IN] = r[FIRST_IN] = 0
         r[GAPS_OUT] = r[GAPS_IN] = r[SQUARES_OUT] = r[SQUARES_IN] = 0
         r[M_OUT] = r[M_IN] = 0
-        r[MORE] = 0
+        r[MORE] &= ~0xFFFFFF
         r[MINUTE] = at // 60_000_000_000 & LOW32
         r[START] = at
         r[END] = at
@@ -411,9 +411,12 @@ def _account(
                 outer = _within(nets, used[U_NETS], d_hi, d_lo, version)
                 if inner != outer:
                     outward = inner
-        elif (proto == 1 or proto == 58) and stop > i:
+        elif (proto == 1 or proto == 58) and stop > i and look:  # not a later part of a datagram
             kind = np.int64(b[i])
             outward = not (kind == 0 and proto == 1) and not (kind == 129 and proto == 58)
+            if not outward:
+                kind = np.int64(8) if proto == 1 else np.int64(128)  # what it answers
+            r[MORE] = (kind << 8 | np.int64(b[i + 1] if stop > i + 1 else 0)) + 1 << 24
         if outward:
             r[A_HI], r[A_LO], r[B_HI], r[B_LO], r[KEY] = s_hi, s_lo, d_hi, d_lo, forward
             r[MAC_A], r[MAC_B] = s_mac, d_mac | vlan << 48

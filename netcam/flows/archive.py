@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from netcam.errors import ConfigError, StoreError, shown
+from netcam.flows import community
 from netcam.flows.table import COLUMNS, END_REASONS, JOINED, LOOKUP_COLUMNS, MINUTE_COLUMNS, PROTOCOLS, QUALITY, TELLS, FlowTable, Lookups
 
 DAY = 86_400 * 1_000_000_000
@@ -31,6 +32,7 @@ TEXTS = (
     "service",
     "id",
     "origin",
+    "community_id",
 )
 """Text columns of an archived flow besides its numbers."""
 MEMORY = "64MB"
@@ -180,10 +182,10 @@ def _mac(column: str) -> str:
     return f"CASE WHEN {column} = 0 THEN NULL ELSE array_to_string([printf('%02x', ({column} >> s) & 255) FOR s IN [40,32,24,16,8,0]], ':') END"
 
 
-def opened(root: Path, devices: Sequence[Mapping[str, str | None]] = ()) -> Any:
+def opened(root: Path, devices: Sequence[Mapping[str, str | None]] = (), *, seed: int = 0) -> Any:
     """A DuckDB connection over an archive with the views `flows`, `lookups`, `minutes` and `devices`; it can read nothing else.
 
-    Raises StoreError where there is no archive.
+    `seed` of the Community IDs that are computed. Raises StoreError where there is no archive.
     """
     if not any((root / kind).is_dir() for kind in KINDS):
         raise StoreError(
@@ -198,7 +200,8 @@ def opened(root: Path, devices: Sequence[Mapping[str, str | None]] = ()) -> Any:
     columns = ", ".join(f"{name}::VARCHAR AS {name}" for name in names)
     connection.execute(f"CREATE TABLE devices AS SELECT {columns} FROM given_devices")
     connection.unregister("given_devices")
-    texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in TEXTS)
+    texts = ", ".join(f"{name}::VARCHAR AS {name}" for name in TEXTS if name != "community_id")
+    texts += ", coalesce(community_id, computed_id) AS community_id"
     protocols = " ".join(f"WHEN {number} THEN '{name}'" for number, name in PROTOCOLS.items())
     reasons = " ".join(f"WHEN {n} THEN '{word}'" for n, word in enumerate(END_REASONS) if word)
     joined = " ".join(f"WHEN {n} THEN '{word}'" for n, word in enumerate(JOINED) if word)
@@ -213,7 +216,7 @@ def opened(root: Path, devices: Sequence[Mapping[str, str | None]] = ()) -> Any:
         CASE end_reason {reasons} END AS ended_by, CASE joined {joined} END AS joined_by,
         concat_ws(',', {tells}) AS looks_like, concat_ws(',', {quality}) AS remarks,
         packets_out, packets_in, bytes_out, bytes_in, payload_out, payload_in, wire_out, wire_in, flags_out, flags_in, vlan, blocked <> 0 AS blocked,
-        sampling, rtt, retransmitted_out, retransmitted_in, nullif(asn, 0) AS asn, {texts}, day FROM all_flows"""
+        sampling, rtt, retransmitted_out, retransmitted_in, nullif(asn, 0) AS asn, {texts}, day FROM ({community.sql("all_flows", seed)})"""
     )
     connection.execute(
         f"""CREATE VIEW lookups AS SELECT site, make_timestamp_ns("at") AS "at", {_address("client")} AS client, {_address("server")} AS server, port,
@@ -263,9 +266,11 @@ def _table(connection: Any, root: Path, kind: str) -> None:
         connection.execute(f"CREATE VIEW all_{kind} AS SELECT {blank} WHERE false")
 
 
-def query(root: Path, sql: str, devices: Sequence[Mapping[str, str | None]] = ()) -> tuple[list[str], list[tuple[Any, ...]]]:
+def query(
+    root: Path, sql: str, devices: Sequence[Mapping[str, str | None]] = (), *, seed: int = 0
+) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Column names and rows of a question. The question can read the archive and nothing else. Raises ConfigError, StoreError."""
-    connection = opened(root, devices)
+    connection = opened(root, devices, seed=seed)
     try:
         allowed = str(root.resolve()).replace("'", "''")
         connection.execute(f"SET allowed_directories = ['{allowed}/', '{str(root).replace(chr(39), chr(39) * 2)}/']")
@@ -332,7 +337,9 @@ def load(root: Path, site: str, since: int, until: int, *, limit: int = 1 << 18)
     present = {name: [(n, str(v)) for n, v in enumerate(_texts(found[name])) if v is not None] for name in TEXTS}
     sources = dict(present["name_source"])
     table.names = {n: (name, sources.get(n, "told")) for n, name in present["name"]}
-    for name in TEXTS[4:-1]:
+    for name in TEXTS:
+        if name in ("name", "name_source", "device_key", "operator", "origin"):
+            continue
         if present[name]:
             table.texts[name] = dict(present[name])
     devices = sorted({key for _, key in present["device_key"]})

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from netcam.flows import rows as r
+from netcam.flows.community import icmp_number
 from netcam.flows.records import Record, Records
 
 MAX_STREAMS = 1024
@@ -132,9 +133,10 @@ class Exporters:
             scale = max(rate, 1)
             self._records.add(
                 Record(
-                    version=4, a=int.from_bytes(a, "big"), b=int.from_bytes(b, "big"), a_port=s_port, b_port=d_port, proto=proto,
+                    version=4, a=int.from_bytes(a, "big"), b=int.from_bytes(b, "big"), a_port=0 if proto == 1 else s_port,
+                    b_port=0 if proto == 1 else d_port, proto=proto,
                     start=_at(base, uptime, first), end=_at(base, uptime, last), packets_out=packets * scale, bytes_out=octets * scale,
-                    flags_out=flags, sampling=scale if scale > 1 else 0, quality=quality,
+                    flags_out=flags, sampling=scale if scale > 1 else 0, quality=quality, icmp=d_port + 1 if proto == 1 and d_port else 0,
                 ),
                 stream.source,
             )  # fmt: skip
@@ -313,7 +315,9 @@ class Exporters:
             quality |= r.Q_NO_BYTES
         flags = v.number(6) & 0xFF
         s_port, d_port = v.first(7, 180, 182), v.first(11, 181, 183)
+        icmp = 0
         if proto in (1, 58):
+            icmp = _icmp(v, d_port)
             s_port = d_port = 0
         name = v.text(96)
         self._records.add(
@@ -322,7 +326,7 @@ class Exporters:
                 bytes_out=out[1] * rate, packets_in=back[0] * rate, bytes_in=back[1] * rate, flags_out=flags,
                 flags_in=v.number(6, REVERSE) & 0xFF, a_mac=v.first(56, 81), b_mac=v.first(80, 57), vlan=v.first(58, 243, 59) & 0xFFF,
                 blocked=int(blocked), end_reason=v.number(136), sampling=rate if rate > 1 else 0, quality=quality, paired=both,
-                directed=both and v.has(239), texts={"service": name} if name else {},
+                directed=both and v.has(239), icmp=icmp, texts={"service": name} if name else {},
             ),
             stream.source,
         )  # fmt: skip
@@ -364,6 +368,16 @@ def _fields(body: bytes, at: int, count: int, *, ipfix: bool) -> tuple[list[tupl
             at += 4
         found.append((element, size, enterprise))
     return found, at
+
+
+def _icmp(v: _Values, port: int) -> int:
+    """Type and code of an ICMP record as the column holds them: from elements of their own, else where the server's port would stand."""
+    for both, kind, code in ((32, 176, 177), (139, 178, 179)):
+        if v.has(kind):
+            return icmp_number(v.number(kind) & 0xFF, v.number(code) & 0xFF)
+        if v.has(both):
+            return (v.number(both) & 0xFFFF) + 1
+    return (port & 0xFFFF) + 1 if port else 0
 
 
 def _option(stream: _Stream, values: dict[tuple[int, int], bytes]) -> None:

@@ -66,6 +66,8 @@ class Record:
     quality: int = 0
     tells: int = 0
     rtt: int = 0
+    icmp: int = 0
+    """As the column: type and code of the message, 0 where it is not known."""
     directed: bool = False
     """The source says who began; else ports and locality decide."""
     paired: bool = False
@@ -213,7 +215,7 @@ class Records:
             within(payload[0], MAX_COUNT), within(payload[1], MAX_COUNT), one.flags_out & 0xFF, one.flags_in & 0xFF, one.vlan & 0xFFF,
             within(one.wire_out, MAX_COUNT), within(one.wire_in, MAX_COUNT), one.blocked, one.end_reason if 0 <= one.end_reason <= 5 else 0,
             within(one.sampling, 0x7FFFFFFF), origin, one.quality | (r.Q_ESTIMATE if one.sampling > 1 else 0),
-            within(one.rtt, MAX_TIME), one.tells,
+            within(one.rtt, MAX_TIME), one.tells, one.icmp if -0x10000 <= one.icmp <= 0x10000 else 0,
         ]  # fmt: skip
 
 
@@ -222,7 +224,7 @@ _FILLED = {
     for name in (
         "start", "end", "a_hi", "a_lo", "b_hi", "b_lo", "a_port", "b_port", "proto", "version", "a_mac", "b_mac", "packets_out",
         "packets_in", "bytes_out", "bytes_in", "payload_out", "payload_in", "flags_out", "flags_in", "vlan", "wire_out", "wire_in",
-        "blocked", "end_reason", "sampling", "source", "quality", "rtt", "tells",
+        "blocked", "end_reason", "sampling", "source", "quality", "rtt", "tells", "icmp",
     )
 }  # fmt: skip
 
@@ -241,6 +243,7 @@ def _join(first: Record, back: Record) -> None:
     first.end_reason = first.end_reason or back.end_reason
     first.sampling = max(first.sampling, back.sampling)
     first.paired = True
+    first.icmp = first.icmp or -back.icmp
 
 
 def _turn(one: Record) -> None:
@@ -252,3 +255,4 @@ def _turn(one: Record) -> None:
         x, y = getattr(one, left), getattr(one, right)
         setattr(one, left, y)
         setattr(one, right, x)
+    one.icmp = -one.icmp

@@ -66,7 +66,7 @@ GAPS_IN, SQUARES_OUT, SQUARES_IN, SERIAL, MINUTE, M_OUT, M_IN, MORE = range(24, 
 WIDTH = 32
 """KEY: ports (a << 16 | b) | protocol << 32 | IP version << 40. PACKETS: out | in << 32. MAC_A: address | flags out << 48 | flags in << 56.
 MAC_B: address | VLAN << 48. MARKS: tells | quality << 32 | state << 48. RTT: microseconds | retransmitted out << 32 | in << 48. SEQ: first
-number | next number << 32. MINUTE: minute | bytes wanted out << 32 | in << 48. MORE: end reason | payload packets out << 8 | in << 16.
+number | next number << 32. MINUTE: minute | bytes wanted out << 32 | in << 48. MORE: end reason | payload packets out << 8 | in << 16 | ICMP type and code << 24.
 GAPS_ and SQUARES_ hold doubles."""
 
 # state bits of MARKS

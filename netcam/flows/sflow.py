@@ -6,6 +6,7 @@ import struct
 from ipaddress import IPv4Address, IPv6Address
 
 from netcam.flows import rows as r
+from netcam.flows.community import icmp_number
 from netcam.flows.records import Record, Records
 
 MAX_SAMPLES = 256
@@ -168,6 +169,8 @@ def packet(data: bytes, link: int | None, wire: int) -> Record | None:
                     made.directed = True
             elif proto == 17:
                 made.payload_out = max(0, total - head - 8)
+        elif proto in (1, 58) and not later and len(data) >= place + 2:
+            made.icmp = icmp_number(data[place], data[place + 1])
     except (struct.error, IndexError):
         return None
     return made

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -78,6 +79,14 @@ def give_name(record: Record, reading: Reading, log: str, key: str) -> None:
         record.quality |= Q_STALE if found[1] else 0
     elif known.get("certified"):
         record.name, record.name_source = known["certified"], "certificate"
+
+
+_COMMUNITY = re.compile(r"\d:[A-Za-z0-9+/=]{1,64}")
+
+
+def told_community(value: object) -> str:
+    """A Community ID as a log tells it; empty for anything that is none."""
+    return value if isinstance(value, str) and _COMMUNITY.fullmatch(value) else ""
 
 
 def lines(file: IO[bytes], records: Records) -> Iterator[bytes]:

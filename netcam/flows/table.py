@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netcam.flows.community import community_id
+
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 58: "icmp6"}
 COLUMNS: Mapping[str, str] = {
     "start": "i8", "end": "i8", "a_hi": "u8", "a_lo": "u8", "b_hi": "u8", "b_lo": "u8", "a_port": "i4", "b_port": "i4", "proto": "i4",
@@ -19,7 +21,7 @@ COLUMNS: Mapping[str, str] = {
     "wire_out": "i8", "wire_in": "i8", "blocked": "i4", "end_reason": "i4", "sampling": "i4", "source": "i4", "quality": "i4", "rtt": "i8",
     "retransmitted_out": "i4", "retransmitted_in": "i4", "size_squares_out": "f8", "size_squares_in": "f8",
     "gap_sum_out": "f8", "gap_sum_in": "f8", "gap_squares_out": "f8", "gap_squares_in": "f8", "tells": "i4",
-    "asn": "i8", "country": "i4", "device": "i4", "joined": "i4",
+    "asn": "i8", "country": "i4", "device": "i4", "joined": "i4", "icmp": "i4",
 }  # fmt: skip
 """Column -> numpy type. `a` began the conversation, `out` is from a to b; times in nanoseconds since 1970, bytes at the IP layer.
 
@@ -28,6 +30,7 @@ in so many was looked at and counts are multiplied; 0 and 1: every packet. `sour
 of QUALITY. `rtt`: nanoseconds from SYN to the answer's ACK where seen, else 0. `size_squares`: sum of squared IP packet sizes, `gap_sum`
 and `gap_squares`: of the seconds between packets of one direction. `tells`: bits of TELLS. `asn` and `country` (two letters as number,
 `country_text`): of the outer end. `device`: index into `FlowTable.devices` plus 1. `joined`: index into JOINED.
+`icmp`: type and code of the first ICMP message (`community.icmp_number`), negative where b sent it, 0 where it is not known.
 """
 END_REASONS = ("", "idle timeout", "active timeout", "end of flow", "forced end", "lack of resources")
 """IPFIX flowEndReason (information element 136)."""
@@ -71,6 +74,7 @@ class Flow:
     payload_in: int
     name: str
     name_source: str
+    community_id: str = ""
 
     def record(self) -> dict[str, Any]:
         """The JSON object of the flow."""
@@ -81,7 +85,7 @@ class Flow:
             "destination_port": self.destination_port, "destination_mac": self.destination_mac, "protocol": self.protocol,
             "packets": self.packets_out + self.packets_in, "packets_out": self.packets_out, "packets_in": self.packets_in,
             "bytes_out": self.bytes_out, "bytes_in": self.bytes_in, "payload_out": self.payload_out, "payload_in": self.payload_in,
-            "name": self.name or None, "name_source": self.name_source or None,
+            "name": self.name or None, "name_source": self.name_source or None, "community_id": self.community_id or None,
         }  # fmt: skip
 
 
@@ -146,7 +150,7 @@ class FlowTable:
     """First and last packet, nanoseconds."""
     texts: dict[str, dict[int, str]] = field(default_factory=dict)
     """Text column -> row -> text, for few rows each: `ja4`, `ja4s`, `alpn`, `certificate` (SHA-256), `issuer`, `agent` (User-Agent),
-    `service` (as the source calls it), `id` (the source's own key: Zeek uid, Suricata flow_id)."""
+    `service` (as the source calls it), `id` (the source's own key: Zeek uid, Suricata flow_id), `community_id` (where the source tells it)."""
     sources: list[str] = field(default_factory=list)
     """Where rows come from: a file, an exporter with its domain, a log."""
     devices: list[str] = field(default_factory=list)
@@ -157,6 +161,8 @@ class FlowTable:
     """Autonomous system -> its holder, for those in the column `asn`."""
     origin: str = ""
     """Name and date of the database behind `asn` and `country`."""
+    seed: int = 0
+    """Seed of computed Community IDs."""
 
     def __post_init__(self) -> None:
         """Columns that a source does not fill are zero."""
@@ -168,6 +174,15 @@ class FlowTable:
     def text(self, column: str, row: int) -> str:
         """A text of a row; empty where it has none."""
         return self.texts.get(column, {}).get(row, "")
+
+    def community_id(self, n: int) -> str:
+        """The Community ID of a row: the source's own, else computed. Empty for ICMP whose type is not known."""
+        if told := self.text("community_id", n):
+            return told
+        c = self.columns
+        ends = (int(c[f"{end}_hi"][n]) << 64 | int(c[f"{end}_lo"][n]) for end in "ab")
+        ports = (int(c[name][n]) for name in ("a_port", "b_port", "proto", "icmp"))
+        return community_id(int(c["version"][n]), *ends, *ports, seed=self.seed)
 
     def __len__(self) -> int:
         return len(self.columns["start"])
@@ -198,6 +213,7 @@ class FlowTable:
             payload_in=int(c["payload_in"][n]),
             name=name,
             name_source=source,
+            community_id=self.community_id(n),
         )
 
     def __iter__(self) -> Iterator[Flow]:

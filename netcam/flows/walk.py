@@ -201,7 +201,7 @@ def columns(rows: Array) -> dict[str, npt.NDArray[Any]]:
         "payload_out": rows[:, r.L_OUT].copy(), "payload_in": rows[:, r.L_IN].copy(),
         "wire_out": rows[:, r.W_OUT].copy(), "wire_in": rows[:, r.W_IN].copy(),
         "flags_out": mac_a >> 48 & 0xFF, "flags_in": mac_a >> 56 & 0xFF, "vlan": mac_b >> 48 & 0xFFF,
-        "end_reason": more & 0xFF, "quality": marks >> 32 & 0xFFFF, "tells": marks & 0xFFFFFFFF, "rtt": (rtt & 0xFFFFFFFF) * 1000,
+        "end_reason": more & 0xFF, "icmp": more >> 24 & 0x1FFFF, "quality": marks >> 32 & 0xFFFF, "tells": marks & 0xFFFFFFFF, "rtt": (rtt & 0xFFFFFFFF) * 1000,
         "retransmitted_out": rtt >> 32 & 0xFFFF, "retransmitted_in": rtt >> 48 & 0xFFFF,
         "size_squares_out": doubles[:, r.SQUARES_OUT].copy(), "size_squares_in": doubles[:, r.SQUARES_IN].copy(),
         "gap_sum_out": np.where(packets_out > 1, (rows[:, r.LAST_OUT] - first_out) / 1e9, 0.0),

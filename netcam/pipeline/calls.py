@@ -149,8 +149,9 @@ class EgressWatch:
         sightings: Iterable[tuple[str, str, int]] = (),
         rules: SiteRules | None = None,
         limited: frozenset[str] = frozenset(),
+        seed: int = 0,
     ) -> None:
-        """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart."""
+        """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart; `seed` of Community IDs."""
         from netcam.egress.detect import SiteRules
         from netcam.flows import origin
         from netcam.flows.archive import Archive
@@ -158,7 +159,7 @@ class EgressWatch:
 
         self._identities, self._content, self._site = identities, content, site
         self._internal, self._state = tuple(internal), state
-        self._limited = limited
+        self._limited, self._seed = limited, seed
         self._rules = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
         self._archive = Archive(archive) if archive is not None else None
         self._origin = origin.opened(networks)
@@ -180,6 +181,7 @@ class EgressWatch:
         if self._prepared is table:
             return
         self._prepared = table
+        table.seed = self._seed
         if self._origin is not None:
             origin.mark(table, self._origin, self._inside)
         bindings.attribute(table, self._bindings, self._inside)

@@ -113,6 +113,8 @@ def _record(body: bytes, at: int, end: int, where: str, reading: Reading) -> Non
             made.packets_out, made.bytes_out, made.proto, made.flags_out = packets, octets, proto, tcp
             if proto not in (1, 58):
                 made.a_port, made.b_port = s_port, d_port
+            elif d_port:
+                made.icmp = d_port + 1
             made.blocked = int(status >> 6 == 2)
         elif kind == 2 and length >= 8:
             made.version = 4

@@ -9,9 +9,10 @@ from typing import Any
 import msgspec
 
 from netcam.flows import rows as r
+from netcam.flows.community import icmp_number
 from netcam.flows.hello import valid
 from netcam.flows.records import Record, mac_number, number, within
-from netcam.flows.source import LogSource, Reading, give_name, told_names
+from netcam.flows.source import LogSource, Reading, give_name, told_community, told_names
 
 _PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPV6-ICMP": 58, "SCTP": 132, "GRE": 47, "ESP": 50, "IGMP": 2}
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "NULL": 10, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "HTTPS": 65, "ANY": 255}
@@ -106,11 +107,17 @@ def _flow(event: Mapping[str, Any], kind: str, reading: Reading, where: str) -> 
         a_mac=mac_number(str(mac_a[0])) if isinstance(mac_a, list) and mac_a else 0,
         b_mac=mac_number(str(mac_b[0])) if isinstance(mac_b, list) and mac_b else 0,
         vlan=_count(vlan[0]) if isinstance(vlan, list) and vlan else 0, end_reason={"timeout": 1, "forced": 4, "shutdown": 4}.get(str(part.get("reason")), 0),
-        tells=_APPS.get(app, 0), texts={"id": key, "service": app if app != "failed" else ""},
+        tells=_APPS.get(app, 0), icmp=_icmp(event, proto),
+        texts={"id": key, "service": app if app != "failed" else "", "community_id": told_community(event.get("community_id"))},
         blocked=int(str(part.get("action", "")) == "drop"),
     )  # fmt: skip
     give_name(record, reading, "suricata names", key if kind == "flow" else "")
     reading.records.add(record, f"suricata {where}")
+
+
+def _icmp(event: Mapping[str, Any], proto: int) -> int:
+    kind = event.get("icmp_type")
+    return icmp_number(_count(kind) & 0xFF, _count(event.get("icmp_code")) & 0xFF) if proto in (1, 58) and isinstance(kind, int) else 0
 
 
 def _hex(value: Any) -> int:
@@ -131,7 +138,7 @@ def _drop(event: Mapping[str, Any], reading: Reading, where: str) -> None:
         Record(
             version=a[0], a=a[1], b=b[1], a_port=_count(event.get("src_port")), b_port=_count(event.get("dest_port")), proto=proto, start=at,
             end=at, packets_out=1, bytes_out=_count(_part(event, "drop").get("len")), blocked=1, paired=True,
-            texts={"id": str(event.get("flow_id", ""))[:24]},
+            texts={"id": str(event.get("flow_id", ""))[:24], "community_id": told_community(event.get("community_id"))}, icmp=_icmp(event, proto),
         ),
         f"suricata {where}",
     )  # fmt: skip

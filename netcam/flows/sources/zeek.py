@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from netcam.flows import rows as r
+from netcam.flows.community import PAIRS, icmp_number
 from netcam.flows.hello import valid
 from netcam.flows.records import Record, mac_number, number, within
-from netcam.flows.source import LogSource, Reading, give_name, told_names
+from netcam.flows.source import LogSource, Reading, give_name, told_community, told_names
 
 MAX_COLUMNS = 200
 """Columns of one log: Zeek's own have under 60."""
@@ -152,6 +153,9 @@ def _conn(row: Mapping[str, Any], reading: Reading, where: str) -> None:
     tells = 0
     for part in service.split(","):
         tells |= _SERVICES.get(part, 0)
+    kind, code = _count(row.get("id.orig_p")) & 0xFF, _count(row.get("id.resp_p")) & 0xFF
+    if kind in PAIRS.get(proto, ()):
+        code = 0  # Zeek writes the answer's type there
     record = Record(
         version=a[0], a=a[1], b=b[1], a_port=_count(row.get("id.orig_p")) if proto in (6, 17) else 0,
         b_port=_count(row.get("id.resp_p")) if proto in (6, 17) else 0, proto=proto, start=start,
@@ -159,7 +163,8 @@ def _conn(row: Mapping[str, Any], reading: Reading, where: str) -> None:
         bytes_in=octets[1], payload_out=payload[0], payload_in=payload[1], quality=quality, tells=tells, directed=True, paired=True,
         a_mac=mac_number(str(row.get("orig_l2_addr", ""))), b_mac=mac_number(str(row.get("resp_l2_addr", ""))),
         vlan=_count(row.get("vlan")), end_reason=_STATES.get(state, 0), flags_out=_flags(history, upper=True),
-        flags_in=_flags(history, upper=False), texts={"id": uid, "service": service},
+        flags_in=_flags(history, upper=False), texts={"id": uid, "service": service, "community_id": told_community(row.get("community_id"))},
+        icmp=icmp_number(kind, code) if proto in PAIRS else 0,
     )  # fmt: skip
     give_name(record, reading, "zeek names", uid)
     reading.records.add(record, f"zeek {where}")
