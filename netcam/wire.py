@@ -165,6 +165,8 @@ def finding_record(finding: Finding) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(finding)
     if finding.score is None:  # what is not traffic has neither
         del plain["score"], plain["category"]
+    if not finding.traffic:
+        del plain["traffic"]
     good_for = finding.good_for
     return {"key": finding.key} | plain | {"good_for": good_for.isoformat() if isinstance(good_for, date) else None}
 

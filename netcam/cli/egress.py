@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcam.cli import flow_archive, judging, output
-from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
+from netcam.cli.scan import ConfigOption, ContentOption, EventsOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from datetime import datetime
 
     from netcam.flows.table import FlowTable
     from netcam.model import Finding, Identity
+    from netcam.sinks.lifecycle import Look
+    from netcam.sinks.teller import Teller
 
 app = typer.Typer(help="Flows of devices, named and judged.", no_args_is_help=True, rich_markup_mode=None)
 flow_archive.register(app)
@@ -52,6 +55,7 @@ def analyse(
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
+    events: EventsOption = True,
 ) -> None:
     """Read captures and flow logs, name the flows, and say which camera sends data where."""
     from netcam import config as settings_file
@@ -64,28 +68,31 @@ def analyse(
     loaded = Content(content)
     limited = restricted(identities, loaded, settings.site(site), output.clock())
     everything: list[Finding] = []
-    for file in files:
-        judge = EgressWatch(
-            identities,
-            loaded,
-            site=site,
-            rules=site_rules(settings, site),
-            limited=limited,
-            internal=internal,
-            archive=archive,
-            networks=networks,
-            sightings=seen,
-            seed=settings.egress.community_id_seed,
-        )
-        told = Told(str(file), format_, flows)
-        for table in reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)):
-            judge.add(table)
-            told.window(table)
-        found = judge.finish(whole=told.only)
-        if proof is not None:
-            found = proven(file, told, found, proof, payload)
-        everything += found
-        told.end(found, identities)
+    with telling(settings, wanted=events) as teller:
+        for file in files:
+            judge = EgressWatch(
+                identities,
+                loaded,
+                site=site,
+                rules=site_rules(settings, site),
+                limited=limited,
+                internal=internal,
+                archive=archive,
+                networks=networks,
+                sightings=seen,
+                seed=settings.egress.community_id_seed,
+                source=str(file.resolve().parent),
+            )
+            told = Told(str(file), format_, flows)
+            for table in reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)):
+                judge.add(table)
+                told.window(table)
+            found = judge.finish(whole=told.only)
+            if proof is not None:
+                found = proven(file, told, found, proof, payload)
+            everything += found
+            concluded(found, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)
+            told.end(found, identities)
     raise typer.Exit(output.fail_code(everything, fail_on))
 
 
@@ -111,6 +118,7 @@ def watch(
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
+    events: EventsOption = True,
 ) -> None:
     """Listen on an interface (no packet is sent), to exporters or to logs, and say which camera sends data where."""
     from netcam import config as settings_file
@@ -139,6 +147,7 @@ def watch(
         identities, loaded, site=site, rules=site_rules(settings, site), internal=internal, archive=None if keeper else archive,
         limited=restricted(identities, loaded, settings.site(site), output.clock()), networks=networks, sightings=seen,
         seed=settings.egress.community_id_seed, state=checkpoint.with_suffix(".judge") if checkpoint else None,
+        source=interface or netflow or str((zeek or suricata or Path()).resolve()),
     )  # fmt: skip
     told = Told(interface or netflow or str(zeek or suricata), format_, flows)
 
@@ -160,16 +169,10 @@ def watch(
             yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal)
 
     everything: dict[str, Finding] = {}
-    with telling(settings) as teller:
+    with telling(settings, wanted=events) as teller:
 
-        def tell(found: list[Finding]) -> None:
-            """What is found opens or changes; a sitting of hours closes nothing."""
-            if (
-                teller
-                and found
-                and (problem := teller.look(found, output.clock(), site=site, devices={one.device: one for one in identities}))
-            ):
-                output.say(problem)
+        def conclude(found: list[Finding]) -> None:
+            concluded(found, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)
 
         for table in tables():
             judge.add(table, now=time.time_ns())
@@ -177,12 +180,38 @@ def watch(
             fresh = [f for f in judge.ready() if f.key not in everything]
             everything |= {f.key: f for f in fresh}
             told.findings(fresh, identities)
-            tell(fresh)
+            conclude(fresh)
         last = [f for f in judge.finish(whole=told.only) if f.key not in everything]
         everything |= {f.key: f for f in last}
-        tell(last)
+        conclude(last)
     told.end(last, identities)
     raise typer.Exit(output.fail_code(list(everything.values()), fail_on))
+
+
+def concluded(
+    fresh: Sequence[Finding], looks: Sequence[Look], now: datetime, *, store: str | None, site: str, identities: Sequence[Identity],
+    teller: Teller | None,
+) -> None:  # fmt: skip
+    """Keep what was found of known devices in their inventory, and tell the receivers what opened, changed and closed."""
+    from netcam.assess.decisions import Decisions
+    from netcam.pipeline import sign, tell_traffic
+
+    held = Decisions()
+    if identities and (fresh or looks):
+        from netcam.inventory import open_inventory
+        from netcam.inventory.decided import decisions
+
+        devices = {one.device for one in identities}
+        inventory = open_inventory(store)
+        try:
+            if mine := [one for one in fresh if one.device in devices]:
+                inventory.save_findings(None, mine, now)
+                sign(inventory, now)
+            held = decisions(inventory)
+        finally:
+            inventory.close()
+    if teller and (problem := tell_traffic(teller, looks, now, site=site, identities=identities, decisions=held)):
+        output.say(problem)
 
 
 def proven(file: Path, told: Told, found: list[Finding], folder: Path, payload: bool) -> list[Finding]:

@@ -41,6 +41,7 @@ ConfigOption = Annotated[Path | None, typer.Option("--config", help="Settings fi
 StoreOption = Annotated[str | None, typer.Option("--store", help="Inventory: a file, or a database URL.")]
 ContentOption = Annotated[str | None, typer.Option("--content", help="Folder with makers/, policies/, destinations/.")]
 FormatOption = Annotated[output.Format, typer.Option("--format", help="auto: table on a terminal, JSON lines in a pipe.")]
+EventsOption = Annotated[bool, typer.Option("--events/--no-events", help="Tell the sinks of the settings what was found.")]
 FailOnOption = Annotated[output.Level | None, typer.Option("--fail-on", help="Exit with 10 where a finding stands at this level or above.")]
 
 
@@ -195,9 +196,9 @@ def community_of(path: Path | None) -> str:
 
 
 @contextmanager
-def telling(settings: Settings) -> Iterator[Teller | None]:
+def telling(settings: Settings, *, wanted: bool = True) -> Iterator[Teller | None]:
     """Who queues events, where the settings name a sink; afterwards they are delivered, as far as that goes in a few seconds."""
-    if not settings.sinks:
+    if not settings.sinks or not wanted:
         yield None
         return
     from netcam import __version__

@@ -20,7 +20,8 @@ FACILITIES = (
 """RFC 5424, table 1, by number."""
 KINDS = (
     "scan-started", "scan-finished", "device-discovered", "device-changed", "device-missing", "device-returned", "policy-finding",
-    "firmware-finding", "egress-finding", "coverage-finding", "digest", "content-updated", "sensor-health", "operator-action",
+    "firmware-finding", "egress-finding", "coverage-finding", "network-traffic", "digest", "content-updated", "sensor-health",
+    "operator-action",
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
@@ -73,7 +73,7 @@ def _finding(w: Window, detector: str, hit: Hit, severity: str, weighed: str, on
         rule=detector, kind="egress", device=w.ref(k).device, site=w.site, subject=hit.subject or wording.subject(w, k), severity=severity,
         title=hit.title, text=hit.text, confidence=hit.confidence, evidence=(*hit.evidence, *wording.evidence(w, hit.channels), weighed),
         would_change=hit.would_change, action=hit.action, window=(wording.instant(first), wording.instant(last)),
-        score=one.score, category=one.category,
+        score=one.score, category=one.category, traffic=wording.traffic(w, hit.channels),
     )  # fmt: skip
 
 
@@ -113,8 +113,12 @@ def detect(
     internal: Sequence[Network] = (),
     site: str = "",
     rules: SiteRules | None = None,
+    judged: Callable[[Assessment], None] = lambda _: None,
 ) -> list[Finding]:
-    """Findings of one table in order of rank, detector, device and subject; the order of flows does not change them."""
+    """Findings of one table in order of rank, detector, device and subject; the order of flows does not change them.
+
+    `judged` is told every window.
+    """
     given = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
     stream = Stream(site=site, internal=given.internal)
     stream.add(table, devices)
@@ -129,6 +133,7 @@ def detect(
     explainer = Explainer(destinations, given)
     best: dict[str, Finding] = {}
     for _, one in run(stream, explainer, every=STEP_HOURS, last=True):
+        judged(one)
         for finding in one.findings:
             known = best.get(finding.key)
             if known is None or (finding.rank, finding.score or 0) >= (known.rank, known.score or 0):

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from netcam.egress.join import SIDES
+from netcam.egress.join import SIDES, spelt
 from netcam.egress.ledger import OTHERS
 from netcam.egress.window import IN, LAN, LAN_IN, Window
 from netcam.flows.table import TELLS, country_text
+from netcam.model import Traffic
 
 PROTOCOL = {6: "TCP", 17: "UDP", 1: "ICMP", 58: "ICMPv6", 47: "GRE", 4: "IP-in-IP", 41: "IPv6-in-IP", 50: "ESP", 51: "AH"}
 MAX_LISTED = 8
@@ -122,6 +123,28 @@ def evidence(w: Window, channels: Sequence[int]) -> tuple[str, ...]:
         where = f", seat of the operator {one.known.jurisdiction}" if one.known.jurisdiction else ""
         lines.append(f"source: {'; '.join(one.known.sources)} ({one.known.confidence} confidence{where})")
     return tuple(lines)
+
+
+def traffic(w: Window, channels: Sequence[int]) -> tuple[Traffic, ...]:
+    """The same channels as records, for who joins them with other logs."""
+    found = []
+    for k in channels[:MAX_LISTED]:
+        c = {name: int(w.chan[name][k]) for name in ("name", "hi", "lo", "at_hi", "at_lo", "side", "asn", "country", "distinct", "blind")}
+        c |= {name: int(w.chan[name][k]) for name in ("port", "proto", "n", "up", "down", "pk_up", "pk_down", "first", "last")}
+        name = w.names[c["name"]]
+        folded = name == OTHERS or c["distinct"] > 1
+        # halves of several IPv6 addresses of one name are kept apart, and would make an address that nobody has
+        hi, lo = ((0, 0) if c["at_hi"] else (0, c["at_lo"])) if name else (c["hi"], c["lo"])
+        found.append(
+            Traffic(
+                address=spelt(hi, lo) if (hi or lo) and not folded else "", name="" if folded else name,
+                port=0 if folded or c["proto"] not in (6, 17) else c["port"], protocol=c["proto"], way=SIDES[c["side"]], flows=c["n"],
+                bytes_out=None if c["blind"] else c["up"], bytes_in=None if c["blind"] else c["down"],
+                packets_out=None if c["blind"] else c["pk_up"], packets_in=None if c["blind"] else c["pk_down"],
+                first=instant(c["first"]), last=instant(c["last"]), asn=c["asn"], country=country_text(c["country"]) if c["country"] else "",
+            )
+        )  # fmt: skip
+    return tuple(found)
 
 
 def benign(w: Window, k: int) -> tuple[str, ...]:

@@ -60,6 +60,14 @@ class Window:
         seen = folded({k: self.days[k] for k in ("dev", "day")}, ("dev", "day"), {})
         return np.bincount(seen["dev"], minlength=len(self.devices))
 
+    def talked(self) -> dict[str, int]:
+        """Device -> hours of the window in which it was seen to talk, with whomever."""
+        if not size(self.hourly):
+            return {}
+        seen = folded({"dev": self.chan["dev"][self.hourly["chan"]], "hour": self.hourly["hour"]}, ("dev", "hour"), {})
+        counts = np.bincount(seen["dev"], minlength=len(self.devices))
+        return {self.devices[n].device: int(counts[n]) for n in np.flatnonzero(counts).tolist()}
+
     def label(self, k: int) -> str:
         """Destination of channel `k` in words: its name, else its address."""
         name = int(self.chan["name"][k])

@@ -1,7 +1,7 @@
 """The records that travel along the spine. Standard library only; immutable; a new field has a default."""
 
 from netcam.model.difference import Difference
-from netcam.model.finding import Citation, Finding, Link, Verdict, severity_rank, verdict_rank
+from netcam.model.finding import Citation, Finding, Link, Traffic, Verdict, severity_rank, verdict_rank
 from netcam.model.identity import CAMERA_KINDS, KINDS, SLOTS, Claim, Identity
 from netcam.model.observation import Fact, Observation
 from netcam.model.scan import Coverage, CoverageState, ScanRecord
@@ -26,6 +26,7 @@ __all__ = [
     "Observation",
     "ScanRecord",
     "Site",
+    "Traffic",
     "Verdict",
     "severity_rank",
     "verdict_rank",

@@ -70,6 +70,34 @@ class Link:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Traffic:
+    """Flows of one device with one peer, port and protocol, summed over the window of a finding."""
+
+    address: str = ""
+    """The peer's address, or one of those that its name led to; empty where many peers were folded into one."""
+    name: str = ""
+    """The peer's name, from a DNS answer or from TLS."""
+    port: int = 0
+    protocol: int = 6
+    """IANA number."""
+    way: str = "to outside"
+    """Who began it: `to outside`, `from outside`, `to inside` or `from inside`, seen from the device."""
+    flows: int = 1
+    bytes_out: int | None = None
+    """Payload bytes that the device sent; None where the source of the flows does not tell directions apart."""
+    bytes_in: int | None = None
+    packets_out: int | None = None
+    packets_in: int | None = None
+    first: str = ""
+    """RFC 3339."""
+    last: str = ""
+    asn: int = 0
+    """Number of the peer's autonomous system; 0: not known."""
+    country: str = ""
+    """Where the peer's block is registered, ISO 3166 alpha-2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
     """A rule's verdict on one device. `key` is the same on every run, so a SIEM can fold repeats."""
 
@@ -106,6 +134,8 @@ class Finding:
     """0..100, of the device and destination that the traffic belongs to (egress)."""
     category: str = ""
     """Class of the traffic, such as `signalling`, `live-view`, `covert-channel` (egress)."""
+    traffic: tuple[Traffic, ...] = ()
+    """The traffic it rests on (egress)."""
 
     @property
     def key(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netcam.pipeline.anew import WORTH_A_PROCESS, Reidentified, reidentify, rejudge
-from netcam.pipeline.calls import SENSITIVE, EgressWatch, behaviour, egress, restricted, sightings, site_rules
+from netcam.pipeline.calls import SENSITIVE, EgressWatch, behaviour, egress, excepted, restricted, sightings, site_rules, tell_traffic
 from netcam.pipeline.content import Content
 from netcam.pipeline.judging import (
     Judged,
@@ -35,6 +35,7 @@ __all__ = [
     "behaviour",
     "checklists",
     "egress",
+    "excepted",
     "hidden",
     "interruptible",
     "judge",
@@ -56,6 +57,7 @@ __all__ = [
     "sweep",
     "tell_end",
     "tell_start",
+    "tell_traffic",
     "unknown",
     "wrongly_restricted",
 ]

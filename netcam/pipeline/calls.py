@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +12,15 @@ from netcam.model import Finding, Identity, Site
 if TYPE_CHECKING:
     from ipaddress import IPv4Network, IPv6Network
 
+    from netcam.assess.decisions import Decisions
     from netcam.config import Settings
-    from netcam.egress.detect import DeviceRef
+    from netcam.egress.detect import Assessment, DeviceRef
     from netcam.egress.explained import SiteRules
     from netcam.egress.window import Window
     from netcam.flows.table import FlowTable
     from netcam.inventory.port import Inventory
+    from netcam.sinks.lifecycle import Look
+    from netcam.sinks.teller import Teller
 from netcam.pipeline.content import Content
 
 
@@ -124,12 +127,32 @@ def egress(
     internal: Sequence[IPv4Network | IPv6Network] = (),
     rules: SiteRules | None = None,
     limited: frozenset[str] = frozenset(),
+    judged: Callable[[Assessment], None] = lambda _: None,
 ) -> list[Finding]:
     """What the detectors find in `table`, joined to the devices that are known; `rules` stand for `declared` and `internal`."""
     from netcam.egress.detect import detect
 
     devices = _devices(identities, limited)
-    return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site, rules=rules)
+    return detect(table, devices, content.destinations, declared=declared, internal=internal, site=site, rules=rules, judged=judged)
+
+
+def excepted(decisions: Decisions, findings: Iterable[Finding], now: datetime) -> frozenset[str]:
+    """Keys of the findings that an exception covers."""
+    from netcam.assess.decisions import Standing
+
+    return frozenset(one.key for one in findings if decisions.of(one, now.date()).standing is Standing.EXCEPTED)
+
+
+def tell_traffic(
+    teller: Teller, looks: Sequence[Look], now: datetime, *, site: str, identities: Sequence[Identity], decisions: Decisions
+) -> str:
+    """Tell what looks at traffic opened, changed and closed; returns what went wrong, in words."""
+    if not looks:
+        return ""
+    standing = [told.finding for told in teller.outbox.told(site).values()]
+    covered = excepted(decisions, [*standing, *(finding for look in looks for finding in look.findings)], now)
+    devices = {one.device: one for one in identities}
+    return teller.traffic(looks, now, site=site, devices=devices, excepted=covered)
 
 
 class EgressWatch:
@@ -150,8 +173,10 @@ class EgressWatch:
         rules: SiteRules | None = None,
         limited: frozenset[str] = frozenset(),
         seed: int = 0,
+        source: str = "",
     ) -> None:
-        """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart; `seed` of Community IDs."""
+        """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart; `seed` of
+        Community IDs; `source`: the place of capture."""
         from netcam.egress.detect import SiteRules
         from netcam.flows import origin
         from netcam.flows.archive import Archive
@@ -173,6 +198,20 @@ class EgressWatch:
             self._bindings.seen(address, device, at)
         self._prepared: FlowTable | None = None
         self._stream: Any = None
+        self._source = source
+        self._looks: list[Look] = []
+
+    def looks(self) -> list[Look]:
+        """The windows that were judged since the last call."""
+        taken, self._looks = self._looks, []
+        return taken
+
+    def _judged(self, one: Assessment) -> None:
+        from netcam.sinks.lifecycle import Look
+
+        w = one.window
+        start, end = (datetime.fromtimestamp(ns // 1_000_000_000, UTC) for ns in (w.start, w.end))
+        self._looks.append(Look(source=self._source, start=start, end=end, findings=one.findings, hours=w.talked()))
 
     def prepare(self, table: FlowTable) -> None:
         """Write networks and devices into a window, once."""
@@ -216,16 +255,23 @@ class EgressWatch:
         """Findings of the hours that are complete now."""
         from netcam.egress.detect import run
 
-        return [finding for _, one in run(self._judge(), self._explainer()) for finding in one.findings]
+        found: list[Finding] = []
+        for _, one in run(self._judge(), self._explainer()):
+            self._judged(one)
+            found += one.findings
+        return found
 
     def finish(self, *, whole: FlowTable | None = None) -> list[Finding]:
         """Findings of what is left; `whole`: the only window there was, which is judged at once."""
         from netcam.egress.detect import STEP_HOURS, run
 
         if whole is not None and self._state is None:
-            return egress(whole, self._identities, self._content, site=self._site, rules=self._rules, limited=self._limited)
+            return egress(
+                whole, self._identities, self._content, site=self._site, rules=self._rules, limited=self._limited, judged=self._judged
+            )
         best: dict[str, Finding] = {}
         for _, one in run(self._judge(), self._explainer(), every=STEP_HOURS, last=True):
+            self._judged(one)
             for finding in one.findings:
                 known = best.get(finding.key)
                 if known is None or (finding.rank, finding.score or 0) >= (known.rank, known.score or 0):

@@ -79,8 +79,12 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
     covered = coverage if scan.status == "complete" else None  # only a finished run can miss a device
     changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered) if earlier else []
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
+    # what traffic showed of these devices belongs to no scan
+    devices, told = {one.device for one in identities}, {finding.key for finding in taken.findings}
+    calls = [f for f in inventory.findings(site=scan.site) if f.kind == "egress" and f.device in devices and f.key not in told]
     return replace(
         taken,
+        findings=(*taken.findings, *calls),
         places=places(inventory, scan.site, generated_at),
         decisions=decisions(inventory),
         removals=tuple(removals(inventory, scan.site).values()),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netcam.collect.sweep import Progress
     from netcam.inventory.port import Inventory
     from netcam.sinks.teller import Teller
+from netcam.pipeline.calls import excepted
 from netcam.pipeline.content import Content
 from netcam.pipeline.judging import Judged, judge, store
 
@@ -153,9 +154,10 @@ def tell_end(
     coverage = inventory.coverage(finished.id) if finished.status == "complete" else None
     differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
     told = [one.finding for one in teller.outbox.told(finished.site).values()]
+    covered = excepted(judged.decisions, [*told, *judged.findings], at) if judged.decisions else frozenset()
     teller.finished(
         finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.raised(),
-        reached=reached(told, coverage or ()),
+        reached=reached(told, coverage or ()), excepted=covered,
     )  # fmt: skip
 
 

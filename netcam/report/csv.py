@@ -20,9 +20,10 @@ FINDING_COLUMNS = (
 )  # fmt: skip
 
 # what begins a formula, perhaps after a blank: in a cell, and after what a spreadsheet of another language takes for the
-# end of a cell. The apostrophe is among them so that every guard can be told from the text.
-_START = re.compile(r"(?:^|(?<=[;\t\r\n]))(?=[ \t\r\n\v\f\u00a0\ufeff\u200b]*[=+\-@|%＝＋－＠'])|^(?=[\t\r\n])")
-_GUARD = re.compile(r"(?:^|(?<=[;\t\r\n]))'")
+# end of a cell or of a line. The apostrophe is among them so that every guard can be told from the text.
+_ENDS = r"[;\t\r\n\v\f\x1c-\x1e\x85\u2028\u2029]"
+_START = re.compile(rf"(?:^|(?<={_ENDS}))(?=[ \t\r\n\v\f\u00a0\ufeff\u200b]*[=+\-@|%＝＋－＠'])|^(?=[\t\r\n])")
+_GUARD = re.compile(rf"(?:^|(?<={_ENDS}))'")
 _LIST = "; "
 
 

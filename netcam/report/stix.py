@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from typing import Any
 
 from netcam import wire
-from netcam.model import Finding, Identity
+from netcam.model import Finding, Identity, Traffic
 from netcam.report.cyclonedx import line, moment
 from netcam.report.snapshot import Snapshot
 
@@ -24,6 +24,8 @@ _CVE = re.compile(r"CVE-\d{4}-\d{4,19}")
 _HOST = re.compile(r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+", re.IGNORECASE)
 INDICATOR_RANK = 3
 """From medium on a destination is worth looking for elsewhere."""
+MAX_OBSERVED = 999_999_999
+"""STIX 2.1, section 4.14: the most that number_observed may be."""
 
 
 def render(snapshot: Snapshot) -> str:
@@ -39,7 +41,7 @@ def bundle(snapshot: Snapshot) -> dict[str, Any]:
     made.creator = sensor
     known = {(one.site, one.device): one for one in snapshot.identities}
     for finding in snapshot.findings:
-        if finding.kind == "egress" and finding.subject:
+        if finding.kind == "egress" and (finding.subject or finding.traffic):
             _egress(made, finding, known.get((finding.site, finding.device)), sensor)
         elif finding.kind == "firmware" and _CVE.fullmatch(finding.subject) and finding.rank >= 2:
             references = [{"source_name": "cve", "external_id": line(finding.subject)}]
@@ -82,31 +84,64 @@ def _address(made: _Made, text: str, macs: list[str] | None = None) -> str | Non
 
 def _egress(made: _Made, finding: Finding, identity: Identity | None, sensor: str) -> None:
     macs = [made.observable("mac-addr", {"value": mac}) for mac in (identity.macs if identity else ()) if wire.normal_mac(mac) == mac]
-    sources = [found for address in (identity.addresses if identity else ()) if (found := _address(made, address, macs))]
-    there = _address(made, finding.subject)
-    if there is None and not _HOST.fullmatch(finding.subject):
-        return  # neither an address nor a name that anybody could look for
-    if there is None:
-        there = made.observable("domain-name", {"value": finding.subject.lower()})
-    refs = [*sources[:1], there]
+    own = next((ref for address in (identity.addresses if identity else ()) if (ref := _address(made, address, macs))), None)
     begin, end = (wire.instant(text) for text in finding.window) if finding.window else (None, None)
-    ends = (
-        {"dst_ref": there} | ({"src_ref": sources[0]} if sources else {}) | {"protocols": ["ipv6" if there.startswith("ipv6") else "ipv4"]}
-    )
     times = {name: moment(at) for name, at in (("start", begin), ("end", end)) if at}
-    refs.append(made.observable("network-traffic", ends, times))
+    # a finding of before, or of a peer without address and name, has its subject alone
+    flows = finding.traffic or (Traffic(address=finding.subject, name=finding.subject, protocol=0),)
+    told = [(*found, one.way) for one in flows if (found := _flow(made, one, own, times))]
+    if not told:
+        return  # neither an address nor a name that anybody could look for
+    refs = dict.fromkeys([*([own] if own else []), *(ref for _, more, _ in told for ref in more)])
     observed = made.add("observed-data", f"{finding.key}|{finding.window}", {
-        "first_observed": times.get("start", made.at), "last_observed": times.get("end", made.at), "number_observed": 1, "object_refs": refs,
+        "first_observed": times.get("start", made.at), "last_observed": times.get("end", made.at),
+        "number_observed": min(MAX_OBSERVED, max(1, sum(one.flows for one in flows))), "object_refs": list(refs),
     })  # fmt: skip
     if finding.rank < INDICATOR_RANK:
         return
-    path = f"{there.partition('--')[0]}:value"
-    value = made.objects[there]["value"].replace("\\", "\\\\").replace("'", "\\'")
-    indicator = made.add("indicator", f"{finding.rule}|{finding.subject}", {
-        "name": line(f"{finding.rule}: {finding.subject}"), "description": line(f"{finding.title}. A reason to look, not a proof of harm."),
-        "indicator_types": ["anomalous-activity"], "pattern": f"[{path} = '{value}']", "pattern_type": "stix", "pattern_version": "2.1",
-        "valid_from": times.get("start", made.at), "confidence": round(min(1.0, max(0.0, finding.confidence)) * 100),
-    })  # fmt: skip
-    made.add("sighting", f"{finding.key}|{finding.window}", {
-        "sighting_of_ref": indicator, "observed_data_refs": [observed], "where_sighted_refs": [sensor],
-    })  # fmt: skip
+    for peer, _, way in told:
+        if way.endswith("inside"):
+            continue  # an address of one's own network is no sign of anything elsewhere
+        path = f"{peer.partition('--')[0]}:value"
+        plain = made.objects[peer]["value"]
+        value = plain.replace("\\", "\\\\").replace("'", "\\'")
+        indicator = made.add("indicator", f"{finding.rule}|{plain}", {
+            "name": line(f"{finding.rule}: {plain}"), "description": line(f"{finding.title}. A reason to look, not a proof of harm."),
+            "indicator_types": ["anomalous-activity"], "pattern": f"[{path} = '{value}']", "pattern_type": "stix", "pattern_version": "2.1",
+            "valid_from": times.get("start", made.at), "confidence": round(min(1.0, max(0.0, finding.confidence)) * 100),
+        })  # fmt: skip
+        made.add("sighting", f"{finding.key}|{finding.window}|{plain}", {
+            "sighting_of_ref": indicator, "observed_data_refs": [observed], "where_sighted_refs": [sensor],
+        })  # fmt: skip
+
+
+def _flow(made: _Made, one: Traffic, own: str | None, times: Mapping[str, str]) -> tuple[str, list[str]] | None:
+    """The peer to look for (its name, else its address), and all objects of one flow; None where the peer has neither."""
+    address = _address(made, one.address)
+    named = made.observable("domain-name", {"value": one.name.lower()}) if _HOST.fullmatch(one.name) and not _is_address(one.name) else None
+    peer = named or address
+    if peer is None:
+        return None
+    far = address or peer
+    source, destination = (far, own) if one.way.startswith("from") else (own, far)
+    told: dict[str, Any] = {"dst_ref": destination} if destination else {}
+    if source:
+        told["src_ref"] = source
+    if one.port:
+        told["dst_port"] = one.port
+    transport = {6: ["tcp"], 17: ["udp"], 1: ["icmp"], 58: ["ipv6-icmp"]}.get(one.protocol, [])
+    told["protocols"] = ["ipv6" if far.startswith("ipv6") else "ipv4", *transport]
+    volumes = (("src", one.bytes_out, one.packets_out), ("dst", one.bytes_in, one.packets_in))
+    more: dict[str, Any] = dict(times)
+    for side, count, packets in volumes:
+        end = {"src": "dst", "dst": "src"}[side] if one.way.startswith("from") else side
+        more |= {name: n for name, n in ((f"{end}_byte_count", count), (f"{end}_packets", packets)) if n is not None}
+    return peer, [*([named] if named else []), *([address] if address else []), made.observable("network-traffic", told, more)]
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from ipaddress import ip_address
 
-from netcam.model import Identity
+from netcam import wire
+from netcam.model import Identity, Traffic
+from netcam.sinks import ends
 from netcam.sinks.event import Event, EventKind, epoch_ms, scan_of, scope_of
 from netcam.sinks.format import Format
 
@@ -63,21 +65,28 @@ def _keys(event: Event) -> dict[str, str]:
         keys |= {"cs5Label": "Rule", "cs5": finding.rule, "outcome": word, "reason": finding.text or finding.title}
         if finding.citations:
             keys["request"] = finding.citations[0].url
-        if finding.kind == "egress":
-            keys |= _address(finding.subject, "dst", "c6a3", "Destination IPv6 Address") or {"dhost": finding.subject}
-            keys["deviceDirection"] = "1"
-        elif finding.subject:
+        pair = ends.of_finding(finding, event.device)
+        if pair:
+            keys = _ends(keys, *pair, finding.traffic[0] if finding.traffic else None)
+        if finding.subject:
             keys |= {"cs6Label": "Subject", "cs6": finding.subject}
         keys |= {"flexString2Label": "Finding key", "flexString2": finding.key}
-        if not event.device:
-            keys["shost"] = finding.device
-    if event.field:
-        keys |= {"cs5Label": "Field", "cs5": event.field, "cs6Label": "Previous value", "cs6": event.old or "unknown"}
-        keys |= {"flexString2Label": "Present value", "flexString2": event.new or "unknown"}
-    if event.detail:
+        keys.setdefault("shost", finding.device)
+        if event.ended:
+            keys["act"] = f"{keys['act']}: {event.ended.value}"
+    if event.traffic:
+        one = event.traffic
+        keys = _ends(keys, *ends.of_traffic(one, event.device, event.detail.get("device", "")), one) | {"cnt": str(one.flows)}
+        for key, text in (("start", one.first), ("end", one.last)):
+            if (at := wire.instant(text)) is not None:
+                keys[key] = str(epoch_ms(at))
+    elif event.detail:
         keys["suser"] = event.detail.get("by", "")
         rest = "; ".join(f"{name}: {text}" for name, text in event.detail.items() if name != "by")
         keys |= {"cs6Label": "Detail", "cs6": rest}
+    if event.field:
+        keys |= {"cs5Label": "Field", "cs5": event.field, "cs6Label": "Previous value", "cs6": event.old or "unknown"}
+        keys |= {"flexString2Label": "Present value", "flexString2": event.new or "unknown"}
     keys |= {"flexString1Label": "Event id", "flexString1": event.id}
     if scan := scan_of(event):
         keys |= {"deviceProcessName": "netcam", "sourceServiceName": scan}
@@ -85,6 +94,26 @@ def _keys(event: Event) -> dict[str, str]:
         keys["destinationServiceName"] = f"scope {scope}"  # the dictionary has no key for an authorisation
     empty = {label.removesuffix("Label") for label in keys if label.endswith("Label") and not keys.get(label.removesuffix("Label"))}
     return {key: text for key, text in keys.items() if key.removesuffix("Label") not in empty}
+
+
+def _ends(keys: dict[str, str], source: ends.End, destination: ends.End, one: Traffic | None) -> dict[str, str]:
+    """`keys` with both ends in place of the device's own place: who began is the source; `in` and `out` are seen from it."""
+    keys = {key: text for key, text in keys.items() if key not in ("src", "smac", "c6a2", "c6a2Label")}
+    keys |= {"shost": source.device or source.name, "dhost": destination.device or destination.name}
+    keys |= _address(source.address, "src", "c6a2", "Source IPv6 Address") | _address(
+        destination.address, "dst", "c6a3", "Destination IPv6 Address"
+    )
+    if source.mac:
+        keys["smac"] = source.mac.upper()
+    if destination.mac:
+        keys["dmac"] = destination.mac.upper()
+    if destination.port:
+        keys["dpt"] = str(destination.port)
+    keys["deviceDirection"] = "0" if one and one.way.startswith("from") else "1"
+    if one and one.protocol in ends.TRANSPORT:
+        keys["proto"] = ends.TRANSPORT[one.protocol].upper()
+    keys |= {key: str(count) for key, count in (("out", source.bytes), ("in", destination.bytes)) if count is not None}
+    return keys
 
 
 def _address(text: str, four: str, six: str, label: str) -> dict[str, str]:

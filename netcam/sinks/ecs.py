@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import Any
 
 from netcam import wire
-from netcam.model import Finding, Identity
+from netcam.model import Finding, Identity, Traffic
+from netcam.sinks import ends
 from netcam.sinks.event import Event, EventKind, FindingState, bounded, scan_of, scope_of, when
 from netcam.sinks.format import Format
 
@@ -27,6 +27,7 @@ _SHAPE: dict[EventKind, tuple[str, list[str], list[str], str]] = {
     EventKind.FIRMWARE_FINDING: ("state", ["vulnerability"], ["info"], "firmware"),
     EventKind.EGRESS_FINDING: ("state", ["network"], ["info"], "flow"),
     EventKind.COVERAGE_FINDING: ("state", ["host"], ["info"], "coverage"),
+    EventKind.NETWORK_TRAFFIC: ("event", ["network"], ["connection", "info"], "flow"),
     EventKind.DIGEST: ("state", ["host", "configuration"], ["info"], "digest"),
     EventKind.CONTENT_UPDATED: ("event", ["configuration"], ["change"], "ops"),
     EventKind.SENSOR_HEALTH: ("state", ["host"], ["info"], "ops"),
@@ -70,7 +71,15 @@ def record(event: Event) -> dict[str, Any]:
             }
     addresses, names = _device(told, event.device) if event.device else ([], [])
     if event.finding:
-        _finding(told, event.finding, event, addresses, names)
+        _finding(told, event.finding, event)
+        if pair := ends.of_finding(event.finding, event.device):
+            _ends(told, pair, addresses, names)
+            if event.finding.traffic:
+                _network(told, event.finding.traffic[0])
+    if event.traffic:
+        _ends(told, ends.of_traffic(event.traffic, event.device, event.detail.get("device", "")), addresses, names)
+        _network(told, event.traffic)
+        _times(told, (event.traffic.first, event.traffic.last))
     if event.field:
         told["netcam"]["change"] = {"field": event.field, "previous": event.old, "current": event.new}
         if event.field == "firmware" and event.new:
@@ -101,21 +110,12 @@ def _model(identity: Identity | None) -> str:
     return (identity.get("model") if identity else None) or "camera"
 
 
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address without a zone."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
-
-
 def _device(told: dict[str, Any], identity: Identity) -> tuple[list[str], list[str]]:
     """Put host, device and netcam.identity; returns the addresses and names for `related`."""
-    addresses = [plain for address in identity.addresses if is_address(plain := address.partition("%")[0])]
+    addresses = [plain for address in identity.addresses if ends.is_address(plain := address.partition("%")[0])]
     host: dict[str, Any] = {"id": identity.device, "type": identity.get("kind") or "unknown"}
     if addresses:
-        host["ip"] = addresses
+        host["ip"] = list(addresses)
     if macs := [mac.upper().replace(":", "-") for mac in identity.macs if wire.normal_mac(mac)]:
         host["mac"] = macs
     if firmware := identity.get("firmware"):
@@ -131,7 +131,13 @@ def _device(told: dict[str, Any], identity: Identity) -> tuple[list[str], list[s
     return addresses, []
 
 
-def _finding(told: dict[str, Any], finding: Finding, event: Event, addresses: list[str], names: list[str]) -> None:
+def _times(told: dict[str, Any], window: tuple[str, str] | None) -> None:
+    for name, text in zip(("start", "end"), window or (), strict=False):
+        if (at := wire.instant(text)) is not None:  # a word of a file that is no time would cost the whole document its place
+            told["event"][name] = when(at)
+
+
+def _finding(told: dict[str, Any], finding: Finding, event: Event) -> None:
     rule: dict[str, Any] = {"id": finding.rule, "name": finding.title, "category": finding.kind, "ruleset": f"netcam-{finding.kind}"}
     if finding.citations and finding.citations[0].url:
         rule["reference"] = finding.citations[0].url
@@ -140,25 +146,51 @@ def _finding(told: dict[str, Any], finding: Finding, event: Event, addresses: li
         told["event"]["reason"] = finding.text
     if finding.score is not None:
         told["event"]["risk_score"] = float(finding.score)
-    for name, text in zip(("start", "end"), finding.window or (), strict=False):
-        if (at := wire.instant(text)) is not None:  # a word of a file that is no time would cost the whole document its place
-            told["event"][name] = when(at)
+    _times(told, finding.window)
     told["netcam"]["finding"] = wire.finding_record(finding)
     told["netcam"]["state"] = event.state.value if event.state else None
+    if event.ended:
+        told["netcam"]["ended"] = event.ended.value
     if "host" not in told:
         told["host"] = {"id": finding.device}
     if finding.kind == "firmware" and finding.subject.startswith("CVE-"):
         told["vulnerability"] = {"id": finding.subject, "enumeration": "CVE", "scanner": {"vendor": "netcam"}}
-    if finding.kind == "egress" and finding.subject:
-        source = {"address": addresses[0], "ip": addresses[0]} if addresses else {"address": finding.device}
-        destination = {"address": finding.subject}
-        if is_address(finding.subject):
-            destination["ip"] = finding.subject
-            addresses.append(finding.subject)
-        else:
-            destination["domain"] = finding.subject
-            names.append(finding.subject)
-        told["source"], told["destination"] = source, destination
+
+
+def _ends(told: dict[str, Any], pair: tuple[ends.End, ends.End], addresses: list[str], names: list[str]) -> None:
+    """Put source and destination, and what a search should find them by."""
+    for side, end in zip(("source", "destination"), pair, strict=True):
+        where: dict[str, Any] = {"address": end.address or end.name or end.device}
+        if end.address:
+            where["ip"] = end.address
+            addresses += [end.address] if end.address not in addresses else []
+        if end.name:
+            where["domain"] = end.name
+            names += [end.name] if end.name not in names else []
+        if end.port:
+            where["port"] = end.port
+        if wire.normal_mac(end.mac):
+            where["mac"] = end.mac.upper().replace(":", "-")
+        where |= {key: count for key, count in (("bytes", end.bytes), ("packets", end.packets)) if count is not None}
+        if any(where.values()):
+            told[side] = where
+
+
+def _network(told: dict[str, Any], one: Traffic) -> None:
+    way = ends.direction(one.way)
+    told["network"] = {"direction": way, "iana_number": str(one.protocol)}
+    if one.protocol in ends.TRANSPORT:
+        told["network"]["transport"] = ends.TRANSPORT[one.protocol]
+    if one.address:
+        told["network"]["type"] = "ipv6" if ":" in one.address else "ipv4"
+    for key, out, back in (("bytes", one.bytes_out, one.bytes_in), ("packets", one.packets_out, one.packets_in)):
+        if out is not None and back is not None:
+            told["network"][key] = out + back
+    peer = told.get("source" if one.way.startswith("from") else "destination")
+    if peer is not None:
+        peer |= {"as": {"number": one.asn}} if one.asn else {}
+        peer |= {"geo": {"country_iso_code": one.country}} if one.country else {}
+    told["netcam"]["traffic"] = {"flows": one.flows, "way": one.way}
 
 
 def encode(event: Event) -> bytes:

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+import msgspec
+
 from netcam import wire
-from netcam.model import Finding, Identity, ScanRecord
+from netcam.model import Finding, Identity, ScanRecord, Traffic
 
 SCHEMA = "netcam.event/1"
 MAX_TEXT = 2_048
@@ -34,6 +36,8 @@ class EventKind(StrEnum):
     FIRMWARE_FINDING = "firmware-finding"
     EGRESS_FINDING = "egress-finding"
     COVERAGE_FINDING = "coverage-finding"
+    NETWORK_TRAFFIC = "network-traffic"
+    """Flows that an egress finding rests on, one event for each peer, port and protocol."""
     DIGEST = "digest"
     """What a scan found as it was: counts in place of repeats."""
     CONTENT_UPDATED = "content-updated"
@@ -47,6 +51,21 @@ class FindingState(StrEnum):
     OPENED = "opened"
     UPDATED = "updated"
     CLOSED = "closed"
+
+
+class Ended(StrEnum):
+    """Why a finding was closed."""
+
+    NOT_FOUND_AGAIN = "not found again"
+    """Its device was looked at, and it was not there."""
+    SUPPRESSED = "suppressed"
+    """An exception covers it."""
+    EXPIRED = "expired"
+    """Nobody could look at its device for so long that it says nothing any more: no statement that it is gone."""
+    WEIGHS_LESS = "weighs less"
+    """It is there, below the level from which findings are told one by one."""
+    SUPERSEDED = "superseded"
+    """Its device turned out to be part of another one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +84,9 @@ class Event:
     device: Identity | None = None
     finding: Finding | None = None
     state: FindingState | None = None
+    ended: Ended | None = None
+    """Why, where the state is closed."""
+    traffic: Traffic | None = None
     field: str = ""
     """Slot that changed."""
     old: str | None = None
@@ -166,6 +188,10 @@ def content(event: Event) -> dict[str, Any]:
         told["finding"] = wire.finding_record(event.finding)
     if event.state:
         told["state"] = event.state.value
+    if event.ended:
+        told["ended"] = event.ended.value
+    if event.traffic:
+        told["traffic"] = msgspec.to_builtins(event.traffic)
     if event.field:
         told["change"] = {"field": event.field, "old": event.old, "new": event.new}
     if event.detail:
@@ -218,14 +244,40 @@ _FINDING_KINDS = {
 
 def finding_event(
     finding: Finding, state: FindingState, at: datetime, *, device: Identity | None = None, sensor: str = "", scan_id: str = "",
-    version: str = "",
+    version: str = "", ended: Ended | None = None,
 ) -> Event:  # fmt: skip
     """A finding that opened, changed or closed under its key."""
     word = finding.verdict.value if finding.verdict else finding.severity
     where = name_of(device) if device else finding.device
+    standing = f"{state.value}: {ended.value}" if ended else state.value
     return Event(
         kind=_FINDING_KINDS[finding.kind], at=at, site=finding.site, sensor=sensor, scan_id=scan_id, device=device, finding=finding,
-        state=state, message=f"{finding.title} ({word}, {state.value}): {where}", version=version,
+        state=state, ended=ended, message=f"{finding.title} ({word}, {standing}): {where}", version=version,
+    )  # fmt: skip
+
+
+def traffic_events(event: Event) -> tuple[Event, ...]:
+    """The traffic behind an egress finding that opened or changed, as events of its own: what a receiver joins with its other logs.
+
+    Two findings on the same flows have the same events, so they are queued once.
+    """
+    finding = event.finding
+    if finding is None or event.state is FindingState.CLOSED:
+        return ()
+    brief = event.device and replace(event.device, because=(), disputed=(), unknown_fields=())
+    return tuple(_traffic_event(event, finding, brief, one) for one in finding.traffic)
+
+
+def _traffic_event(event: Event, finding: Finding, device: Identity | None, one: Traffic) -> Event:
+    who = name_of(device) if device else finding.device
+    peer = one.name or one.address or "several peers"
+    where = f"{peer} port {one.port}" if one.port else peer
+    ends = f"{where} to {who}" if one.way.startswith("from") else f"{who} to {where}"
+    volume = "" if one.bytes_out is None else f", {one.bytes_out} bytes out, {one.bytes_in} in"
+    return Event(
+        kind=EventKind.NETWORK_TRAFFIC, at=wire.instant(one.last) or event.at, site=event.site, sensor=event.sensor, scan_id=event.scan_id,
+        scope_id=event.scope_id, device=device, traffic=one, detail={"device": finding.device}, version=event.version,
+        message=f"{ends}: {one.flows} flows{volume}",
     )  # fmt: skip
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from netcam import wire
-from netcam.model import Finding, Identity, Verdict
-from netcam.sinks.ecs import is_address
-from netcam.sinks.event import Event, EventKind, FindingState, bounded, epoch_ms, scan_of, scope_of, when
+from netcam.model import Finding, Identity, Traffic, Verdict
+from netcam.sinks import ends
+from netcam.sinks.ends import is_address
+from netcam.sinks.event import Ended, Event, EventKind, FindingState, bounded, epoch_ms, scan_of, scope_of, traffic_events, when
 from netcam.sinks.format import Format
 
 OCSF_VERSION = "1.8.0"
@@ -18,6 +19,7 @@ _CLASSES = {
     2002: ("Vulnerability Finding", 2, "Findings"),
     2003: ("Compliance Finding", 2, "Findings"),
     2004: ("Detection Finding", 2, "Findings"),
+    4001: ("Network Activity", 4, "Network Activity"),
     5001: ("Device Inventory Info", 5, "Discovery"),
     5019: ("Device Config State Change", 5, "Discovery"),
     6002: ("Application Lifecycle", 6, "Application Activity"),
@@ -34,6 +36,7 @@ _CLASS_OF = {
     EventKind.COVERAGE_FINDING: 2003,
     EventKind.FIRMWARE_FINDING: 2002,
     EventKind.EGRESS_FINDING: 2004,
+    EventKind.NETWORK_TRAFFIC: 4001,
     EventKind.DIGEST: 6002,
     EventKind.CONTENT_UPDATED: 6002,
     EventKind.SENSOR_HEALTH: 6002,
@@ -43,6 +46,9 @@ _SEVERITY = ((1, "Informational"), (1, "Informational"), (2, "Low"), (3, "Medium
 _SCAN_END = {"complete": (2, "Completed"), "interrupted": (3, "Cancelled"), "failed": (6, "Error")}
 _LIFE = {FindingState.OPENED: (1, "Create"), FindingState.UPDATED: (2, "Update"), FindingState.CLOSED: (3, "Close")}
 _STANDING = {FindingState.OPENED: (1, "New"), FindingState.UPDATED: (2, "In Progress"), FindingState.CLOSED: (4, "Resolved")}
+_ENDED = {Ended.SUPPRESSED: (3, "Suppressed"), Ended.EXPIRED: (99, "Expired"), Ended.WEIGHS_LESS: (99, "Weighs less")}
+"""What is closed and not resolved."""
+_DIRECTION = {"inbound": (1, "Inbound"), "outbound": (2, "Outbound"), "internal": (3, "Lateral")}
 # a verdict that could not be reached, and one that only informs, warn: only `not matched` passes
 _COMPLIANCE = {Verdict.RESTRICTED: (3, "Fail"), Verdict.NOT_MATCHED: (1, "Pass")}
 
@@ -86,6 +92,8 @@ def record(event: Event) -> dict[str, Any]:
             unmapped["change"] = {"field": event.field, "previous": event.old, "current": event.new}
     if event.finding:
         _finding(told, unmapped, event, event.finding)
+    if event.traffic:
+        _network_activity(told, unmapped, event, event.traffic)
     told["unmapped"] = {"netcam": unmapped}
     cut: dict[str, Any] = bounded(told)
     return cut
@@ -98,6 +106,8 @@ def _activity(event: Event) -> tuple[int, str]:
         return _SCAN_END.get(event.scan.status if event.scan else "", (99, "Other"))
     if event.finding:
         return _LIFE.get(event.state or FindingState.OPENED, (99, "Other"))
+    if event.kind is EventKind.NETWORK_TRAFFIC:
+        return 6, "Traffic"
     if event.kind is EventKind.CONTENT_UPDATED:
         return 8, "Update"
     if event.kind in (EventKind.DIGEST, EventKind.SENSOR_HEALTH, EventKind.OPERATOR_ACTION):
@@ -159,7 +169,9 @@ def observables(identity: Identity) -> list[dict[str, Any]]:
 
 def _finding(told: dict[str, Any], unmapped: dict[str, Any], event: Event, finding: Finding) -> None:
     state = event.state or FindingState.OPENED
-    told["status_id"], told["status"] = _STANDING[state]
+    told["status_id"], told["status"] = (_ENDED.get(event.ended) if event.ended else None) or _STANDING[state]
+    if event.ended:
+        told["status_detail"] = event.ended.value
     score = round(finding.confidence * 100)
     told |= {"confidence_score": score}
     told["confidence_id"], told["confidence"] = (3, "High") if score >= 80 else (2, "Medium") if score >= 50 else (1, "Low")
@@ -191,15 +203,81 @@ def _finding(told: dict[str, Any], unmapped: dict[str, Any], event: Event, findi
         if finding.score is not None:
             told["risk_score"] = finding.score
         told["is_alert"] = event.severity >= 2 and state is not FindingState.CLOSED
-        evidence: dict[str, Any] = {"name": finding.rule, "data": {"evidence": list(finding.evidence), "subject": finding.subject}}
-        if finding.subject:
-            there = {"ip": finding.subject} if is_address(finding.subject) else {"hostname": finding.subject}
-            evidence |= {"dst_endpoint": there, "connection_info": {"direction_id": 2, "direction": "Outbound"}}
-        told["evidences"] = [evidence]
-        for name, text in zip(("start_time", "end_time"), finding.window or (), strict=False):
-            if (at := wire.instant(text)) is not None:
-                told[name] = epoch_ms(at)
+        told["evidences"] = [*_flows(finding, event.device)]
+        if not told["evidences"] and (pair := ends.of_finding(finding, event.device)):
+            told["evidences"] = [{"dst_endpoint": _endpoint(pair[1])}]
+        words = {"evidence": list(finding.evidence), "subject": finding.subject}
+        told["evidences"] = [{"name": finding.rule, "data": words} | (told["evidences"] or [{}])[0], *told["evidences"][1:]]
+        if seen := traffic_events(event):
+            related = [{"uid": one.id, "type_uid": 400106, "type_name": "Network Activity: Traffic"} for one in seen]
+            told["finding_info"] |= {"related_events": related, "related_events_count": len(related)}
+        _times(told, finding.window)
     unmapped["finding"] = wire.finding_record(finding)
+
+
+def _times(told: dict[str, Any], window: tuple[str, str] | None) -> None:
+    for name, text in zip(("start_time", "end_time"), window or (), strict=False):
+        if (at := wire.instant(text)) is not None:
+            told[name] = epoch_ms(at)
+
+
+def _endpoint(end: ends.End) -> dict[str, Any]:
+    told: dict[str, Any] = {"ip": end.address} if end.address else {}
+    if end.name:
+        told["hostname"] = end.name
+    if end.port:
+        told["port"] = end.port
+    if wire.normal_mac(end.mac):
+        told["mac"] = end.mac.upper()
+    if end.device:
+        told |= {"uid": end.device, **_IOT}
+    return told
+
+
+def _connection(one: Traffic) -> dict[str, Any]:
+    number, word = _DIRECTION[ends.direction(one.way)]
+    told: dict[str, Any] = {"direction_id": number, "direction": word, "protocol_num": one.protocol}
+    if one.protocol in ends.TRANSPORT:
+        told["protocol_name"] = ends.TRANSPORT[one.protocol]
+    if one.address:
+        told["protocol_ver_id"] = 6 if ":" in one.address else 4
+    return told
+
+
+def _peers(one: Traffic, device: Identity | None, key: str) -> dict[str, Any]:
+    """Both endpoints; the peer's with its autonomous system."""
+    source, destination = map(_endpoint, ends.of_traffic(one, device, key))
+    peer = source if one.way.startswith("from") else destination
+    if peer.keys() - {"port"} and one.asn:
+        peer["autonomous_system"] = {"number": one.asn}
+    if peer.keys() - {"port"} and one.country:
+        peer["location"] = {"country": one.country}
+    return {name: end for name, end in (("src_endpoint", source), ("dst_endpoint", destination)) if end.keys() - {"port"}}
+
+
+def _flows(finding: Finding, device: Identity | None) -> list[dict[str, Any]]:
+    """The traffic of a finding as evidence: endpoints and connection; volumes stand in the events of the traffic itself."""
+    return [{**_peers(one, device, finding.device), "connection_info": _connection(one)} for one in finding.traffic]
+
+
+def _network_activity(told: dict[str, Any], unmapped: dict[str, Any], event: Event, one: Traffic) -> None:
+    told |= _peers(one, event.device, event.detail.get("device", ""))
+    told |= {"connection_info": _connection(one), "count": one.flows, "is_src_dst_assignment_known": True}
+    traffic: dict[str, int] = {}
+    for name, out, back in (("bytes", one.bytes_out, one.bytes_in), ("packets", one.packets_out, one.packets_in)):
+        if out is not None and back is not None:
+            sent, answered = (back, out) if one.way.startswith("from") else (out, back)
+            traffic |= {name: out + back, f"{name}_out": sent, f"{name}_in": answered}
+    if traffic:
+        told["traffic"] = traffic
+    _times(told, (one.first, one.last))
+    if "start_time" in told and "end_time" in told:
+        told["duration"] = max(0, told["end_time"] - told["start_time"])
+    peer = "src_endpoint" if one.way.startswith("from") else "dst_endpoint"
+    if address := told.get(peer, {}).get("ip"):
+        seen = {"name": f"{peer}.ip", "type": "IP Address", "type_id": 2, "value": address}
+        told["observables"] = [*told.get("observables", ()), seen]
+    unmapped["way"] = one.way
 
 
 def encode(event: Event) -> bytes:

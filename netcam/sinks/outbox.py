@@ -18,7 +18,7 @@ from netcam.sinks.lifecycle import Settled, Told
 from netcam.sinks.storefile import StoreFile
 from netcam.sinks.transport import Item
 
-VERSION = 1
+VERSION = 2
 BUSY_SECONDS = 5.0
 """How long a writer waits for another: a scan must not stand still for its events."""
 MAX_WAITING = 32 * 1024 * 1024
@@ -35,12 +35,18 @@ CREATE TABLE done (sink TEXT NOT NULL, seq INTEGER NOT NULL, PRIMARY KEY (sink, 
 CREATE TABLE attempts (sink TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL, PRIMARY KEY (sink, seq)) WITHOUT ROWID;
 CREATE TABLE dead (sink TEXT NOT NULL, seq INTEGER NOT NULL, at REAL NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (sink, seq))
     WITHOUT ROWID;
-CREATE TABLE told (key TEXT PRIMARY KEY, site TEXT NOT NULL, digest TEXT NOT NULL, since TEXT NOT NULL, finding BLOB NOT NULL)
-    WITHOUT ROWID;
+CREATE TABLE told (key TEXT PRIMARY KEY, site TEXT NOT NULL, digest TEXT NOT NULL, since TEXT NOT NULL, finding BLOB NOT NULL,
+    source TEXT NOT NULL DEFAULT '', seen TEXT NOT NULL DEFAULT '') WITHOUT ROWID;
+CREATE TABLE quiet (key TEXT PRIMARY KEY, site TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID;
 CREATE INDEX told_site ON told (site);
 CREATE TABLE devices (site TEXT NOT NULL, device TEXT NOT NULL, state TEXT NOT NULL, PRIMARY KEY (site, device)) WITHOUT ROWID;
 CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 """
+_UPGRADES = {
+    1: """ALTER TABLE told ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    ALTER TABLE told ADD COLUMN seen TEXT NOT NULL DEFAULT '';
+    CREATE TABLE quiet (key TEXT PRIMARY KEY, site TEXT NOT NULL, until TEXT NOT NULL) WITHOUT ROWID"""
+}
 _ITEM = "e.seq, e.id, e.at, e.kind, e.site, e.sensor, e.device, e.severity, e.message"
 
 
@@ -78,7 +84,7 @@ class Outbox(StoreFile):
 
     def __init__(self, path: str | Path, *, max_events: int = 1_000_000, clock: Callable[[], float] = time.time) -> None:
         self._max, self._clock = max_events, clock
-        super().__init__(path, _SCHEMA, VERSION, busy_seconds=BUSY_SECONDS, durable=True)
+        super().__init__(path, _SCHEMA, VERSION, busy_seconds=BUSY_SECONDS, durable=True, upgrades=_UPGRADES)
 
     # what goes in
 
@@ -117,11 +123,22 @@ class Outbox(StoreFile):
                 )
             if settled:
                 db.executemany(
-                    "INSERT OR REPLACE INTO told VALUES (?, ?, ?, ?, ?)",
+                    "INSERT OR REPLACE INTO told (key, site, digest, since, finding, source, seen) VALUES (?, ?, ?, ?, ?, ?, ?)",
                     [
-                        (key, _text(one.finding.site), one.digest, one.since, msgspec.json.encode(_writable(one.finding)))
+                        (
+                            key,
+                            _text(one.finding.site),
+                            one.digest,
+                            one.since,
+                            msgspec.json.encode(_writable(one.finding)),
+                            _text(one.source),
+                            one.seen,
+                        )
                         for key, one in settled.told.items()
                     ],
+                )
+                db.executemany(
+                    "INSERT OR REPLACE INTO quiet VALUES (?, ?, ?)", [(key, _text(site), until) for key, until in settled.quiet.items()]
                 )
                 db.executemany("DELETE FROM told WHERE key = ?", [(key,) for key in settled.closed])
             db.executemany(
@@ -163,21 +180,26 @@ class Outbox(StoreFile):
 
     def told(self, site: str) -> dict[str, Told]:
         """The open findings of a site, as they were last told."""
-        rows = self._rows("SELECT key, digest, since, finding FROM told WHERE site = ?", _text(site))
+        rows = self._rows("SELECT key, digest, since, finding, source, seen FROM told WHERE site = ?", _text(site))
         found = {}
-        for key, digest, since, finding in rows:
+        for key, digest, since, finding, source, seen in rows:
             try:
-                found[str(key)] = Told(digest=digest, since=since, finding=msgspec.json.decode(finding, type=Finding))
+                one = msgspec.json.decode(finding, type=Finding)
+                found[str(key)] = Told(digest=digest, since=since, finding=one, source=str(source), seen=str(seen))
             except msgspec.DecodeError:  # in the words of another version: it is told anew
                 continue
         return found
+
+    def quiet(self, site: str) -> dict[str, str]:
+        """Traffic that was closed at a site: key -> until when (RFC 3339) older traffic is no news."""
+        return {str(key): str(until) for key, until in self._rows("SELECT key, until FROM quiet WHERE site = ?", _text(site))}
 
     def restate(self) -> int:
         """Forget what was told, so that the next scan tells everything that stands; returns how many findings that were."""
         with self._writing() as db:
             (count,) = db.execute("SELECT count(*) FROM told").fetchone()
-            db.execute("DELETE FROM told")
-            db.execute("DELETE FROM devices")
+            for table in ("told", "devices", "quiet"):
+                db.execute(f"DELETE FROM {table}")  # noqa: S608 - names are ours
         return int(count)
 
     def devices(self, site: str) -> dict[str, str]:

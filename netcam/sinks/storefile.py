@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,10 @@ from netcam.errors import StoreError, shown
 class StoreFile:
     """A file in WAL mode. `durable`: what was written is on disk when the call returns, even where the machine loses power."""
 
-    def __init__(self, path: str | Path, layout: str, version: int, *, busy_seconds: float, durable: bool) -> None:
+    def __init__(
+        self, path: str | Path, layout: str, version: int, *, busy_seconds: float, durable: bool, upgrades: Mapping[int, str] | None = None
+    ) -> None:
+        """`upgrades`: layout number -> statements that make the next layout of it."""
         self.path = Path(path)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -24,9 +27,10 @@ class StoreFile:
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
             with self._writing() as db:
                 (found,) = db.execute("PRAGMA user_version").fetchone()
-                if found == 0:
-                    for statement in layout.split(";"):
-                        db.execute(statement)
+                steps = [layout] if found == 0 else [(upgrades or {})[number] for number in range(found, version)]
+                for statement in ";".join(steps).split(";"):
+                    db.execute(statement)
+                if found < version:
                     db.execute(f"PRAGMA user_version = {version}")
         except (sqlite3.Error, OSError) as error:
             raise self._broken(error) from None

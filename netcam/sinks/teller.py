@@ -29,11 +29,12 @@ class Teller:
 
     def finished(
         self, scan: ScanRecord, at: datetime, *, identities: Sequence[Identity], known: Mapping[str, Identity],
-        differences: Iterable[Difference], findings: Iterable[Finding], reached: Collection[str] = (),
+        differences: Iterable[Difference], findings: Iterable[Finding], reached: Collection[str] = (), excepted: Collection[str] = (),
     ) -> int:  # fmt: skip
         """A scan ended: devices found, changed, missing and returned; findings opened, changed and closed; a digest; the coverage.
 
-        `known` are the devices of the site before the scan, `reached` the networks that were out of reach before and are not now. Returns how many events were queued.
+        `known` are the devices of the site before the scan, `reached` the networks that were out of reach before and are not now,
+        `excepted` the keys of findings that an exception covers. Returns how many events were queued.
         """
         told_devices = self.outbox.devices(scan.site)
         devices: dict[str, str] = {}
@@ -55,10 +56,8 @@ class Teller:
                 events.append(device_event(EventKind.DEVICE_MISSING, known[one.device], at, **made))
         told = self.outbox.told(scan.site)
         # a device that the inventory no longer has turned out to be part of another: what was told of it ends
-        judged = present.keys() | {
-            one.finding.device for one in told.values() if one.finding.kind != "coverage" and one.finding.device not in known
-        }
-        judged |= set(reached)
+        gone = {one.finding.device for one in told.values() if one.finding.kind != "coverage"} - known.keys() - present.keys()
+        judged = present.keys() | gone | set(reached)
         settled = lifecycle.settle(
             told,
             findings,
@@ -66,9 +65,17 @@ class Teller:
             judged=judged,
             kinds=("policy", "firmware", "coverage"),
             devices={**known, **present},
+            excepted=excepted,
+            gone=gone,
             **made,
         )
-        events += settled.events
+        # a sweep sees no traffic, and still ends what is excepted or too old to say anything
+        egress = {key: one for key, one in told.items() if one.finding.kind == "egress"}
+        old = lifecycle.settle_traffic(
+            egress, (), at, devices=known, quiet={}, excepted=excepted, sensor=made["sensor"], version=self._version
+        )
+        events += [*settled.events, *old.events]
+        settled = replace(settled, closed=settled.closed | old.closed, quiet=old.quiet)
         counts = Counter(settled.unchanged)
         if counts:
             events.append(lifecycle.digest(counts, at, site=scan.site, scan_id=scan.id, sensor=made["sensor"], version=self._version))
@@ -77,15 +84,18 @@ class Teller:
             events = [replace(event, scope_id=scan.scope_id) for event in events]
         return self.outbox.put(events, self._formats, settled=settled, site=scan.site, devices=devices)
 
-    def look(self, findings: Iterable[Finding], at: datetime, *, site: str, devices: Mapping[str, Identity]) -> str:
-        """Findings of a look that opens and changes and closes nothing, such as an hour of traffic.
+    def traffic(
+        self, looks: Iterable[lifecycle.Look], now: datetime, *, site: str, devices: Mapping[str, Identity], excepted: Collection[str] = ()
+    ) -> str:
+        """Looks at traffic: findings opened, changed and closed, with the traffic that they rest on.
 
         Returns what went wrong, in words: whoever looks goes on, and the next look tells it.
         """
         try:
-            settled = lifecycle.settle(
-                self.outbox.told(site), findings, at, judged=(), kinds=(), devices=devices, sensor=self._sensor, version=self._version
-            )
+            settled = lifecycle.settle_traffic(
+                self.outbox.told(site), looks, now, devices=devices, quiet=self.outbox.quiet(site), excepted=excepted,
+                sensor=self._sensor, version=self._version,
+            )  # fmt: skip
             self.outbox.put(settled.events, self._formats, settled=settled, site=site)
         except StoreError as error:
             return f"events were not queued: {error.problem}"

@@ -18,7 +18,7 @@ from netcam.report import csv as tables
 from netcam.report import cyclonedx, netbox, stix
 from netcam.report.snapshot import Snapshot
 from netcam.sinks import validate
-from tests.sinks.samples import AT, CAMERA, COVERAGE, EGRESS, FIRMWARE, HOSTILE, POLICY, UNKNOWN, hostile
+from tests.sinks.samples import AT, CAMERA, COVERAGE, EGRESS, FIRMWARE, HOSTILE, MANY, POLICY, REACHED, UNKNOWN, UPLOAD, hostile
 
 FINDINGS = (
     POLICY,
@@ -27,6 +27,9 @@ FINDINGS = (
     COVERAGE,
     dataclasses.replace(EGRESS, subject="p2p.example.net", severity="low"),
     dataclasses.replace(EGRESS, subject="2001:db8::77"),
+    UPLOAD,
+    REACHED,
+    MANY,
 )
 ESTATE = Snapshot(generated_at=AT, title="Camera inventory of hq", identities=(CAMERA, UNKNOWN), findings=FINDINGS)
 
@@ -139,7 +142,17 @@ def test_stix_tells_what_was_seen_and_what_to_look_for_and_never_calls_a_camera_
         "vulnerability",
     } == set(kinds)
     patterns = [one["pattern"] for one in told["objects"] if one["type"] == "indicator"]
-    assert patterns == ["[ipv4-addr:value = '203.0.113.77']", "[ipv6-addr:value = '2001:db8::77']"], "the weak finding makes none"
+    assert patterns == [
+        "[ipv4-addr:value = '203.0.113.77']",
+        "[ipv6-addr:value = '2001:db8::77']",
+        "[domain-name:value = 'p2p.example.net']",
+        "[ipv6-addr:value = '2001:db8::77']",
+        "[ipv4-addr:value = '198.51.100.9']",
+    ], "the weak finding makes none, and neither does what stays inside"
+    upload = next(one for one in told["objects"] if one.get("dst_port") == 8883)
+    assert (upload["protocols"], upload["src_byte_count"], upload["dst_byte_count"]) == (["ipv4", "tcp"], 412_316_860, 3_145_728)
+    reached = next(one for one in told["objects"] if one.get("dst_port") == 80)
+    assert (reached["src_byte_count"], reached["dst_byte_count"]) == (100, 900), "who began is the source"
     assert all(one["indicator_types"] == ["anomalous-activity"] for one in told["objects"] if one["type"] == "indicator")
     by_value = {one["value"]: one["id"] for one in stix.bundle(SAME)["objects"] if "value" in one}
     assert by_value["198.51.100.3"] == "ipv4-addr--28bb3599-77cd-5a82-a950-b5bc3caf07c4", "as OASIS's own library makes it"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netcam.model import Finding, Identity, ScanRecord, Site, Verdict
@@ -75,6 +75,9 @@ def test_an_incomplete_run_is_a_warning() -> None:
     assert "3 addresses were not reached" in Look(site="hq", scan=replace(scan, status="complete"), missed=3).says
 
 
+@settings(deadline=None)
+@example("", "0\x85=")
+@example("", "0\u2028=1")
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_hostile_names_stay_text(brand: str, use: str) -> None:
     told = counted(identities=[camera("a", brand=f"<script>{brand}"), camera("b", "=cmd()|x")], tags={("hq", "a"): (f"use={use}",)})

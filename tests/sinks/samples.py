@@ -3,8 +3,8 @@
 import dataclasses
 from datetime import UTC, date, datetime, timedelta
 
-from netcam.model import Citation, Claim, Finding, Identity, Link, Observation, ScanRecord, Verdict
-from netcam.sinks.event import EventKind, FindingState, device_event, finding_event, notice, scan_event
+from netcam.model import Citation, Claim, Finding, Identity, Link, Observation, ScanRecord, Traffic, Verdict
+from netcam.sinks.event import Ended, EventKind, FindingState, device_event, finding_event, notice, scan_event, traffic_events
 
 AT = datetime(2026, 3, 1, 2, 14, 7, 512_000, tzinfo=UTC)
 SENT = {"version": "1.0.0", "sensor": "sensor-hq-a"}
@@ -48,6 +48,29 @@ EGRESS = Finding(
     rule="beacon", kind="egress", device=CAMERA.device, site="hq", title="Calls every 60 s", severity="medium", subject="203.0.113.77",
     text="60 connections in an hour.", confidence=0.8, window=("2026-03-01T01:00:00Z", "2026-03-01T02:00:00Z"), evidence=("60 flows", "412 MB out"),
 )  # fmt: skip
+UPLOAD = dataclasses.replace(
+    EGRESS, rule="bulk-upload", title="Uploads 412 MB to p2p.example.net", subject="p2p.example.net:8883/tcp", severity="high", score=71,
+    traffic=(
+        Traffic(
+            address="203.0.113.77", name="p2p.example.net", port=8883, flows=60, bytes_out=412_316_860, bytes_in=3_145_728,
+            packets_out=312_044, packets_in=21_410, first="2026-03-01T01:00:00Z", last="2026-03-01T02:00:00Z", asn=64500, country="NL",
+        ),
+        Traffic(address="2001:db8::77", port=3478, protocol=17, flows=3, first="2026-03-01T01:10:00Z", last="2026-03-01T01:11:00Z"),
+    ),
+)  # fmt: skip
+REACHED = dataclasses.replace(
+    EGRESS, rule="accepted-from-outside", title="Accepts connections from 198.51.100.9", subject="from 198.51.100.9:80/tcp", severity="high",
+    traffic=(
+        Traffic(
+            address="198.51.100.9", port=80, way="from outside", flows=2, bytes_out=900, bytes_in=100, packets_out=9, packets_in=8,
+            first="2026-03-01T01:00:00Z", last="2026-03-01T01:00:09Z",
+        ),
+    ),
+)  # fmt: skip
+MANY = dataclasses.replace(
+    EGRESS, rule="scan", title="Tries 900 addresses", subject="many inside addresses",
+    traffic=(Traffic(way="to inside", flows=900, bytes_out=0, bytes_in=0, packets_out=900, packets_in=0),),
+)  # fmt: skip
 COVERAGE = Finding(
     rule="not-reached", kind="coverage", device="192.0.2.0/28", site="hq", title="One address was not reached", severity="low"
 )
@@ -80,6 +103,12 @@ EVENTS = {
     "egress-updated-by-name": _finding(dataclasses.replace(EGRESS, subject="p2p.example.net"), FindingState.UPDATED),
     "egress-to-ipv6": _finding(dataclasses.replace(EGRESS, subject="2001:db8::77", score=61, category="signalling")),
     "egress-without-device": _finding(EGRESS, device=None),
+    "egress-with-traffic": _finding(UPLOAD),
+    "egress-from-outside": _finding(REACHED),
+    "egress-many": _finding(MANY, device=None),
+    "egress-closed": _finding(UPLOAD, FindingState.CLOSED, ended=Ended.NOT_FOUND_AGAIN),
+    "egress-suppressed": _finding(UPLOAD, FindingState.CLOSED, ended=Ended.SUPPRESSED),
+    "egress-expired": _finding(UPLOAD, FindingState.CLOSED, ended=Ended.EXPIRED),
     "coverage-opened": _finding(COVERAGE, device=None),
     "digest": notice(
         EventKind.DIGEST, "4 findings of scan scan-17 as they were", AT, {"uk-2022 restricted": "3", "devices": "5"}, site="hq", **SENT
@@ -91,6 +120,15 @@ EVENTS = {
     "operator-action": notice(
         EventKind.OPERATOR_ACTION, "A finding was suppressed", AT, {"by": "jo", "reason": "on loan"}, site="hq", **SENT
     ),
+}
+
+EVENTS |= {
+    f"traffic-{name}": event
+    for name, event in zip(
+        ("named", "ipv6", "inbound", "many"),
+        [one for name in ("egress-with-traffic", "egress-from-outside", "egress-many") for one in traffic_events(EVENTS[name])],
+        strict=True,
+    )
 }
 
 HOSTILE = "a|b\\c=d\r\nCEF:0|x|y|1|z|z|9|cs9=\x00\x1b[2J\"'\u202e\u2028\ud800<script>\t=1+1\x85"
@@ -128,6 +166,9 @@ def hostile(text):
     yield device_event(EventKind.DEVICE_CHANGED, device, AT, field=text, old=text, new=text, **sent)
     for kind, verdict in (("policy", Verdict.REVIEW), ("firmware", None), ("egress", None), ("coverage", None)):
         yield finding_event(Finding(kind=kind, verdict=verdict, severity="high", **told), FindingState.OPENED, AT, device=device, **sent)
+    flows = (Traffic(address=text, name=text, way="from outside", first=text, last=text, country=text, asn=64500),)
+    called = finding_event(Finding(kind="egress", severity="high", traffic=flows, **told), FindingState.UPDATED, AT, device=device, **sent)
+    yield from (*traffic_events(called), called)
     yield finding_event(Finding(kind="egress", severity="high", **told), FindingState.OPENED, AT, **sent)
     for kind in (EventKind.CONTENT_UPDATED, EventKind.SENSOR_HEALTH, EventKind.OPERATOR_ACTION):
         yield notice(kind, text, AT, {"by": text, text: text}, site=text, **sent)

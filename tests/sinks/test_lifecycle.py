@@ -160,17 +160,6 @@ def test_what_was_told_of_a_device_that_turned_out_to_be_part_of_another_ends(tm
     assert {one.get("scope_id") for one in events} == {"scope-7"}
 
 
-def test_a_look_of_an_hour_opens_and_changes_and_closes_nothing(tmp_path):
-    box = outbox(tmp_path)
-    teller = Teller(box, {"jsonl": dispatch.formats()["jsonl"]})
-    assert teller.look([EGRESS], AT, site="hq", devices={CAMERA.device: CAMERA}) == ""
-    assert teller.look([], AT + timedelta(hours=1), site="hq", devices={}) == ""
-    assert teller.look([dataclasses.replace(EGRESS, severity="high")], AT + timedelta(hours=2), site="hq", devices={}) == ""
-    assert [json.loads(item.body)["state"] for item in box.latest(10)] == ["opened", "updated"]
-    box.close()
-    assert "not queued" in teller.look([dataclasses.replace(EGRESS, subject="x.example")], AT, site="hq", devices={})
-
-
 def test_a_network_that_was_out_of_reach_is_closed_when_a_scan_has_looked_at_as_much_of_it(tmp_path):
     def lines(states):
         return [Coverage(address=f"192.0.2.{number}", state=state) for number, state in enumerate(states, 1)]

@@ -111,7 +111,7 @@ def test_the_dashboard_refers_to_what_is_there_and_to_fields_that_are_mapped():
 SIGMA = sorted((SIEM / "sigma").glob("*.yml"))
 FIRES = {
     "restricted_device": {"policy-opened"}, "device_not_judged": {"policy-unknown"}, "firmware_with_known_hole": {"firmware-opened"},
-    "undeclared_egress": {"egress-opened", "egress-updated-by-name", "egress-to-ipv6", "egress-without-device"}, "device_missing": {"device-missing"},
+    "undeclared_egress": {"egress-opened", "egress-updated-by-name", "egress-to-ipv6", "egress-without-device", "egress-with-traffic", "egress-from-outside", "egress-many"}, "device_missing": {"device-missing"},
     "identity_changed": set(), "firmware_changed": {"device-changed"}, "new_device": {"device-discovered", "device-discovered-unknown"},
     "scan_failed": {"scan-interrupted"}, "sensor_trouble": {"sensor-health"},
 }  # fmt: skip

@@ -34,7 +34,7 @@ ECS_SETS = [
 ]
 OCSF_CLASSES = {
     "application/scan_activity", "application/application_lifecycle", "discovery/inventory_info", "discovery/device_config_state_change",
-    "findings/compliance_finding", "findings/detection_finding", "findings/vulnerability_finding",
+    "findings/compliance_finding", "findings/detection_finding", "findings/vulnerability_finding", "network/network_activity",
 }  # fmt: skip
 OCSF_OBJECTS = [
     "metadata",
@@ -52,6 +52,10 @@ OCSF_OBJECTS = [
     "evidences",
     "network_endpoint",
     "network_connection_info",
+    "network_traffic",
+    "related_event",
+    "autonomous_system",
+    "location",
     "resource_details",
     "observable",
     "application",
