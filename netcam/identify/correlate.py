@@ -1,18 +1,19 @@
 """Which observations speak of one device. Pure: the same observations give the same devices, whatever the order they came in.
 
-Observations become sightings (one address or MAC in one run); sightings are taken in order of time, each to the device whose
-marks it bears. A serial number outweighs a MAC, because network cards are moved; a device whose serial number differs is
+Observations fold into sightings, sightings become presences (one address or MAC in one run); these are taken in order of time, each
+to the device whose marks it bears. A serial number outweighs a MAC, because network cards are moved; a device whose serial number differs is
 another one whatever else agrees. Nothing ever ties across sites.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from netcam.identify import marks
 from netcam.identify.marks import Class, Mark
+from netcam.identify.sightings import Addresses, Seen, Sighting, fold, port_of
 from netcam.model import Observation
 
 MAX_INTERFACES = 4
@@ -55,11 +56,13 @@ class Tie:
 
 
 Place = tuple[str, str, str, str, int]
-"""Site, key or MAC, address, scan, day: the observations of one sighting."""
+"""Site, key or MAC, address, scan, day: the observations of one presence."""
+Macs = dict[tuple[str, str, int, str], set[str]]
+"""Site, scan, day, address -> the MACs that were seen there."""
 
 
 @dataclass(slots=True)
-class _Sighting:
+class _Presence:
     site: str
     who: str
     address: str
@@ -117,18 +120,23 @@ class _Device:
 class Correlation:
     """Observations -> devices, and why."""
 
-    def __init__(
-        self, sightings: dict[tuple[Place, str], _Device], names: dict[int, str], joined: Callable[[Observation], Place], notes: tuple[str, ...]
-    ) -> None:  # fmt: skip
-        self._sightings, self._names, self._place = sightings, names, joined
+    def __init__(self, presences: dict[tuple[Place, str], _Device], names: dict[int, str], macs: Macs, notes: tuple[str, ...]) -> None:
+        self._presences, self._names, self._macs = presences, names, macs
+        self._addresses = Addresses()
+        self._known: dict[tuple[str, str, str, str, str, int], str] = {}
         self.notes = notes
         """What the operator should look at: addresses on which more devices were seen than can be."""
 
     def device_of(self, seen: Observation) -> str:
         """The device that an observation speaks of: one of those that were correlated, else its own key."""
-        place = self._place(seen)
-        found = self._sightings.get((place, _port(seen))) or self._sightings.get((place, ""))
-        return self._names[_root(found).number] if found is not None else seen.key or "?"
+        day = seen.at.toordinal() if seen.at is not None else 0
+        shared = (seen.site, seen.device, seen.mac, seen.endpoint, seen.scan, day)
+        name = self._known.get(shared)
+        if name is None:
+            place = _place(self._macs, seen.site, seen.device, seen.mac, self._addresses[seen.endpoint], seen.scan, day)
+            found = self._presences.get((place, port_of(seen))) or self._presences.get((place, ""))
+            name = self._known[shared] = self._names[_root(found).number] if found is not None else seen.key or "?"
+        return name
 
     def devices(self) -> dict[tuple[str, str], tuple[Tie, ...]]:
         """(site, device) -> its ties."""
@@ -159,7 +167,7 @@ class Correlation:
         return told
 
     def _all(self) -> list[_Device]:
-        return sorted({_root(one).number: _root(one) for one in self._sightings.values()}.values(), key=lambda one: one.number)
+        return sorted({_root(one).number: _root(one) for one in self._presences.values()}.values(), key=lambda one: one.number)
 
 
 def group(observations: Iterable[Observation], devices: Correlation | None = None) -> dict[tuple[str, str], list[Observation]]:
@@ -174,40 +182,45 @@ def group(observations: Iterable[Observation], devices: Correlation | None = Non
 
 def correlate(observations: Iterable[Observation], corrections: Sequence[Correction] = ()) -> Correlation:
     """The devices behind observations. Give all that is known of a site: what is left out cannot tie or part anything."""
-    seen = observations if isinstance(observations, list) else list(observations)
-    addresses = _Addresses()
-    macs: dict[tuple[str, str, int, str], set[str]] = {}
-    for one in seen:
-        if one.mac and one.endpoint and not one.device:
-            macs.setdefault((one.site, one.scan, _day(one), addresses[one.endpoint]), set()).add(one.mac)
+    folded: dict[Seen, Sighting] = {}
+    fold(observations, folded)
+    return correlate_sightings(folded.values(), corrections)
 
-    def place(one: Observation) -> Place:
-        day, address = _day(one), addresses[one.endpoint]
-        who = one.device or one.mac
-        if not who:
-            known = macs.get((one.site, one.scan, day, address), ())
-            who = next(iter(known)) if len(known) == 1 else ""
-        # the address too: one MAC may stand for several devices (a bridge), one key for several interfaces
-        return one.site, who, address, one.scan, day
 
-    whole: dict[Place, _Sighting] = {}
+def correlate_sightings(sightings: Iterable[Sighting], corrections: Sequence[Correction] = ()) -> Correlation:
+    """The devices behind sightings, as `correlate` tells them from the observations that were folded to these."""
+    seen = list(sightings)
+    macs: Macs = {}
     for one in seen:
-        where = place(one)
-        sighting = whole.get(where)
-        if sighting is None:
-            mac = one.mac or (where[1] if not one.device else "")
-            sighting = whole[where] = _Sighting(one.site, where[1], where[2], mac, one.scan, where[4], one.device, one.at)
-        _add(sighting, one)
-    split = {where: _by_port(sighting) for where, sighting in whole.items()}
+        if one.mac and one.address and not one.key:
+            macs.setdefault((one.site, one.scan, one.day, one.address), set()).add(one.mac)
+    whole: dict[Place, _Presence] = {}
+    for one in seen:
+        where = _place(macs, one.site, one.key, one.mac, one.address, one.scan, one.day)
+        presence = whole.get(where)
+        if presence is None:
+            mac = one.mac or (where[1] if not one.key else "")
+            presence = whole[where] = _Presence(one.site, where[1], one.address, mac, one.scan, one.day, one.key, one.at)
+        _join(presence, one)
+    split = {where: _by_port(presence) for where, presence in whole.items()}
     everyone = [s for some in split.values() for s in some]
     start: dict[tuple[str, str, int], float] = {}
-    for one_sighting in everyone:
-        start[one_sighting.run] = min(one_sighting.time, start.get(one_sighting.run, one_sighting.time))
+    for here in everyone:
+        start[here.run] = min(here.time, start.get(here.run, here.time))
     everyone.sort(key=lambda s: (s.day != 0, start[s.run], s.run, s.order))
     crowded = {where for where, several in macs.items() if len(several) > 1}
     assigned, names = _Assigner(everyone, corrections, crowded).run()
     found = {(where, s.port): assigned[id(s)] for where, some in split.items() for s in some}
-    return Correlation(found, names, place, _notes(macs))
+    return Correlation(found, names, macs, _notes(macs))
+
+
+def _place(macs: Macs, site: str, key: str, mac: str, address: str, scan: str, day: int) -> Place:
+    who = key or mac
+    if not who and address:
+        known = macs.get((site, scan, day, address), ())
+        who = next(iter(known)) if len(known) == 1 else ""
+    # the address too: one MAC may stand for several devices (a bridge), one key for several interfaces
+    return site, who, address, scan, day
 
 
 def _notes(macs: dict[tuple[str, str, int, str], set[str]]) -> tuple[str, ...]:
@@ -221,59 +234,40 @@ def _notes(macs: dict[tuple[str, str, int, str], set[str]]) -> tuple[str, ...]:
     return (*told, *([f"{len(many) - MAX_NOTES} further addresses with many MACs"] if len(many) > MAX_NOTES else ()))
 
 
-class _Addresses(dict[str, str]):
-    """Endpoint -> its address: few endpoints, many observations."""
-
-    def __missing__(self, endpoint: str) -> str:
-        address = self[endpoint] = Observation(field="", value="", endpoint=endpoint).address
-        return address
-
-
-def _day(one: Observation) -> int:
-    return one.at.toordinal() if one.at is not None else 0
-
-
-def _port(one: Observation) -> str:
-    text = one.endpoint
-    return text.rpartition(":")[2] if (text.startswith("[") and "]:" in text) or text.count(":") == 1 else ""
-
-
-def _add(sighting: _Sighting, one: Observation) -> None:
-    """Take an observation into its sighting."""
-    if one.at is not None and (sighting.at is None or one.at < sighting.at):
-        sighting.at = one.at
-    if one.mac and one.device and one.mac != sighting.mac:  # a source's key may stand over several cards
-        sighting.found |= {(Class.MAC, told) for mac in (one.mac, sighting.mac) if (told := marks.mac(mac))}
-        sighting.mac = min(sighting.mac or one.mac, one.mac)
-    if one.field in marks.MODELS and one.value:
-        sighting.models.setdefault(one.field, set()).add(one.value)
-        return
-    mark = marks.of(one)
-    if mark is None:
-        return
-    sighting.found.add(mark)
-    if mark[0] is Class.SERIAL:
-        sighting.serials.setdefault(one.field, set()).add(mark[1])
-        sighting.ports.setdefault(one.field, {}).setdefault(_port(one), set()).add(mark[1])
+def _join(presence: _Presence, one: Sighting) -> None:
+    """Take a sighting into its presence."""
+    if one.at is not None and (presence.at is None or one.at < presence.at):
+        presence.at = one.at
+    if one.mac and one.key and one.mac != presence.mac:  # a source's key may stand over several cards
+        presence.found |= {(Class.MAC, told) for mac in (one.mac, presence.mac) if (told := marks.mac(mac))}
+        presence.mac = min(presence.mac or one.mac, one.mac)
+    presence.found |= one.found
+    for name, values in one.models.items():
+        presence.models.setdefault(name, set()).update(values)
+    for name, by_port in one.serials.items():
+        for port, serials in by_port.items():
+            presence.found.update((Class.SERIAL, serial) for serial in serials)
+            presence.serials.setdefault(name, set()).update(serials)
+            presence.ports.setdefault(name, {}).setdefault(port, set()).update(serials)
 
 
-def _by_port(sighting: _Sighting) -> list[_Sighting]:
-    """One sighting, or several where an address forwards ports to devices whose serial numbers differ."""
+def _by_port(presence: _Presence) -> list[_Presence]:
+    """One presence, or several where an address forwards ports to devices whose serial numbers differ."""
     parted = {
         port: told
-        for by_port in sighting.ports.values()
+        for by_port in presence.ports.values()
         if len(by_port) > 1 and not set.intersection(*by_port.values())
         for port, told in by_port.items()
     }
     if not parted or "" in parted:
-        return [sighting]
-    rest = _Sighting(
-        sighting.site, sighting.who, sighting.address, sighting.mac, sighting.scan, sighting.day, sighting.key, sighting.at
+        return [presence]
+    rest = _Presence(
+        presence.site, presence.who, presence.address, presence.mac, presence.scan, presence.day, presence.key, presence.at
     )  # fmt: skip
     pieces = [rest]
     for port, told in sorted(parted.items()):
-        piece = _Sighting(sighting.site, sighting.who, sighting.address, "", sighting.scan, sighting.day, sighting.key, sighting.at, port)
-        piece.serials = {name: by_port[port] for name, by_port in sighting.ports.items() if port in by_port}
+        piece = _Presence(presence.site, presence.who, presence.address, "", presence.scan, presence.day, presence.key, presence.at, port)
+        piece.serials = {name: by_port[port] for name, by_port in presence.ports.items() if port in by_port}
         piece.found = {(Class.SERIAL, one) for one in told}
         pieces.append(piece)
     return pieces
@@ -288,7 +282,7 @@ def _root(device: _Device) -> _Device:
 class _Assigner:
     """Takes sightings in order of time to devices."""
 
-    def __init__(self, sightings: list[_Sighting], corrections: Sequence[Correction], crowded: set[tuple[str, str, int, str]]) -> None:
+    def __init__(self, sightings: list[_Presence], corrections: Sequence[Correction], crowded: set[tuple[str, str, int, str]]) -> None:
         self._sightings, self._crowded = sightings, crowded
         self._devices: list[_Device] = []
         self._owner: dict[tuple[str, Mark], _Device] = {}
@@ -345,7 +339,7 @@ class _Assigner:
                     name: kept for name, told in one.serials.items() if (kept := {s for s in told if (one.site, (Class.SERIAL, s)) not in shared})
                 }  # fmt: skip
 
-    def _assign(self, one: _Sighting) -> _Device:
+    def _assign(self, one: _Presence) -> _Device:
         bears = sorted(one.found)
         everything = [*bears, (Class.ADDRESS, one.address)] if one.address else bears
         apart = frozenset(n for mark in everything for n in self._apart.get((one.site, mark), ()))
@@ -378,7 +372,7 @@ class _Assigner:
         self._learn(chosen, one, bears, by)
         return chosen
 
-    def _with_earlier(self, device: _Device, one: _Sighting) -> _Device:
+    def _with_earlier(self, device: _Device, one: _Presence) -> _Device:
         """Take in what was seen of a device before it told enough to be known by."""
         mark = (Class.ADDRESS, one.address)
         here = self._at.get((one.site, one.address))
@@ -389,12 +383,12 @@ class _Assigner:
             return self._merge(before, device, mark, one)
         return device
 
-    def _came_back(self, device: _Device, here: _Device, one: _Sighting) -> bool:
+    def _came_back(self, device: _Device, here: _Device, one: _Presence) -> bool:
         """Whether a device stands at an address where nothing but the address was known since it was last seen."""
         bare = here is not device and not here.marks and here.addresses == {one.address} and here.apart == device.apart
         return bare and device.until < here.since and not _differ(here.models, one.models)
 
-    def _fits(self, device: _Device, one: _Sighting, mark: Mark) -> bool:
+    def _fits(self, device: _Device, one: _Presence, mark: Mark) -> bool:
         """Whether nothing says that a sighting is of another device than the one whose mark it bears."""
         if mark[0] is Class.OPERATOR:
             return True
@@ -438,7 +432,7 @@ class _Assigner:
             return False
         return not (a.uuids and b.uuids and not a.uuids & b.uuids and not (a.serials and b.serials))
 
-    def _merge(self, a: _Device, b: _Device, mark: Mark, one: _Sighting) -> _Device:
+    def _merge(self, a: _Device, b: _Device, mark: Mark, one: _Presence) -> _Device:
         """Two devices were one all along; the one seen first stays."""
         first, second = (a, b) if a.number < b.number else (b, a)
         second.into = first
@@ -458,7 +452,7 @@ class _Assigner:
         first.more += second.more
         return first
 
-    def _learn(self, device: _Device, one: _Sighting, bears: list[Mark], by: Mark | None) -> None:
+    def _learn(self, device: _Device, one: _Presence, bears: list[Mark], by: Mark | None) -> None:
         fresh = one.address not in device.addresses or any(mark not in device.marks for mark in bears) or by is None
         for mark in bears:
             self._owner[one.site, mark] = device

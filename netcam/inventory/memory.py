@@ -21,6 +21,7 @@ from netcam.inventory.port import (
     Action,
     Device,
     FindingVersion,
+    Folded,
     IdentityVersion,
     Remark,
     as_listed,
@@ -71,6 +72,7 @@ class MemoryInventory:
         self._sealed: dict[str, dict[int, Sealed]] = {kind: {} for kind in chain.KINDS}
         self._entries: list[Entry] = []
         self._signed: dict[int, bytes] = {}
+        self._folded: dict[str, Folded] = {}
 
     def _next(self, kind: str) -> int:
         return next(reversed(self._sealed[kind]), 0) + 1
@@ -102,9 +104,11 @@ class MemoryInventory:
         scan: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: int = 0,
+        upto: int | None = None,
     ) -> Iterator[Observation]:
         """See Inventory.observations."""
-        for seen in list(self._observations.values()):
+        for seen in list(self._observations.values())[after:upto]:
             if (
                 (device is None or seen.key == device)
                 and (address is None or seen.address == address)
@@ -114,6 +118,21 @@ class MemoryInventory:
                 and (until is None or (seen.at is not None and seen.at < until))
             ):
                 yield seen
+
+    def newest(self) -> int:
+        """See Inventory.newest."""
+        return len(self._observations)
+
+    def folded(self, site: str) -> Folded:
+        """See Inventory.folded."""
+        return self._folded.get(site, Folded())
+
+    def save_folded(self, site: str, parts: Mapping[str, bytes], upto: int, *, before: Folded, whole: bool) -> bool:
+        """See Inventory.save_folded."""
+        stands = self.folded(site).upto == before.upto
+        if stands:
+            self._folded[site] = Folded(upto=upto, parts=dict(parts) if whole else {**before.parts, **parts})
+        return stands
 
     def keep(self, raw: bytes) -> str:
         """See Inventory.keep."""
@@ -232,8 +251,9 @@ class MemoryInventory:
         return told
 
     def devices(
-        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None
-    ) -> list[Device]:
+        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> list[Device]:  # fmt: skip
         """See Inventory.devices."""
         listed = [
             replace(as_listed(identity), first_seen=first, last_seen=last)
@@ -241,8 +261,13 @@ class MemoryInventory:
             for first, last in (self._seen[identity.site, identity.device],)
             if (camera is None or identity.is_camera is camera)
             and all(identity.slots.get(slot) == value for slot, value in (slots or {}).items())
+            and (after is None or (identity.site, identity.device) > after)
         ]
         return listed[:limit]
+
+    def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
+        """See Inventory.count_devices."""
+        return len(self.devices(site=site, camera=camera, slots=slots))
 
     def save_findings(self, scan: str | None, findings: Iterable[Finding], at: datetime) -> int:
         """See Inventory.save_findings."""

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from netcam.identify.sightings import Sighting
 from netcam.inventory.verify import words
 from netcam.model import Finding, Identity, Observation, ScanRecord
 
@@ -38,8 +39,12 @@ class Listed(msgspec.Struct, gc=False):
 
 
 _encoder = msgspec.json.Encoder()
-_decoders: dict[type, msgspec.json.Decoder[Any]] = {kind: msgspec.json.Decoder(kind) for kind in (Identity, Finding, ScanRecord, Listed)}
+_decoders: dict[type, msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (Identity, Finding, ScanRecord, Listed, list[Sighting])
+}
 
+read_listed = _decoders[Listed].decode
+"""The decoder of a line of the device list by itself, where thousands are read; raises ValueError where `decode` may still know how."""
 
 # what a text column of SQLite or PostgreSQL cannot carry, and the escape itself
 _UNSTORABLE = re.compile("[\x00\x1a\ud800-\udfff]")
@@ -95,6 +100,19 @@ def decode(stored: bytes, kind: type[T]) -> T:
         raise
     except msgspec.DecodeError:
         return msgspec.convert(json.loads(stored), kind)
+
+
+def encode_sightings(some: list[Sighting]) -> bytes:
+    """Sightings as JSON bytes."""
+    try:
+        return _encoder.encode(some)
+    except UnicodeEncodeError:
+        return json.dumps(msgspec.to_builtins(some), ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+def read_sightings(stored: bytes) -> list[Sighting]:
+    """The sightings that encode_sightings was given. Raises ValueError where the bytes are none."""
+    return decode(stored, list[Sighting])
 
 
 def deflate(data: bytes) -> bytes:

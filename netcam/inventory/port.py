@@ -175,6 +175,18 @@ def as_listed(identity: Identity) -> Device:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """What a store keeps of a site's observations in short (`netcam.inventory.folded`), and up to which of them it speaks."""
+
+    upto: int = 0
+    """Number of the newest observation of the site when it was written; 0 where nothing is kept."""
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+    """Scan -> its part."""
+    removals: int = 0
+    """Number of the last retention action: what was read before one is not written after it."""
+
+
 class Inventory(Protocol):
     """Observations for ever, what was made of them, and what the operator says. Every call that returns is on disk.
 
@@ -197,8 +209,25 @@ class Inventory(Protocol):
         scan: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: int = 0,
+        upto: int | None = None,
     ) -> Iterator[Observation]:
-        """Observations in the order of arrival. `device` is Observation.key; `since` is included, `until` is not."""
+        """Observations in the order of arrival. `device` is Observation.key; `since` is included, `until` is not.
+
+        They are numbered as they arrive: above `after`, and up to `upto`.
+        """
+        ...
+
+    def newest(self) -> int:
+        """The number of the newest observation; what is recorded from now on has a higher one."""
+        ...
+
+    def folded(self, site: str) -> Folded:
+        """What is kept of a site's observations in short."""
+        ...
+
+    def save_folded(self, site: str, parts: Mapping[str, bytes], upto: int, *, before: Folded, whole: bool) -> bool:
+        """Keep parts by scan, and with `whole` nothing but them; False where the store does not stand as `before` any more."""
         ...
 
     def keep(self, raw: bytes) -> str:
@@ -252,9 +281,17 @@ class Inventory(Protocol):
         ...
 
     def devices(
-        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None
-    ) -> list[Device]:
-        """The device list by site and device, filtered by exact slot values; `camera` filters by is_camera."""
+        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> list[Device]:  # fmt: skip
+        """The device list by site and device, filtered by exact slot values; `camera` filters by is_camera.
+
+        Page by page: the first `limit` that stand after the (site, device) `after`.
+        """
+        ...
+
+    def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
+        """How many devices the list holds under these filters."""
         ...
 
     def save_findings(self, scan: str | None, findings: Iterable[Finding], at: datetime) -> int:

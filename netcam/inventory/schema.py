@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, Text
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Schema revisions this program reads, oldest first; an older store is migrated, one that is not listed is newer."""
 
 metadata = MetaData()
@@ -118,7 +118,8 @@ device = Table(
     PrimaryKeyConstraint("site", "device"),
     Index("device_kind", "kind"),
     Index("device_brand", "brand"),
-    Index("device_maker", "maker", "model"),
+    Index("device_maker", "maker"),
+    Index("device_model", "model"),
     Index("device_firmware", "firmware"),
     sqlite_with_rowid=False,
 )
@@ -227,6 +228,18 @@ retired = Table(
     Column("at", BigInteger, nullable=False),
     PrimaryKeyConstraint("site", "device", "seq"),
     sqlite_with_rowid=False,
+)
+
+# of each run at a site what its observations say of which device is which: made from them, and made anew where it is gone
+folded = Table(
+    "folded",
+    metadata,
+    Column("site", Text, nullable=False),
+    Column("scan", Text, nullable=False),
+    # the newest observation of the site that was looked at when it was written
+    Column("upto", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("site", "scan"),
 )
 
 alembic_version = Table("alembic_version", metadata, Column("version_num", String(32), primary_key=True))

@@ -90,12 +90,12 @@ def hidden(identities: Sequence[Identity], content: Content, named: Mapping[str,
 
 def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:
     """The devices of whole sites, from everything that was ever observed there and the operator's joins and splits."""
-    from netcam.identify import correlate
+    from netcam.identify.correlate import correlate_sightings
     from netcam.inventory.collector import paused
+    from netcam.inventory.folded import sightings
 
     with paused():
-        everything = [seen for site in sorted(sites) for seen in inventory.observations(site=site)]
-        return correlate(everything, holds.ties)
+        return correlate_sightings((one for site in sorted(sites) for one in sightings(inventory, site)), holds.ties)
 
 
 def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime, *, audit: Path | None = None) -> None:

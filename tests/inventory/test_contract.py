@@ -244,6 +244,28 @@ def test_a_clock_that_ran_backwards_does_not_replace_the_present(inventory):
     assert (device.first_seen, device.last_seen, device.slots["model"]) == (NOON - HOUR, NOON, "B")
 
 
+def test_the_device_list_comes_in_pages_in_its_own_order_and_is_counted(inventory):
+    everyone = [identity(f"d{n}", site=site, maker=("axis", "dahua")[n % 2]) for site in ("a", "Z", "\u00e9") for n in range(5)]
+    everyone.append(
+        identity("printer", site="a", maker="axis", slots={"kind": "printer", "maker": "axis", "serial": 'q"\u00e9', "hardware": "v2 b"})
+    )
+    inventory.save_identities(None, everyone, NOON)
+    queries = [{}, {"camera": True, "slots": {"kind": "camera"}}, {"camera": True, "slots": {"kind": "printer"}}, {"camera": False}]
+    queries += [{"site": "a", "slots": {"maker": "axis"}}, {"slots": {"maker": "axis", "kind": "camera", "model": "DS-2"}}]
+    queries += [{"slots": {"serial": 'q"\u00e9'}}, {"slots": {"hardware": "v2 b", "maker": "axis"}}, {"slots": {"hardware": "v2"}}]
+    for wanted in queries:
+        whole = inventory.devices(**wanted)
+        assert inventory.count_devices(**wanted) == len(whole)
+        assert [(d.site, d.device) for d in whole] == sorted((d.site, d.device) for d in whole)
+        pages, after = [], None
+        while page := inventory.devices(**wanted, limit=4, after=after):
+            pages += page
+            after = page[-1].site, page[-1].device
+        assert pages == whole
+        assert inventory.devices(**wanted, after=("a", "d4")) == [d for d in whole if (d.site, d.device) > ("a", "d4")]
+    assert [inventory.count_devices(**wanted) for wanted in queries] == [16, 15, 0, 1, 4, 9, 1, 1, 0]
+
+
 def test_one_address_at_two_sites_is_two_devices(inventory):
     inventory.save_identities("s", [identity("10.0.0.5", site="hq"), identity("10.0.0.5", site="north", maker="axis")], NOON)
     assert [(i.site, i.get("maker")) for i in inventory.identities()] == [("hq", "hikvision"), ("north", "axis")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,9 @@ import sqlalchemy as sa
 
 from netcam.inventory import schema
 from netcam.inventory.packing import deflate, encode, inflate, micros, observation_digest, read_text, stored_text
-from netcam.inventory.port import DONE, MAX_RAW, checked_raw, pick_scan
+from netcam.inventory.port import DONE, MAX_RAW, RETENTION, Folded, checked_raw, pick_scan
 from netcam.inventory.sql.base import BATCH, PAGE
-from netcam.inventory.sql.ledger import Ledger, append, read_observation
+from netcam.inventory.sql.ledger import Ledger, append, next_number, read_observation
 from netcam.model import Coverage, CoverageState, Observation, ScanRecord
 
 
@@ -58,6 +58,8 @@ class Observations(Ledger):
         scan: str | None = None,
         since: datetime | None = None,
         until: datetime | None = None,
+        after: int = 0,
+        upto: int | None = None,
     ) -> Iterator[Observation]:
         """See Inventory.observations."""
         table = schema.observation.c
@@ -69,7 +71,9 @@ class Observations(Ledger):
             query = query.where(table.at >= micros(since))
         if until is not None:
             query = query.where(table.at < micros(until))
-        last = 0
+        if upto is not None:
+            query = query.where(table.seq <= upto)
+        last = after
         while True:
             with self._read() as connection:
                 page = connection.execute(query.where(table.seq > last)).all()
@@ -78,6 +82,37 @@ class Observations(Ledger):
             if len(page) < PAGE:
                 return
             last = page[-1].seq
+
+    def newest(self) -> int:
+        """See Inventory.newest."""
+        with self._read() as connection:
+            return next_number(connection, "observation") - 1
+
+    def folded(self, site: str) -> Folded:
+        """See Inventory.folded."""
+        table = schema.folded.c
+        with self._read() as connection:
+            rows = connection.execute(sa.select(table.scan, table.upto, table.body).where(table.site == stored_text(site))).all()
+            removals = _removals(connection)
+        parts = {read_text(row.scan): bytes(row.body) for row in rows}
+        return Folded(upto=max((row.upto for row in rows), default=0), parts=parts, removals=removals)
+
+    def save_folded(self, site: str, parts: Mapping[str, bytes], upto: int, *, before: Folded, whole: bool) -> bool:
+        """See Inventory.save_folded."""
+        table, place = schema.folded, stored_text(site)
+        rows = [{"site": place, "scan": stored_text(scan), "upto": upto, "body": body} for scan, body in parts.items()]
+        statement = self._insert(table)
+        told = {"upto": statement.excluded.upto, "body": statement.excluded.body}
+        statement = statement.on_conflict_do_update(index_elements=["site", "scan"], set_=told)
+        with self._write() as connection:
+            held = connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.c.upto), 0)).where(table.c.site == place)).scalar_one()
+            if held != before.upto or _removals(connection) != before.removals:
+                return False
+            if whole:
+                connection.execute(table.delete().where(table.c.site == place))
+            if rows:
+                connection.execute(statement, rows)
+        return True
 
     def keep(self, raw: bytes) -> str:
         """See Inventory.keep."""
@@ -158,6 +193,11 @@ class Observations(Ledger):
         query = sa.select(table.address).where(table.scan == stored_text(scan), table.state.in_([state.value for state in DONE]))
         with self._read() as connection:
             return frozenset(read_text(address) for address in connection.execute(query).scalars())
+
+
+def _removals(connection: sa.Connection) -> int:
+    table = schema.action.c
+    return int(connection.execute(sa.select(sa.func.coalesce(sa.func.max(table.seq), 0)).where(table.kind == RETENTION)).scalar_one())
 
 
 def _row(seen: Observation, digest: bytes) -> dict[str, Any]:

@@ -210,6 +210,8 @@ class Upkeep(Observations, Verdicts, Operator):
             with self._write() as connection:
                 emptied = [entry for entry, some in batch if self._remove_of(connection, kind, entry, some)]
                 count = sum(len(some) for _, some in batch)
+                if kind == "observation":  # it speaks of what goes: the next run folds what is left
+                    connection.execute(schema.folded.delete())
                 if scans is not None:
                     link = schema.identity_scan
                     moved = [{"b_old": n, "b_new": scans[n]} for _, some in batch for n in some if n in scans]

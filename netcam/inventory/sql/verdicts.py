@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import operator
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -23,6 +25,7 @@ from netcam.inventory.packing import (
     instant,
     joined,
     micros,
+    read_listed,
     read_text,
     stored_text,
 )
@@ -30,9 +33,27 @@ from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersio
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
-from netcam.model import Finding, Identity
+from netcam.model import CAMERA_KINDS, Finding, Identity
 
-_SLOT_COLUMNS = ("kind", "brand", "maker", "model", "firmware")
+_TELLS = {"kind": 2, "brand": 1, "maker": 1, "model": 0, "firmware": 0}
+"""Slots with a column of their own -> how little a value tells: most of an estate is of one kind, and of few makers."""
+_SLOT_COLUMNS = tuple(_TELLS)
+_PLAIN = re.compile(r"[ !#-\[\]-~]+")
+"""Values that JSON writes in one way alone, so that a record which does not hold these bytes does not hold the value."""
+_SITE_AND_DEVICE = operator.attrgetter("site", "device")
+
+
+def _in_records(slots: Mapping[str, str] | None) -> dict[str, str]:
+    """The slots without a column, which are held against the records themselves."""
+    return {slot: value for slot, value in (slots or {}).items() if slot not in _TELLS}
+
+
+class _Instants(dict[int, datetime]):
+    """Stored microseconds -> their time: a list of devices tells few times, each often."""
+
+    def __missing__(self, stored: int) -> datetime:
+        at = self[stored] = instant(stored)
+        return at
 
 
 class Verdicts(Ledger):
@@ -182,36 +203,66 @@ class Verdicts(Ledger):
         return told
 
     def devices(
-        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None
-    ) -> list[Device]:
+        self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> list[Device]:  # fmt: skip
         """See Inventory.devices."""
-        table = schema.device.c
+        table, rest = schema.device.c, _in_records(slots)
         query = sa.select(table.device, table.is_camera, table.first_seen, table.last_seen, table.brief)
-        if site is not None:
-            query = query.where(table.site == stored_text(site))
-        if camera is not None:
-            query = query.where(table.is_camera.is_(camera))
-        rest = {}
-        for slot, value in (slots or {}).items():
-            if slot in _SLOT_COLUMNS:
-                query = query.where(table[slot] == stored_text(value))
-            else:
-                rest[slot] = value
-        listed = []
+        wanted = self._listed(site, camera, slots or {})
+        if limit is None and after is None:
+            query = query.where(*wanted)
+        else:
+            # the page's keys first, from an index alone: the records of what is not shown are not read
+            key = [column.collate("C") if self._engine.dialect.name == "postgresql" else column for column in (table.site, table.device)]
+            if after is not None:
+                wanted.append(sa.tuple_(*key) > sa.tuple_(*(sa.literal(stored_text(word)) for word in after)))
+            page = sa.select(table.site, table.device).where(*wanted).order_by(*key)
+            shown = (page if limit is None or rest else page.limit(limit)).subquery()
+            query = query.join_from(shown, schema.device, sa.and_(shown.c.site == table.site, shown.c.device == table.device))
+        times, listed = _Instants(), []
         with paused():
             with self._read() as connection:
                 rows = connection.execute(query).all()
             for name, is_camera, first, last, brief in rows:
-                told: Listed = self._decoded(brief, Listed, f"the identity of {name}")
+                try:
+                    told = read_listed(brief)
+                except ValueError:
+                    told = self._decoded(brief, Listed, f"the identity of {name}")
                 if rest and any(told.slots.get(slot) != value for slot, value in rest.items()):
                     continue
                 listed.append(
                     Device(
                         device=told.device, site=told.site, slots=told.slots, confidence=told.confidence, is_camera=is_camera,
-                        addresses=told.addresses, macs=told.macs, first_seen=instant(first), last_seen=instant(last),
+                        addresses=told.addresses, macs=told.macs, first_seen=times[first], last_seen=times[last],
                     )
                 )  # fmt: skip
-        return sorted(listed, key=lambda d: (d.site, d.device))[:limit]
+        return sorted(listed, key=_SITE_AND_DEVICE)[:limit]
+
+    def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
+        """See Inventory.count_devices."""
+        if _in_records(slots):
+            return len(self.devices(site=site, camera=camera, slots=slots))
+        query = sa.select(sa.func.count()).select_from(schema.device).where(*self._listed(site, camera, slots or {}))
+        with self._read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _listed(self, site: str | None, camera: bool | None, slots: Mapping[str, str]) -> list[sa.ColumnElement[bool]]:
+        """The conditions of a device list. Of the slots the one that tells most is looked up by its index, the others are compared."""
+        table, wanted = schema.device.c, []
+        best = min((_TELLS[slot] for slot in slots if slot in _TELLS), default=None)
+        if site is not None:
+            wanted.append(table.site == stored_text(site))
+        for slot, value in slots.items():
+            if slot in _TELLS:
+                column: sa.ColumnElement[Any] = table[slot] if _TELLS[slot] == best else table[slot] + ""
+                wanted.append(column == stored_text(value))
+            elif self._engine.dialect.name == "sqlite" and _PLAIN.fullmatch(value):
+                wanted.append(sa.func.instr(table.brief, f'"{slot}":"{value}"'.encode()) > 0)
+        if camera is not None:
+            kind: sa.ColumnElement[Any] = table.kind if best is None else table.kind + ""
+            wanted.append(kind.in_(sorted(CAMERA_KINDS)) if camera else kind.not_in(sorted(CAMERA_KINDS)))
+        return wanted
 
     def save_findings(self, scan: str | None, findings: Iterable[Finding], at: datetime) -> int:
         """See Inventory.save_findings."""
