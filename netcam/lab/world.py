@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from netcam.errors import PrivilegeError
-from netcam.lab import answers, searches, tagger, traffic
+from netcam.lab import answers, crowd, searches, tagger, traffic
 from netcam.lab.estate import ip
 from netcam.lab.scenario import PER_PARENT, ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, Search, load, members, parents
 
@@ -89,6 +89,9 @@ def build(scenario: Scenario, devices: list[Device], part: str) -> dict[str, str
         for n, segment in enumerate(s for s in scenario.segments if s.routed):
             lines += [f"addr add {segment.net().network_address + ROUTER_HOST}/{segment.net().prefixlen} dev r{n}", f"link set r{n} up"]
     ip("\n".join(lines) + "\n")
+    if len(devices) > CROWD:
+        four = [(number, d) for number, d in enumerate(devices) if "4" in d.families]
+        crowd.start(parents(len(devices)), [(f"eth{number // PER_PARENT}", scenario.address(d), d.mac) for number, d in four])
     return links
 
 
