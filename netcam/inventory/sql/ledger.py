@@ -33,9 +33,15 @@ ADOPTED = 20_000
 """Records of one entry where an older store is taken into the chain."""
 
 
+OBSERVED = [schema.observation.c[name] for name in (*Observation.__slots__, "seq")]
+"""The columns that make an observation, and its number."""
+_FIELD = schema.observation.c.keys().index("field")
+"""Where they begin in a row of the whole table."""
+
+
 def read_observation(row: Any) -> Observation:
-    """The observation of a stored row, its columns in the order of the table: a million of them are read at once."""
-    _, _, field, value, at, site, sensor, endpoint, mac, via, device, scan, raw, *_ = row
+    """The observation of a row that begins with the columns OBSERVED: a million of them are read at once."""
+    field, value, at, site, sensor, endpoint, mac, via, device, scan, raw, *_ = row
     if "\x1a" in f"{field}{value}{site}{sensor}{endpoint}{mac}{via}{device}{scan}{raw}":
         words = (field, value, site, sensor, endpoint, mac, via, device, scan, raw)
         field, value, site, sensor, endpoint, mac, via, device, scan, raw = map(read_text, words)
@@ -45,8 +51,13 @@ def read_observation(row: Any) -> Observation:
     )  # fmt: skip
 
 
+def read_whole(row: Any) -> Observation:
+    """The observation of a row of the whole table. Raises ValueError for a time that is none."""
+    return read_observation(row[_FIELD:])
+
+
 def _observation(row: Any) -> Sealed:
-    seen = read_observation(row)
+    seen = read_whole(row)
     sealed = chain.seal_observation(row.seq, seen)
     if bytes(row.digest) != sealed.leaf[:16] or read_text(row.key) != seen.key or read_text(row.address) != seen.address:
         raise ValueError("the record was altered")
@@ -207,7 +218,7 @@ class Ledger(Store):
         """See Inventory.sealed."""
         read: Callable[[Any], Any]
         if isinstance(record, Observation):
-            table, read = schema.observation, read_observation
+            table, read = schema.observation, read_whole
             wanted = [table.c.digest == observation_digest(record)[:16]]
         elif isinstance(record, Identity):
             table, read = schema.identity, lambda row: joined(row.brief, row.claims)

@@ -17,7 +17,7 @@ from netcam.inventory.packing import micros, observation_digest, stored_text
 from netcam.inventory.port import RETENTION
 from netcam.inventory.retention import Policy, Retained, is_persons, pseudonym, pseudonym_key
 from netcam.inventory.sql.base import LOOK_UP, slices
-from netcam.inventory.sql.ledger import SEALS, read_observation
+from netcam.inventory.sql.ledger import OBSERVED, SEALS, read_observation
 from netcam.inventory.sql.observations import Observations
 from netcam.inventory.sql.operator import Operator, act
 from netcam.inventory.sql.verdicts import Verdicts
@@ -293,7 +293,7 @@ class Upkeep(Observations, Verdicts, Operator):
         names = {one.device for one, _ in strangers}
         table = schema.observation
         with self._read() as connection:
-            rows = connection.execute(sa.select(table).where(table.c.site == stored_text(site)).order_by(table.c.seq)).all()
+            rows = connection.execute(sa.select(*OBSERVED).where(table.c.site == stored_text(site)).order_by(table.c.seq)).all()
         seen = [(row.seq, read_observation(row)) for row in rows]
         known = correlate([one for _, one in seen], corrections.read(self).ties)
         observations = [seq for seq, one in seen if known.device_of(one) in names]
