@@ -26,7 +26,11 @@ LATENESS = HOUR
 FUTURE = 600_000_000_000
 """Nanoseconds a record may be ahead of the receiver's clock: more is a wrong clock, and would close hours that still fill."""
 MAX_OPEN_ROWS = 1_000_000
-"""Rows of hours that are not closed yet (130 bytes each): beyond it a scan is counted, not stored."""
+"""Rows of hours that are not closed yet (166 bytes each): beyond it they are counted, not stored."""
+SCAN_ROWS = 200_000
+"""Rows of open hours beyond which attempts without an answer are counted, not stored: a scan may not take the room of conversations."""
+ATTEMPT = 3
+"""Packets of an attempt: a question or a SYN, and its repetitions. An upload that nobody answers has more."""
 VERSION = 1
 """Of the checkpoint's layout."""
 _PARTS = {"channels": HOURS, "starts": STARTS, "dns": lookups.KINDS, "names": lookups.NAMES, "signatures": SIGNATURES}
@@ -62,6 +66,11 @@ class Stream:
         self.counters["late"] += int(late.sum())
         made = take(made, ~late)
         held = sum(size(p) for p in self._open)
+        if held + size(made) > SCAN_ROWS:
+            vain = (made["answered"] == 0) & (made["pk_up"] + made["pk_down"] <= ATTEMPT)
+            beyond = vain & (held + np.cumsum(vain) > SCAN_ROWS)
+            self.counters["attempts beyond the bound of open hours"] += int(beyond.sum())
+            made = take(made, ~beyond)
         if held + size(made) > MAX_OPEN_ROWS:
             self.counters["rows beyond the bound of open hours"] += held + size(made) - MAX_OPEN_ROWS
             made = take(made, np.arange(max(0, MAX_OPEN_ROWS - held)))

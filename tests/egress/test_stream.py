@@ -166,6 +166,19 @@ def test_open_hours_hold_no_more_rows_than_their_bound(monkeypatch: pytest.Monke
     assert one.counters["rows beyond the bound of open hours"] == 50
 
 
+def test_attempts_without_an_answer_leave_room_for_conversations(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "SCAN_ROWS", 100)
+    one = Stream(site="hq", internal=INSIDE)
+    probe = {"from": "10.0.0.5", "to": "11.0.0.1", "step": "1", "port": "23", "repeat": "150", "every": "0.2", "answered": "no"}
+    one.add(flowcases.table([probe]), {})
+    one.add(flowcases.table([{"from": "10.0.0.6", "to": "11.0.0.1", "step": "1", "repeat": "120"}, probe]), {})
+    assert one.counters["attempts beyond the bound of open hours"] == 50 + 150
+    list(one.finish())
+    channels = one.ledger.hours[0].channels
+    assert int(channels["n"][channels["answered"] > 0].sum()) == 120
+    assert int(channels["n"].sum()) == 220
+
+
 def test_names_of_a_tunnel_stay_bounded_and_their_number_is_estimated() -> None:
     one = Stream(site="hq", internal=INSIDE)
     asked = [{"from": "10.0.0.5", "to": "10.0.0.1", "name": "a{n}.x.example.net", "repeat": "5000", "every": "0.1"}]
