@@ -480,6 +480,10 @@ def _account(
         bit = S_SEQ_OUT if outward else S_SEQ_IN
         length = payload + (1 if flags & 2 else 0) + (1 if flags & 1 else 0)
         nxt = (seq + length) & LOW32
+        if flags & 0x12 == 0x12:
+            # an answered SYN tells its side's beginning better than a guess from acknowledgements did
+            r[slot] = (r[slot] & ~np.int64(LOW32)) | seq
+            state |= S_BASE_OUT if outward else S_BASE_IN
         if not state & bit:
             state |= bit
             base = seq if flags & 2 else (seq - 1) & LOW32

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-ETHERNET, NULL, PPP, RAW, LOOP, SLL, SLL2, RADIOTAP, WIFI, CHDLC = 1, 0, 9, 101, 108, 113, 276, 127, 105, 104
+ETHERNET, NULL, PPP, RAW, LOOP, SLL, SLL2, RADIOTAP, WIFI, CHDLC, NFLOG, PKTAP = 1, 0, 9, 101, 108, 113, 276, 127, 105, 104, 239, 258
 """Link types (tcpdump.org/linktypes)."""
 LINKS = {
     1: 1,
@@ -20,6 +20,8 @@ LINKS = {
     276: 276,
     105: 105,
     127: 127,
+    239: 239,
+    258: 258,
 }
 """Link type of a file -> the one it is read as: several numbers stand for packets that begin with their IP header."""
 

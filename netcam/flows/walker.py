@@ -86,8 +86,13 @@ def _frame(
                 if end - i < 5:
                     counters[C_MALFORMED] += 1
                     return
-                i += 4  # the family's number differs by system; the packet says itself what it is
-                kind = np.int64(0x0800) if b[i] >> 4 == 4 else np.int64(0x86DD)
+                family = np.int64(b[i]) | np.int64(b[i + 3])  # in the byte order of the machine that captured
+                i += 4
+                kind = np.int64(0)
+                if family == 2:
+                    kind = np.int64(0x0800)
+                elif family == 10 or family == 24 or family == 28 or family == 30:  # AF_INET6 of Linux, NetBSD, FreeBSD, macOS
+                    kind = np.int64(0x86DD)
             elif link == CHDLC or (link == PPP and end - i >= 4 and (b[i] == 0x0F or b[i] == 0x8F)):
                 if end - i < 4:
                     counters[C_MALFORMED] += 1
@@ -123,12 +128,42 @@ def _frame(
                 ways = more & 3
                 dst_mac = _mac(b, i + 16) if ways & 1 else _mac(b, i + 4)
                 src_mac = _mac(b, i + 16) if ways == 2 else _mac(b, i + 10)
-                i += 24 + (6 if ways == 3 else 0) + (2 if control & 0x80 else 0)
+                # four addresses, QoS control, HT control (IEEE 802.11 section 9.3.2.1)
+                i += 24 + (6 if ways == 3 else 0) + (2 if control & 0x80 else 0) + (4 if control & 0x80 and more & 0x80 else 0)
                 if end - i < 8 or _u32(b, i) & 0xFFFFFF00 != 0xAAAA0300:
                     counters[C_NOT_IP] += 1
                     return
                 kind = _u16(b, i + 6)
                 i += 8
+            elif link == NFLOG:
+                if end - i < 4:
+                    counters[C_MALFORMED] += 1
+                    return
+                family = np.int64(b[i])
+                kind = np.int64(0)
+                i += 4
+                while end - i >= 4:  # type, length, value in the byte order of the machine that captured
+                    length = _l16(b, i)
+                    if _l16(b, i + 2) == 9:  # NFULA_PAYLOAD
+                        i += 4
+                        kind = np.int64(0x0800) if family == 2 else (np.int64(0x86DD) if family == 10 else np.int64(0))
+                        break
+                    i += max(np.int64(4), (length + 3) // 4 * 4)
+            elif link == PKTAP:
+                if end - i < 12 or _l32(b, i) < 12 or _l32(b, i) > end - i:
+                    counters[C_MALFORMED] += 1
+                    return
+                told = _l32(b, i + 8)
+                i += _l32(b, i)
+                if told == 1:
+                    link = np.int64(ETHERNET)
+                elif told == 0:
+                    link = np.int64(NULL)
+                elif told == 12 or told == 101:
+                    link = np.int64(RAW)
+                else:
+                    link = np.int64(-1)
+                continue
             elif link == RAW:
                 if end - i < 1:
                     counters[C_MALFORMED] += 1
@@ -137,9 +172,6 @@ def _frame(
             else:
                 counters[C_LINK] += 1
                 return
-            if kind < 1536 and end - i >= 8 and link == ETHERNET and _u32(b, i) & 0xFFFFFF00 == 0xAAAA0300:
-                kind = _u16(b, i + 6)  # IEEE 802.3 with a SNAP header (RFC 1042)
-                i += 8
         # tags and tunnels below IP: 802.1Q, 802.1ad, MPLS, PPPoE
         for _ in range(8):
             if kind == 0x8100 or kind == 0x88A8 or kind == 0x9100:
@@ -173,7 +205,13 @@ def _frame(
                     counters[C_MALFORMED] += 1
                     return
                 protocol = _u16(b, i + 6)
+                i += 8
+                if protocol & 0x0100:  # protocol field compression (RFC 1661 section 6.5): one odd byte
+                    protocol >>= 8
+                    i -= 1
                 kind = np.int64(0x0800) if protocol == 0x0021 else (np.int64(0x86DD) if protocol == 0x0057 else np.int64(0))
+            elif kind < 1536 and link == ETHERNET and end - i >= 8 and _u32(b, i) & 0xFFFFFF00 == 0xAAAA0300:
+                kind = _u16(b, i + 6)  # IEEE 802.3 with a SNAP header (RFC 1042), tagged or not
                 i += 8
             else:
                 break
@@ -207,6 +245,11 @@ def _frame(
             i += header
             body = total - header
             version = np.int64(4)
+            if proto == 51 and fragment == 0 and stop - i >= 8 and (np.int64(b[i + 1]) + 2) * 4 <= body:
+                proto = np.int64(b[i])  # an authentication header (RFC 4302)
+                header = (np.int64(b[i + 1]) + 2) * 4
+                i = min(stop, i + header)
+                body -= header
         elif kind == 0x86DD:
             if end - i < 40 or b[i] >> 4 != 6:
                 counters[C_MALFORMED] += 1
@@ -302,6 +345,13 @@ def _frame(
             if proto == 17 and d_port == 4789 and stop - begin >= 8 + 14 and b[begin] & 8 and depth < MAX_LAYERS:
                 inner = np.int64(-1)  # VXLAN (RFC 7348)
                 follow = begin + 8
+            elif proto == 17 and d_port == 6081 and stop - begin >= 8 and b[begin] >> 6 == 0 and depth < MAX_LAYERS:
+                inner = _u16(b, begin + 2)  # Geneve (RFC 8926)
+                follow = begin + 8 + (np.int64(b[begin]) & 63) * 4
+                if inner == 0x6558:
+                    inner = np.int64(-1)
+                elif inner != 0x0800 and inner != 0x86DD:
+                    inner = np.int64(-2)
         elif (proto == 132 or proto == 33) and stop - i >= 4:
             s_port, d_port = _u16(b, i), _u16(b, i + 2)
             payload = max(np.int64(0), body - 12)
@@ -312,6 +362,10 @@ def _frame(
             inner, follow = np.int64(0x0800), i
         elif proto == 41 and depth < MAX_LAYERS:
             inner, follow = np.int64(0x86DD), i
+        elif proto == 97 and stop - i >= 2 and depth < MAX_LAYERS:
+            inner, follow = np.int64(-1), i + 2  # EtherIP (RFC 3378)
+        elif proto == 137 and depth < MAX_LAYERS:
+            inner, follow = np.int64(0x8847), i  # MPLS in IP (RFC 4023)
         elif proto == 47 and stop - i >= 4 and depth < MAX_LAYERS:
             bits, protocol = _u16(b, i), _u16(b, i + 2)
             follow = i + 4 + (4 if bits & 0x8000 else 0) + (4 if bits & 0x2000 else 0) + (4 if bits & 0x1000 else 0)
@@ -331,6 +385,10 @@ def _frame(
                 inner = protocol
             elif protocol == 0x6558:
                 inner = np.int64(-1)
+            elif protocol == 0x883E and stop - follow >= 4:
+                inner = np.int64(0x0800)  # WCCP: version 2 puts a redirect header of 4 bytes before the packet
+                if b[follow] >> 4 != 4:
+                    follow += 4
             elif protocol == 0x88BE:
                 inner = np.int64(-1)  # ERSPAN: a copied frame, with a header of 8 bytes where a sequence number is present
                 follow += 8 if bits & 0x1000 else 0
