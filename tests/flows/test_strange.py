@@ -146,12 +146,7 @@ def test_frames_of_every_kind_are_the_layers_that_tshark_sees(tmp_path: Path) ->
     path.write_bytes(frames.pcap([(T0 + n * 10**6, data) for n, data in enumerate(cases.values())], snap=262_144))
     table = capture.read(path, idle=0)
     layers, rows = dissected(path)
-    mine = told(table)
-    lying = Counter({layer: count for layer, count in layers.items() if layer[2] in (5000,)})
-    held = Counter({layer: count for layer, count in mine.items() if layer[0].startswith("10.1.") and layer not in layers})
-    assert layers - mine == lying
-    assert mine - layers == held
-    assert len(held) == len(lying) == 1  # a packet that claims more than the frame held counts for what it held
+    assert told(table) == layers
     assert streams(table, 6) == theirs(rows, 2)
     assert streams(table, 17) == [1, *theirs(rows, 3)]  # of a later part no ports are known; tshark tells no stream for it
     assert (table.counters["packets"], table.counters["bytes"]) == (len(rows), sum(int(row[0]) for row in rows))
