@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
@@ -170,7 +170,12 @@ def _devices(inventory: Inventory, wanted: Wanted) -> list[Device]:
     if wanted.at is not None:
         from netcam.inventory.port import as_listed
 
-        found = [as_listed(one) for one in inventory.identities(wanted.at, site=wanted.site, evidence=False)]
+        seen = inventory.seen_until(wanted.at, site=wanted.site)
+        nobody = (None, None)
+        found = []
+        for one in inventory.identities(wanted.at, site=wanted.site, evidence=False):
+            first, last = seen.get((one.site, one.device), nobody)
+            found.append(replace(as_listed(one), first_seen=first, last_seen=last))
         return [one for one in found if wanted.camera is None or one.is_camera is wanted.camera]
     slots = {one.column: one.text for one in wanted.filters if one.how == "=" and one.text and one.column in SLOTS}
     found = inventory.devices(site=wanted.site, camera=wanted.camera, slots=slots)  # by index where the case is right

@@ -186,6 +186,7 @@ def list_(site: SiteOption = None, store: StoreOption = None) -> None:
             for k in locks:
                 output.line(
                     {"type": "lock", "number": k.number, "device": device, "site": place, "slot": k.slot, "value": k.value, "by": k.by}
+                    | ({"given": k.given} if k.given != device else {})
                 )
     for tie in holds.ties:
         if site in (None, tie.site):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
@@ -11,11 +11,13 @@ import msgspec
 
 from netcam.errors import ConfigError, nearest, shown
 from netcam.identify.correlate import Correction
-from netcam.inventory.port import MAX_NOTE, Action, Inventory
+from netcam.inventory.port import MAX_NOTE, MAX_TAGS, Action, Inventory, Remark
 from netcam.model import KINDS, SLOTS, Claim, Identity
 
 LOCK, JOIN, SPLIT, WITHDRAW = "lock", "join", "split", "withdraw"
 """Action kinds. `withdraw` takes an earlier action of these kinds back by its number."""
+FOLLOW = "lock-follow"
+"""Action kind: a lock went with its device into the one that took it in, or back."""
 BY_OPERATOR = "operator/"
 """How the claim of a locked slot begins: no fingerprint is called so."""
 T = TypeVar("T")
@@ -38,6 +40,14 @@ class _MarksBody(msgspec.Struct):
     reason: str = ""
 
 
+class _FollowBody(msgspec.Struct):
+    site: str
+    device: str
+    former: str
+    number: int
+    slot: str = ""
+
+
 class _WithdrawBody(msgspec.Struct):
     number: int
     reason: str = ""
@@ -53,6 +63,18 @@ class Lock:
     at: datetime
     number: int
     reason: str = ""
+    given: str = ""
+    """The device that it was given to: another one, where that took it in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A lock that holds for another device from now on."""
+
+    site: str
+    lock: Lock
+    former: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +84,8 @@ class Corrections:
     locks: Mapping[tuple[str, str], tuple[Lock, ...]] = field(default_factory=dict)
     """(site, device) -> its locks, by slot."""
     ties: tuple[Correction, ...] = ()
+    all_locks: tuple[tuple[str, str, Lock], ...] = ()
+    """Site, device, lock: those too for whose slot a later one of the same device counts."""
 
 
 def read(inventory: Inventory) -> Corrections:
@@ -71,23 +95,56 @@ def read(inventory: Inventory) -> Corrections:
         told = _body(action, _WithdrawBody)
         if told is not None:
             withdrawn.add(told.number)
-    locks: dict[tuple[str, str], dict[str, Lock]] = {}
+    held: dict[int, tuple[str, str, Lock]] = {}
     for action in inventory.actions(kind=LOCK):
         lock = _body(action, _LockBody)
         if lock is not None and action.number not in withdrawn:
-            locks.setdefault((lock.site, lock.device), {})[lock.slot] = Lock(
-                slot=lock.slot, value=lock.value, by=action.by, at=action.at, number=action.number, reason=lock.reason,
-            )  # fmt: skip
+            told_lock = Lock(
+                slot=lock.slot, value=lock.value, by=action.by, at=action.at, number=action.number, reason=lock.reason, given=lock.device
+            )
+            held[action.number] = lock.site, lock.device, told_lock
+    for action in inventory.actions(kind=FOLLOW):
+        went = _body(action, _FollowBody)
+        if went is not None and went.number in held:
+            held[went.number] = held[went.number][0], went.device, held[went.number][2]
     ties = []
     for kind in (JOIN, SPLIT):
         for action in inventory.actions(kind=kind):
             word = _body(action, _MarksBody)
             if word is not None and action.number not in withdrawn:
                 ties.append(Correction(kind=kind, site=word.site, marks=tuple(word.marks), number=action.number))
-    return Corrections(
-        locks={key: tuple(one for _, one in sorted(told.items())) for key, told in locks.items()},
-        ties=tuple(sorted(ties, key=lambda tie: tie.number)),
-    )
+    return _of(held.values(), tuple(sorted(ties, key=lambda tie: tie.number)))
+
+
+def _of(held: Iterable[tuple[str, str, Lock]], ties: tuple[Correction, ...]) -> Corrections:
+    """Of several locks of one slot of a device the last one given counts."""
+    everyone = tuple(sorted(held, key=lambda one: one[2].number))
+    locks: dict[tuple[str, str], dict[str, Lock]] = {}
+    for site, device, one in everyone:
+        locks.setdefault((site, device), {})[one.slot] = one
+    by_slot = {key: tuple(one for _, one in sorted(told.items())) for key, told in locks.items()}
+    return Corrections(locks=by_slot, ties=ties, all_locks=everyone)
+
+
+def placed(holds: Corrections, site: str, live: Container[str], into: Mapping[str, str]) -> tuple[Corrections, tuple[Move, ...]]:
+    """The corrections where every lock of a site stands with its device: the one it was given to while that is `live`, else the one
+    that took that in; and which locks went elsewhere by that."""
+    moves, held = [], []
+    for place, device, one in holds.all_locks:
+        target = device
+        if place == site:
+            target = one.given if one.given in live else into.get(one.given) or into.get(device) or device
+            if target != device:
+                moves.append(Move(site=site, lock=one, former=device, device=target))
+        held.append((place, target, one))
+    return (_of(held, holds.ties), tuple(moves)) if moves else (holds, ())
+
+
+def follow(inventory: Inventory, moves: Iterable[Move], at: datetime, *, by: str) -> None:
+    """Write down that locks went with their devices."""
+    for move in moves:
+        body = _FollowBody(site=move.site, device=move.device, former=move.former, number=move.lock.number, slot=move.lock.slot)
+        inventory.act(FOLLOW, msgspec.json.encode(body), at, by=by)
 
 
 def _body(action: Action, kind: type[T]) -> T | None:
@@ -95,6 +152,26 @@ def _body(action: Action, kind: type[T]) -> T | None:
         return msgspec.json.decode(action.body, type=kind)
     except msgspec.DecodeError:
         return None
+
+
+def take_in(inventory: Inventory, site: str, into: Mapping[str, str], at: datetime, *, by: str) -> None:
+    """Take devices off the list that are part of another one by now; what the operator said of them stands beside that one."""
+    inventory.retire(site, into, at, by=by)
+    said = {one.device: one for one in inventory.remarks(site=site)} if into else {}
+    for old, new in sorted(into.items()):
+        if new and old in said:
+            mine = said.get(new)
+            both = _both(said[old], mine or Remark(device=new, site=site), at, by)
+            if mine is None or replace(both, at=mine.at, by=mine.by) != mine:
+                inventory.remark(both)
+                said[new] = both
+
+
+def _both(old: Remark, new: Remark, at: datetime, by: str) -> Remark:
+    """The remarks of two devices that are one: where both say something, what was said of the one that stays."""
+    told = {name: getattr(new, name) or getattr(old, name) for name in ("owner", "location", "contract", "notes")}
+    tags = tuple(dict.fromkeys((*new.tags, *old.tags)))[:MAX_TAGS]
+    return replace(new, tags=tags, at=at, by=by, **told)
 
 
 def lock(

@@ -188,7 +188,7 @@ def concerns(action: Action, site: str, device: str) -> bool:
     if not isinstance(told, dict) or told.get("site", site) != site:
         return False
     into = told.get("into")
-    return told.get("device") == device or (isinstance(into, dict) and (device in into or device in into.values()))
+    return device in (told.get("device"), told.get("former")) or (isinstance(into, dict) and (device in into or device in into.values()))
 
 
 def _action(action: Action, site: str, device: str) -> Event:

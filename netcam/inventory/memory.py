@@ -32,6 +32,7 @@ from netcam.inventory.port import (
     pick_scan,
     remark_time,
     retire_body,
+    scan_ends,
 )
 from netcam.model import Coverage, Finding, Identity, Observation, ScanRecord
 
@@ -264,6 +265,18 @@ class MemoryInventory:
             and (after is None or (identity.site, identity.device) > after)
         ]
         return listed[:limit]
+
+    def seen_until(self, at: datetime, *, site: str | None = None) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+        """See Inventory.seen_until."""
+        told = {}
+        for key, versions in self._identities.items():
+            times = [version.at for version in versions if version.at <= at]
+            if times and site in (None, key[0]):
+                told[key] = min(times), max(times)
+        for scan, ended in scan_ends(self._scans.values(), at).items():
+            for key in self._identity_scans.get(scan, {}).keys() & told.keys():
+                told[key] = told[key][0], max(told[key][1], ended)
+        return told
 
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
         """See Inventory.count_devices."""

@@ -187,6 +187,11 @@ class Folded:
     """Number of the last retention action: what was read before one is not written after it."""
 
 
+def scan_ends(scans: Iterable[ScanRecord], at: datetime) -> dict[str, datetime]:
+    """When each of the scans ended that had ended by `at`."""
+    return {scan.id: scan.finished for scan in scans if scan.finished is not None and scan.finished <= at}
+
+
 class Inventory(Protocol):
     """Observations for ever, what was made of them, and what the operator says. Every call that returns is on disk.
 
@@ -288,6 +293,10 @@ class Inventory(Protocol):
 
         Page by page: the first `limit` that stand after the (site, device) `after`.
         """
+        ...
+
+    def seen_until(self, at: datetime, *, site: str | None = None) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+        """When each device (site, device) was first and last seen as of `at`, by what was judged and the runs that saw it."""
         ...
 
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:

@@ -14,7 +14,9 @@ from netcam.model import SLOTS, Identity, Site
 
 if TYPE_CHECKING:
     from netcam.identify.correlate import Correlation
-    from netcam.inventory.corrections import Corrections
+    from netcam.inventory.corrections import Corrections, Move
+
+    Judgement = tuple[list[Identity], dict[str, str], tuple[Move, ...]]
     from netcam.inventory.port import Inventory
 from netcam.pipeline.content import Content
 from netcam.pipeline.judging import assess, sign
@@ -57,23 +59,22 @@ def reidentify(
     by_place: dict[str, dict[str, Identity]] = {place: {} for place in places}
     for (where, device), one in known.items():
         by_place[where][device] = one
-    judged: Iterable[tuple[list[Identity], dict[str, str]]]
+    judged: Iterable[Judgement]
     if target is not None and len(places) > 1 and len(known) >= WORTH_A_PROCESS:
         judged = _in_processes(target, content, places)
     else:
         judged = (_anew(inventory, content, place, holds, by_place[place]) for place in places)
-    for place, (fresh, into) in zip(places, judged, strict=True):
+    for place, (fresh, into, moves) in zip(places, judged, strict=True):
         mine = by_place[place]
         if keep:
-            inventory.retire(place, into, now, by=by)
+            corrections.take_in(inventory, place, into, now, by=by)
+            corrections.follow(inventory, moves, now, by=by)
             inventory.save_identities(None, fresh, now)
         yield from _differing(place, mine, fresh)
 
 
-def _anew(
-    inventory: Inventory, content: Content, place: str, holds: Corrections, known: Mapping[str, Identity]
-) -> tuple[list[Identity], dict[str, str]]:
-    """The identities of one site that differ from the known ones, and the devices that are part of another one by now."""
+def _anew(inventory: Inventory, content: Content, place: str, holds: Corrections, known: Mapping[str, Identity]) -> Judgement:
+    """The identities of one site that differ from the known ones, the devices that are part of another one by now, and locks that moved."""
     from netcam.identify import correlate, identify
     from netcam.inventory import corrections
     from netcam.inventory.collector import paused
@@ -81,13 +82,15 @@ def _anew(
     with paused():
         seen = list(inventory.observations(site=place))
         devices = correlate(seen, holds.ties)
+        into = _taken_in(devices, place, {(place, device): one for device, one in known.items()})
+        holds, moves = corrections.placed(holds, place, {name for _, name in devices.devices()}, into)
         fresh = []
         for told in identify(seen, content.matcher, devices, current=True):
             one = corrections.locked(told, holds.locks.get((told.site, told.device), ()))
             before = known.get(one.device)
             if before is None or _told(before) != _told(one):
                 fresh.append(one)
-    return fresh, _taken_in(devices, place, {(place, device): one for device, one in known.items()})
+    return fresh, into, moves
 
 
 def _told(one: Identity) -> tuple[object, ...]:
@@ -95,7 +98,7 @@ def _told(one: Identity) -> tuple[object, ...]:
     return one.slots, one.confidence, one.locked, sorted(one.addresses), sorted(one.macs)
 
 
-def _in_processes(target: str, content: Content, places: Sequence[str]) -> Iterator[tuple[list[Identity], dict[str, str]]]:
+def _in_processes(target: str, content: Content, places: Sequence[str]) -> Iterator[Judgement]:
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
@@ -117,7 +120,7 @@ def _start(target: str, content: Content) -> None:
     _started = inventory, content, corrections.read(inventory)
 
 
-def _judge_place(place: str) -> tuple[list[Identity], dict[str, str]]:
+def _judge_place(place: str) -> Judgement:
     inventory, content, holds = _started
     return _anew(inventory, content, place, holds, {one.device: one for one in inventory.identities(site=place, evidence=False)})
 

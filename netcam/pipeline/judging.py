@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from netcam.assess.decisions import Decisions, Stand
     from netcam.assess.evidence import DeviceRecord
     from netcam.identify.correlate import Correlation
-    from netcam.inventory.corrections import Corrections
+    from netcam.inventory.corrections import Corrections, Move
     from netcam.inventory.port import Inventory
 from netcam.pipeline.content import Content
 
@@ -32,6 +32,8 @@ class Judged:
     day: date | None = None
     notes: tuple[str, ...] = ()
     """What the operator should look at."""
+    moves: tuple[Move, ...] = ()
+    """Locks that went with their device into the one that took it in, or back."""
 
     def stand(self, finding: Finding) -> Stand | None:
         """Where a finding stands after what people decided; None where nobody decided anything."""
@@ -60,7 +62,14 @@ def judge(
     from netcam.inventory.decided import decisions, device_records
 
     seen, holds = list(observations), corrections.read(inventory)
-    devices = known_devices(inventory, {one.site for one in seen}, holds)
+    sites = sorted({one.site for one in seen})
+    devices = known_devices(inventory, sites, holds)
+    moves: list[Move] = []
+    for place in sites if holds.locks else ():
+        live = {name for where, name in devices.devices() if where == place}
+        into = {old: new for (where, old), new in devices.absorbed().items() if where == place}
+        holds, went = corrections.placed(holds, place, live, into)
+        moves += went
     identities = tuple(
         corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
     )
@@ -69,7 +78,7 @@ def judge(
     for _ in recorder_channels(seen, named):
         pass
     findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
-    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes)
+    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes, tuple(moves))
 
 
 def recorder_channels(observations: Iterable[Observation], named: dict[str, int]) -> Iterator[Observation]:
@@ -103,10 +112,13 @@ def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime,
 
     The run itself, with its coverage and its audit log, gets its word in the hash chain, which is then signed.
     """
+    from netcam.inventory import corrections
+
     listed = {(one.site, one.device) for one in inventory.devices()} if judged.absorbed else set()
     for site in sorted({site for site, _ in judged.absorbed}):
         into = {old: new for (place, old), new in judged.absorbed.items() if place == site and (place, old) in listed}
-        inventory.retire(site, into, now, by="netcam")
+        corrections.take_in(inventory, site, into, now, by="netcam")
+    corrections.follow(inventory, judged.moves, now, by="netcam")
     inventory.save_identities(scan, judged.identities, now)
     inventory.save_findings(scan, judged.findings, now)
     if scan is not None:

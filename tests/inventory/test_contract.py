@@ -266,6 +266,53 @@ def test_the_device_list_comes_in_pages_in_its_own_order_and_is_counted(inventor
     assert [inventory.count_devices(**wanted) for wanted in queries] == [16, 15, 0, 1, 4, 9, 1, 1, 0]
 
 
+def test_first_and_last_seen_are_those_of_the_date(inventory):
+    for week in range(3):
+        at = NOON + timedelta(weeks=week)
+        inventory.save_scan(ScanRecord(id=f"s{week}", site="hq", started=at, finished=at + HOUR, status="complete"))
+        inventory.save_identities(f"s{week}", [identity(model=f"DS-{week // 2}", at=NOON)], at)
+    inventory.save_identities(None, [identity("d2", site="north")], NOON)
+    assert inventory.seen_until(NOON - HOUR) == {}
+    assert inventory.seen_until(NOON) == {("hq", "d1"): (NOON, NOON), ("north", "d2"): (NOON, NOON)}
+    assert inventory.seen_until(NOON + timedelta(weeks=1, hours=2), site="hq") == {("hq", "d1"): (NOON, NOON + timedelta(weeks=1, hours=1))}
+    assert inventory.seen_until(NOON + timedelta(weeks=9))["hq", "d1"] == (NOON, NOON + timedelta(weeks=2, hours=1))
+
+
+def test_a_lock_goes_with_its_device_and_comes_back(inventory):
+    corrections.lock(inventory, "hq", "d1", "maker", "axis", NOON, by="jo")
+    corrections.lock(inventory, "hq", "d2", "maker", "dahua", NOON, by="mo")
+    corrections.lock(inventory, "north", "d1", "model", "M", NOON, by="mo")
+    holds = corrections.read(inventory)
+    assert corrections.placed(holds, "hq", {"d1", "d2"}, {}) == (holds, ())
+    merged, moves = corrections.placed(holds, "hq", {"d1"}, {"d2": "d1"})
+    assert [(m.former, m.device, m.lock.number) for m in moves] == [("d2", "d1", 2)]
+    # of two words on one slot the later one counts
+    assert [(one.value, one.given) for one in merged.locks["hq", "d1"]] == [("dahua", "d2")]
+    corrections.follow(inventory, moves, NOON, by="netcam")
+    inventory.act("lock-follow", b"{}", NOON, by="x")
+    assert corrections.read(inventory) == merged
+    assert corrections.placed(merged, "hq", {"d1"}, {"d2": "d1"})[1] == ()
+    # that device went into a third one, under its present name
+    assert corrections.placed(merged, "hq", {"d3"}, {"d1": "d3"})[1][1].device == "d3"
+    apart, back = corrections.placed(merged, "hq", {"d1", "d2"}, {})
+    corrections.follow(inventory, back, NOON, by="netcam")
+    assert corrections.read(inventory).locks == apart.locks == holds.locks
+
+
+def test_what_the_operator_said_of_a_device_stands_beside_the_one_that_took_it_in(inventory):
+    inventory.save_identities(None, [identity("d1"), identity("d2"), identity("d3")], NOON)
+    inventory.remark(Remark(device="d1", site="hq", owner="Estates", tags=("gate",), at=NOON, by="jo"))
+    inventory.remark(Remark(device="d2", site="hq", owner="Police", location="roof", tags=("north", "gate"), at=NOON, by="jo"))
+    corrections.take_in(inventory, "hq", {"d2": "d1", "d3": "d1", "d9": ""}, NOON + HOUR, by="netcam")
+    corrections.take_in(inventory, "hq", {}, NOON + HOUR, by="netcam")
+    told = next(one for one in inventory.remarks() if one.device == "d1")
+    assert (told.owner, told.location, told.tags, told.by) == ("Estates", "roof", ("gate", "north"), "netcam")
+    assert [d.device for d in inventory.devices()] == ["d1"]
+    written = len(list(inventory.actions(kind="remark")))
+    corrections.take_in(inventory, "hq", {"d2": "d1"}, NOON + HOUR, by="netcam")
+    assert len(list(inventory.actions(kind="remark"))) == written
+
+
 def test_one_address_at_two_sites_is_two_devices(inventory):
     inventory.save_identities("s", [identity("10.0.0.5", site="hq"), identity("10.0.0.5", site="north", maker="axis")], NOON)
     assert [(i.site, i.get("maker")) for i in inventory.identities()] == [("hq", "hikvision"), ("north", "axis")]

@@ -115,6 +115,14 @@ def test_the_list_of_a_date_is_what_was_known_then(run):
     assert "5.4.5" in old["firmware"]
 
 
+def test_first_and_last_seen_of_a_date_are_as_they_were_then(run):
+    told = {line["device"]: (line["first_seen"], line["last_seen"]) for line in run("devices", "--at", "2026-03-10")}
+    assert told[HIK] == ("2026-03-01T12:00:00+00:00", "2026-03-08T12:00:00+00:00")
+    assert told[AXIS] == ("2026-03-01T12:00:00+00:00", "2026-03-01T12:00:00+00:00")
+    (told,) = run("devices", "--at", "2026-03-10", "--not-seen-since", "2026-03-05")
+    assert told["device"] == AXIS
+
+
 def test_missing_is_only_what_a_finished_scan_looked_for(run):
     assert names(run("devices", "--missing")) == []
     assert names(run("devices", "--missing", "--at", "2026-03-08")) == [AXIS]
@@ -208,6 +216,25 @@ def test_devices_are_joined_and_split_and_it_is_undone(run):
     run("edit", "withdraw", str(split[0]["number"]), "--by", "jo")
     assert names(run("devices")) == [AXIS, MOVED, HIK]
     assert "one device already" in run("edit", "join", HIK, "10.0.0.9", code=2)
+    assert run("inventory", "check", lines=False) == ""
+
+
+def test_a_lock_and_a_remark_follow_a_device_that_is_joined_and_split_again(run):
+    locked, *_ = run("edit", "lock", MOVED, "model=DS-9", "--by", "jo")
+    run("edit", "remark", MOVED, "--owner", "Estates", "--by", "jo")
+    joined, *_ = run("edit", "join", HIK, MOVED, "--by", "jo")
+    (told,) = [line for line in run("devices") if line["device"] == HIK]
+    assert (told["model"], told["owner"]) == ("DS-9", "Estates")
+    (held,) = [line for line in run("edit", "list") if line["type"] == "lock"]
+    assert (held["device"], held["given"], held["number"]) == (HIK, MOVED, locked["number"])
+    events = run("timeline", HIK)
+    assert {"lock-follow", "retire"} <= {event["what"] for event in events}
+    assert any((event["what"], event["field"], event["new"]) == ("changed", "model", "DS-9") for event in events)
+    run("edit", "withdraw", str(joined["number"]), "--by", "jo")
+    told = {line["device"]: line["model"] for line in run("devices")}
+    assert (told[MOVED], told[HIK]) == ("DS-9", "DS-2CD2042WD-I")
+    run("edit", "withdraw", str(locked["number"]), "--by", "jo")
+    assert {line["device"]: line.get("model") for line in run("devices")}[MOVED] is None
     assert run("inventory", "check", lines=False) == ""
 
 

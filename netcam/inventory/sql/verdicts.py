@@ -29,11 +29,11 @@ from netcam.inventory.packing import (
     read_text,
     stored_text,
 )
-from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, retire_body
+from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, retire_body, scan_ends
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
-from netcam.model import CAMERA_KINDS, Finding, Identity
+from netcam.model import CAMERA_KINDS, Finding, Identity, ScanRecord
 
 _TELLS = {"kind": 2, "brand": 1, "maker": 1, "model": 0, "firmware": 0}
 """Slots with a column of their own -> how little a value tells: most of an estate is of one kind, and of few makers."""
@@ -238,6 +238,27 @@ class Verdicts(Ledger):
                     )
                 )  # fmt: skip
         return sorted(listed, key=_SITE_AND_DEVICE)[:limit]
+
+    def seen_until(self, at: datetime, *, site: str | None = None) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+        """See Inventory.seen_until."""
+        table, link = schema.identity.c, schema.identity_scan.c
+        first_and_last = (sa.func.min(table.at), sa.func.max(table.at))
+        query = sa.select(table.site, table.device, *first_and_last).where(table.at <= micros(at)).group_by(table.site, table.device)
+        if site is not None:
+            query = query.where(table.site == stored_text(site))
+        with self._read() as connection:
+            told = {(read_text(where), read_text(name)): (first, last) for where, name, first, last in connection.execute(query)}
+            for row in connection.execute(sa.select(schema.scan.c.id, schema.scan.c.body)).all():
+                scan = self._decoded(row.body, ScanRecord, f"scan {row.id}")
+                if (site is not None and scan.site != site) or not (ended := scan_ends([scan], at)):
+                    continue
+                when = micros(ended[scan.id])
+                for where, name in connection.execute(sa.select(link.site, link.device).where(link.scan == row.id)):
+                    key = read_text(where), read_text(name)
+                    if key in told and told[key][1] < when:
+                        told[key] = told[key][0], when
+        times = _Instants()
+        return {key: (times[first], times[last]) for key, (first, last) in told.items()}
 
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
         """See Inventory.count_devices."""
