@@ -169,7 +169,7 @@ def watch(
             yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal)
 
     everything: dict[str, Finding] = {}
-    with telling(settings, wanted=events) as teller:
+    with telling(settings, wanted=events, meanwhile=True) as teller:
 
         def conclude(found: list[Finding]) -> None:
             concluded(found, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)

@@ -108,7 +108,7 @@ def ask(
         # what a device told before counts as well: its owner's word comes on top
         keys = {one.known.device for one in results} | {f"{one.known.device}#{c.number}" for one in results for c in one.told.channels}
         seen = (o for key in sorted(keys) for o in inventory.observations(device=key, site=site))
-        judged = judge(seen, loaded, settings.site(site), output.clock(), inventory=inventory)
+        judged = judge(seen, loaded, settings.site(site), output.clock(), inventory=inventory, part=True)
         keep(inventory, None, judged, output.clock())
     finally:
         inventory.close()

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 import typer
 
 from netcam.cli import output
-from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, observed, show_result
+from netcam.cli.scan import (
+    ConfigOption,
+    ContentOption,
+    EventsOption,
+    FailOnOption,
+    FormatOption,
+    StoreOption,
+    cache_folder,
+    observed,
+    show_result,
+    telling,
+)
 from netcam.errors import ConfigError, shown
 
 if TYPE_CHECKING:
@@ -26,6 +37,7 @@ if TYPE_CHECKING:
     from netcam.inventory.port import Inventory
     from netcam.model import Observation, ScanRecord
     from netcam.pipeline import Content, Judged
+    from netcam.sinks.teller import Teller
 
 BATCH = 2_000
 """Observations written at once."""
@@ -47,17 +59,19 @@ def listen(
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
+    events: EventsOption = True,
 ) -> None:
     """Name the devices that pass by on an interface or in a capture. No packet is sent."""
     if (source is None) == (not interface):
         raise ConfigError("listen", "give a capture file or --interface, not both and not neither", "netcam listen --interface eth0")
     told = str(source) if source is not None else ""
-    hear(source, tuple(interface or ()), told, seconds, site, format_, fail_on, store, config, content)
+    hear(source, tuple(interface or ()), told, seconds, site, format_, fail_on, store, config, content, events=events)
 
 
 def hear(
     source: Path | None, names: tuple[str, ...], targets: str, seconds: float | None, site: str, format_: output.Format,
     fail_on: output.Level | None, store: str | None, config: Path | None, content: str | None, networks: tuple[Network, ...] = (),
+    *, events: bool = True,
 ) -> None:  # fmt: skip
     """Listen to a capture or to interfaces, judge what was heard, show it and exit; with `networks`, only to what stands in them."""
     from netcam import config as settings_file
@@ -70,10 +84,10 @@ def hear(
     _ = loaded.matcher, loaded.policies, loaded.families  # wrong content is told before hours of listening
     inventory = open_inventory(store)
     try:
-        with stopped_by_signal(threading.Event()) as stop:
+        with telling(settings, wanted=events, meanwhile=source is None) as teller, stopped_by_signal(threading.Event()) as stop:
             left = seconds
             while True:
-                run = _begin(inventory, settings, site, "passive", *(targets.split() or names))
+                run = _begin(inventory, settings, loaded, site, "passive", (*(targets.split() or names),), teller)
                 ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id, networks=networks)
                 notes: list[str] = []
                 try:
@@ -85,7 +99,7 @@ def hear(
                             inventory.record(seen)
                         left = None if left is None else left - now
                 except BaseException:
-                    _failed(inventory, run)
+                    _failed(inventory, run, teller)
                     raise
                 totals = {name: count for name, count in sorted(ear.counters.items()) if count}
                 if totals.get("kernel_dropped"):
@@ -94,7 +108,7 @@ def hear(
                 if networks:
                     size = sum(one.num_addresses for one in networks if one.version == 4)
                     notes.append(f"nothing was sent: {len(ear.addresses)} addresses were heard, the others of {size} were not asked")
-                finished, judged = _end(inventory, loaded, settings, run, totals, notes, sorted(ear.addresses))
+                finished, judged = _end(inventory, loaded, settings, run, totals, notes, sorted(ear.addresses), teller)
                 if source is not None or stop.is_set() or (left is not None and left <= 0):
                     break
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
@@ -113,6 +127,7 @@ def import_(
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
+    events: EventsOption = True,
 ) -> None:
     """Take what other programs found: nmap, masscan, Zeek, Suricata, DHCP leases, camera lists, captures, netcam itself."""
     from netcam import config as settings_file
@@ -129,26 +144,27 @@ def import_(
     _ = loaded.matcher, loaded.policies, loaded.families
     inventory = open_inventory(store)
     try:
-        run = _begin(inventory, settings, site, "import", *(path.name for path in files))
-        totals, notes = {"records": 0, "repeats": 0, "problems": 0}, []
-        try:
-            for path in files:
-                problems: list[Problem] = []
-                told, repeats = Told(str(path), problems), Repeats(source.REPEAT)
-                records = source.read(
-                    path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems, repeats=repeats
-                )
-                totals["records"] += (count := _record(inventory, told.watching(records)))
-                totals["problems"] += told.count
-                totals["repeats"] += repeats.count
-                if not count:
-                    notes.append(f"{path.name}: no record was found in it")
-                if told.count:
-                    notes.append(f"{path.name}: {told.count} problems, the first {told.first}")
-        except BaseException:
-            _failed(inventory, run)
-            raise
-        finished, judged = _end(inventory, loaded, settings, run, totals, notes, [])
+        with telling(settings, wanted=events) as teller:
+            run = _begin(inventory, settings, loaded, site, "import", tuple(path.name for path in files), teller)
+            totals, notes = {"records": 0, "repeats": 0, "problems": 0}, []
+            try:
+                for path in files:
+                    problems: list[Problem] = []
+                    told, repeats = Told(str(path), problems), Repeats(source.REPEAT)
+                    records = source.read(
+                        path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems, repeats=repeats
+                    )
+                    totals["records"] += (count := _record(inventory, told.watching(records)))
+                    totals["problems"] += told.count
+                    totals["repeats"] += repeats.count
+                    if not count:
+                        notes.append(f"{path.name}: no record was found in it")
+                    if told.count:
+                        notes.append(f"{path.name}: {told.count} problems, the first {told.first}")
+            except BaseException:
+                _failed(inventory, run, teller)
+                raise
+            finished, judged = _end(inventory, loaded, settings, run, totals, notes, [], teller)
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
     finally:
         inventory.close()
@@ -220,12 +236,17 @@ def stopped_by_signal(stop: S) -> Iterator[S]:
             signal.signal(number, before[number])
 
 
-def _begin(inventory: Inventory, settings: Settings, site: str, profile: str, *targets: str) -> ScanRecord:
+def _begin(
+    inventory: Inventory, settings: Settings, content: Content, site: str, profile: str, targets: tuple[str, ...], teller: Teller | None
+) -> ScanRecord:
     from netcam.model import ScanRecord
+    from netcam.pipeline import queued, tell_start
 
     sensor = settings.sensor or platform.node() or "sensor"
     run = ScanRecord(id=uuid.uuid4().hex[:12], site=site, sensor=sensor, targets=targets[:1000], profile=profile, started=output.clock())
     inventory.save_scan(run)
+    if teller and (untold := queued(lambda: tell_start(teller, run, inventory, content, output.clock()))):
+        output.say(untold)
     return run
 
 
@@ -243,10 +264,15 @@ def _record(inventory: Inventory, observations: Iterable[Observation]) -> int:
     return count
 
 
-def _failed(inventory: Inventory, run: ScanRecord) -> None:
+def _failed(inventory: Inventory, run: ScanRecord, teller: Teller | None) -> None:
     from dataclasses import replace
 
-    inventory.save_scan(replace(run, status="failed", finished=output.clock()))
+    from netcam.pipeline import queued
+
+    ended = replace(run, status="failed", finished=output.clock())
+    inventory.save_scan(ended)
+    if teller and (untold := queued(lambda: teller.run(ended, output.clock()))):
+        output.say(untold)
 
 
 def distinct(observations: Iterable[Observation], notes: list[str]) -> Iterator[Observation]:
@@ -264,18 +290,22 @@ def distinct(observations: Iterable[Observation], notes: list[str]) -> Iterator[
 
 
 def _end(
-    inventory: Inventory, content: Content, settings: Settings, run: ScanRecord, totals: dict[str, int], notes: list[str], heard: list[str]
-) -> tuple[ScanRecord, Judged]:
-    """Close the run, judge what it saw, keep the verdicts."""
+    inventory: Inventory, content: Content, settings: Settings, run: ScanRecord, totals: dict[str, int], notes: list[str],
+    heard: list[str], teller: Teller | None,
+) -> tuple[ScanRecord, Judged]:  # fmt: skip
+    """Close the run, judge what it saw, keep the verdicts, and tell them."""
     from dataclasses import replace
 
     from netcam.model import Coverage, CoverageState
-    from netcam.pipeline import judge, store
+    from netcam.pipeline import judge, queued, store, tell_end
 
+    known = {one.device: one for one in inventory.identities(site=run.site, evidence=False)} if teller else {}
     inventory.cover(run.id, (Coverage(address=one, state=CoverageState.ANSWERED, reason="heard") for one in heard))
     seen = distinct(inventory.observations(scan=run.id), notes)
-    judged = judge(seen, content, settings.site(run.site), output.clock(), inventory=inventory)
+    judged = judge(seen, content, settings.site(run.site), output.clock(), inventory=inventory, part=True)
     finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.save_scan(finished)
     store(inventory, run.id, judged, output.clock())
+    if teller and (untold := queued(lambda: tell_end(teller, finished, judged, known, inventory, output.clock(), part=True))):
+        output.say(untold)
     return inventory.scan(run.id), judged

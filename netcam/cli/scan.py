@@ -196,8 +196,11 @@ def community_of(path: Path | None) -> str:
 
 
 @contextmanager
-def telling(settings: Settings, *, wanted: bool = True) -> Iterator[Teller | None]:
-    """Who queues events, where the settings name a sink; afterwards they are delivered, as far as that goes in a few seconds."""
+def telling(settings: Settings, *, wanted: bool = True, meanwhile: bool = False) -> Iterator[Teller | None]:
+    """Who queues events, where the settings name a sink; afterwards they are delivered, as far as that goes in a few seconds.
+
+    `meanwhile`: they are delivered as they come too, which a command that runs for months needs.
+    """
     if not settings.sinks or not wanted:
         yield None
         return
@@ -212,9 +215,15 @@ def telling(settings: Settings, *, wanted: bool = True) -> Iterator[Teller | Non
         output.say(f"netcam: {error}")  # a scan does not fail for its events
         yield None
         return
+    dispatcher = dispatch.Dispatcher(settings, state_folder(), report=output.say) if meanwhile else None
     try:
         sensor = settings.sensor or platform.node()
+        if dispatcher:
+            dispatcher.start()
         yield Teller(outbox, dispatch.queued_formats(settings), sensor=sensor, version=__version__)
+        if dispatcher:
+            dispatcher.stop(DELIVER_SECONDS)
+            dispatcher = None
         try:
             dispatch.drain(settings, outbox, DELIVER_SECONDS)
         except NetcamError as error:
@@ -225,6 +234,8 @@ def telling(settings: Settings, *, wanted: bool = True) -> Iterator[Teller | Non
                 lost = f", {state.lost} were given up" if state.lost else ""
                 output.say(f"sink {state.name}: {state.error or 'delivers'}; {outbox.newest() - state.cursor} events wait{lost}")
     finally:
+        if dispatcher:
+            dispatcher.stop(DELIVER_SECONDS)
         outbox.close()
 
 

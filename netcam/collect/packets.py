@@ -135,7 +135,7 @@ def _ip(data: bytes, kind: int, mac: str, group: bool) -> Packet | Heard | None:
         if start < 20:
             raise DecodeError("no TCP segment")
         ports = struct.unpack_from(">HHI", body)
-        return Packet(source, target, mac, protocol, ports[0], ports[1], body[start:], body[13], ports[2], direct)
+        return Packet(source, target, mac, protocol, ports[0], ports[1], body[start:], layout.number(body, 13, 1), ports[2], direct)
     if protocol == _ICMPV6 and hops == 255:
         return _neighbour(body, source)
     return None

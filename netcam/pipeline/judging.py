@@ -46,11 +46,13 @@ class Judged:
 
 
 def judge(
-    observations: Iterable[Observation], content: Content, site: Site, now: datetime, *, inventory: Inventory | None = None
-) -> Judged:
+    observations: Iterable[Observation], content: Content, site: Site, now: datetime, *, inventory: Inventory | None = None,
+    part: bool = False,
+) -> Judged:  # fmt: skip
     """Identify the devices behind `observations` and hold them against every policy and advisory.
 
-    With `inventory`, which device is which is told by all that it holds of their sites, and the operator's corrections hold.
+    With `inventory`, which device is which is told by all that it holds of their sites, and the operator's corrections hold. `part`:
+    these observations are a part of what could be seen, such as a list of leases; what was known of their devices before still holds.
     """
     from netcam.identify import identify
 
@@ -59,6 +61,7 @@ def judge(
         identities = tuple(identify(recorder_channels(observations, named), content.matcher))
         return Judged(identities, (*assess(identities, content, site, now), *hidden(identities, content, named)))
     from netcam.inventory import corrections
+    from netcam.inventory.collector import paused
     from netcam.inventory.decided import decisions, device_records
 
     seen, holds = list(observations), corrections.read(inventory)
@@ -70,8 +73,13 @@ def judge(
         into = {old: new for (where, old), new in devices.absorbed().items() if where == place}
         holds, went = corrections.placed(holds, place, live, into)
         moves += went
+    if part:
+        touched = {(one.site, devices.device_of(one)) for one in seen}
+        with paused():
+            seen = [o for place in sites for o in inventory.observations(site=place) if (place, devices.device_of(o)) in touched]
     identities = tuple(
-        corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in identify(seen, content.matcher, devices)
+        corrections.locked(one, holds.locks.get((one.site, one.device), ()))
+        for one in identify(seen, content.matcher, devices, current=part)
     )
     records = device_records(inventory, {one.site for one in identities})
     named = {}

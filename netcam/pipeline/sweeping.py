@@ -140,18 +140,22 @@ def tell_start(teller: Teller, scan: ScanRecord, inventory: Inventory, content: 
             )
         teller.outbox.put((), {}, facts={ACTIONS_TOLD: str(action.number)})
     teller.content({"makers": content.makers.digest, "policies": content.policies.digest}, at)
-    teller.started(replace(scan, status="running", finished=None), at)
+    teller.run(replace(scan, status="running", finished=None), at)
 
 
 def tell_end(
-    teller: Teller, finished: ScanRecord, judged: Judged, before: Mapping[str, Identity], inventory: Inventory, at: datetime
-) -> None:
-    """Tell what a scan found that was not known, and how it ended; a finding under exception is closed there, and opened when it lapses."""
+    teller: Teller, finished: ScanRecord, judged: Judged, before: Mapping[str, Identity], inventory: Inventory, at: datetime,
+    *, part: bool = False,
+) -> None:  # fmt: skip
+    """Tell what a scan found that was not known, and how it ended; a finding under exception is closed there, and opened when it lapses.
+
+    `part`: it was no sweep, and what it did not meet is no more missing than before.
+    """
     from netcam.assess.coverage import reached
     from netcam.inventory.diff import diff
 
     # only a scan that ran to its end can say that something is missing
-    coverage = inventory.coverage(finished.id) if finished.status == "complete" else None
+    coverage = inventory.coverage(finished.id) if finished.status == "complete" and not part else None
     differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
     told = [one.finding for one in teller.outbox.told(finished.site).values()]
     covered = excepted(judged.decisions, [*told, *judged.findings], at) if judged.decisions else frozenset()

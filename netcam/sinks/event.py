@@ -211,7 +211,8 @@ def scan_event(scan: ScanRecord, at: datetime, *, version: str = "") -> Event:
     """The start or the end of a scan, by its status."""
     started = scan.status == "running"
     totals = ", ".join(f"{count} {name}" for name, count in sorted(scan.totals.items()) if not name.startswith("sent."))
-    message = f"Scan {scan.id} of {scan.site} {'started' if started else 'ended: ' + scan.status}{'; ' + totals if totals else ''}"
+    what = {"import": "Import", "passive": "Listening run"}.get(scan.profile, "Scan")
+    message = f"{what} {scan.id} of {scan.site} {'started' if started else 'ended: ' + scan.status}{'; ' + totals if totals else ''}"
     kind = EventKind.SCAN_STARTED if started else EventKind.SCAN_FINISHED
     return Event(kind=kind, at=at, site=scan.site, sensor=scan.sensor, scan=scan, scan_id=scan.id, message=message, version=version)
 

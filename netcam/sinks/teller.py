@@ -23,8 +23,8 @@ class Teller:
     def __init__(self, outbox: Outbox, formats: Mapping[str, Format], *, sensor: str = "", version: str = "") -> None:
         self.outbox, self._formats, self._sensor, self._version = outbox, formats, sensor, version
 
-    def started(self, scan: ScanRecord, at: datetime) -> None:
-        """A scan began."""
+    def run(self, scan: ScanRecord, at: datetime) -> None:
+        """A scan began, or ended without a result, as its status says."""
         self.outbox.put([scan_event(scan, at, version=self._version)], self._formats)
 
     def finished(

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from netcam.collect import listen, repeats
@@ -138,6 +138,7 @@ def test_memory_stays_bounded_under_a_flood_of_new_senders(monkeypatch: pytest.M
     assert one._held == sum(len(stream.data) for stream in one._streams.values())
 
 
+@example(link=1, data=b"", cut=47)
 @settings(max_examples=300, deadline=None)
 @given(link=st.sampled_from([1, 101, 113, 276, 12, 999]), data=st.binary(max_size=120), cut=st.integers(0, 200))
 def test_any_packet_is_read_or_counted(link: int, data: bytes, cut: int) -> None:
