@@ -1,16 +1,19 @@
-"""Upkeep of the inventory: `netcam inventory check`, `backup`, `restore`, `retain`."""
+"""Upkeep of the inventory: `netcam inventory check`, `backup`, `restore`, `retain`, `upkeep`."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from netcam.cli import output
 from netcam.cli.scan import StoreOption
 from netcam.errors import ConfigError
+
+if TYPE_CHECKING:
+    from netcam.inventory.retention import Policy
 
 app = typer.Typer(help="Check, back up, restore and thin out the inventory.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -94,13 +97,27 @@ def retain(
     store: StoreOption = None,
 ) -> None:
     """Remove what [retention] in netcam.toml does not keep: repeats, whole answers, addresses of people's devices."""
-    from netcam import config as settings_
     from netcam.inventory import open_inventory
+
+    policy = _policy(config, max_megabytes)
+    inventory = open_inventory(store)
+    try:
+        gone = inventory.retain(policy, output.clock(), by=who(by), dry_run=dry_run)
+    finally:
+        inventory.close()
+    output.line({"type": "retention", "dry_run": dry_run} | asdict(gone))
+    for note in gone.notes:
+        output.say(note)
+
+
+def _policy(config: Path | None, max_megabytes: int | None) -> Policy:
+    """The [retention] of the settings, and a size where one is given."""
+    from netcam import config as settings_
     from netcam.inventory.retention import Policy
 
     told = settings_.load(config).retention
     limit = max_megabytes if max_megabytes is not None else told.max_megabytes
-    policy = Policy(
+    return Policy(
         repeats_days=told.repeats_days or None,
         facts_days=told.facts_days or None,
         raw_days=told.raw_days or None,
@@ -108,11 +125,25 @@ def retain(
         people_days=told.people_days or None,
         max_bytes=limit * 1024 * 1024 if limit else None,
     )
+
+
+@app.command("upkeep")
+def upkeep(
+    config: Annotated[Path | None, typer.Option("--config", help="Settings file; its [retention] says how long what is kept.")] = None,
+    by: ByOption = None,
+    store: StoreOption = None,
+) -> None:
+    """Do what a day needs: `retain`, then sign the hash chain. `netcam run` does it by itself, else a daily timer."""
+    from netcam.inventory import open_inventory, signing
+
+    policy = _policy(config, None)
     inventory = open_inventory(store)
     try:
-        gone = inventory.retain(policy, output.clock(), by=who(by), dry_run=dry_run)
+        gone = inventory.retain(policy, output.clock(), by=who(by))
+        root = signing.sign_root(inventory, signing.own_key(inventory), output.clock())
     finally:
         inventory.close()
-    output.line({"type": "retention", "dry_run": dry_run} | asdict(gone))
+    output.line({"type": "retention", "dry_run": False} | asdict(gone))
+    output.line({"type": "signed", "entry": root.number if root is not None else None})
     for note in gone.notes:
         output.say(note)

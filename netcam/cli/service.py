@@ -64,10 +64,12 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
     """Sweep on the schedules of the settings and deliver events, until told to stop (SIGTERM, Ctrl-C). Kept across restarts."""
     from netcam import __version__
     from netcam import config as settings_file
+    from netcam.inventory import default_path
     from netcam.service.engine import Engine
     from netcam.service.planner import Planner
     from netcam.service.processes import Processes
     from netcam.service.state import State
+    from netcam.service.upkeep import Upkeep, command
     from netcam.sinks import dispatch
     from netcam.sinks.delivery import only_one
     from netcam.sinks.teller import Teller
@@ -107,6 +109,14 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
             elif planner.entries[key].paused == "the settings":
                 planner.entries[key].paused = ""
         engine = Engine(planner, state, Processes(settings, folder, store=store, content=content), tell=tell, acted=acted)
+        place = None if store is not None and "://" in store else Path(store).expanduser() if store is not None else default_path()
+        upkeep = Upkeep(
+            state,
+            command(settings.path, store),
+            place,
+            folder / "runs" / "upkeep.log",
+            tell=lambda message, failed: tell(message, "", failed),
+        )
         dispatcher = dispatch.Dispatcher(settings, folder, report=output.say)
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -119,6 +129,7 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         while not ending.is_set() and not (broken := dispatcher.failed()):
             now = output.clock()
             wake = engine.step(now)
+            upkeep.step(now)
             if now - last_prune >= PRUNE:
                 last_prune = now
                 outbox.prune(settings.events.keep_days * 86_400, settings.sinks)
@@ -130,6 +141,7 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
             soon = (wake - now).total_seconds() if wake is not None else LOOK_SECONDS
             ending.wait(min(max(soon, 0.05), LOOK_SECONDS if not engine.running else 1.0))
         engine.stop(output.clock())
+        upkeep.stop()
         until = time.monotonic() + END_SECONDS
         while engine.running and time.monotonic() < until:
             time.sleep(0.2)

@@ -10,7 +10,7 @@ from netcam.config.reader import Reader
 
 
 class RetentionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[retention]` in days; 0 keeps for ever. Nothing goes before `netcam inventory retain` runs."""
+    """`[retention]` in days; 0 keeps for ever. `netcam run` removes what is not kept once a day; without it nothing goes before `netcam inventory retain`."""
 
     repeats_days: int = 90
     """Sightings of the same fact between its first and its last."""

@@ -110,8 +110,22 @@ class State(StoreFile):
 
     def beat(self) -> datetime | None:
         """When the service was last alive."""
-        rows = self._rows("SELECT value FROM facts WHERE name = 'beat'")
-        return _instant(rows[0][0]) if rows else None
+        return self.moment("beat")
+
+    def fact(self, name: str) -> str:
+        """What was noted under a name; empty where nothing was."""
+        rows = self._rows("SELECT value FROM facts WHERE name = ?", name)
+        return str(rows[0][0]) if rows else ""
+
+    def moment(self, name: str) -> datetime | None:
+        """The time that was noted under a name."""
+        told = self.fact(name)
+        return _instant(told) if told else None
+
+    def note(self, name: str, value: str) -> None:
+        """Note something under a name."""
+        with self._writing() as db:
+            db.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
     def begin(self, run: Run) -> int:
         """Write a new run, or a missed time; returns its number."""

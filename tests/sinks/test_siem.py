@@ -258,9 +258,11 @@ def test_every_example_of_the_notes_is_a_settings_file_that_is_right(tmp_path):
     }
 
 
-@pytest.mark.parametrize(
-    "name", ["netcam.service", "netcam-scan@hq.service", "netcam-deliver.service", "netcam-scan@hq.timer", "netcam-deliver.timer"]
-)
+UNITS = ("netcam.service", "netcam-scan@hq.service", "netcam-deliver.service", "netcam-upkeep.service", "netcam-scan@hq.timer",
+         "netcam-deliver.timer", "netcam-upkeep.timer")  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNITS)
 def test_the_systemd_units_are_right(name, tmp_path):
     for path in (ROOT / "docker/systemd").iterdir():
         text = path.read_text().replace("/usr/bin/env netcam", "/usr/bin/env true")
@@ -282,4 +284,4 @@ def test_what_the_units_and_the_container_call_is_a_command_of_netcam():
     called = {word for path in (ROOT / "docker/systemd").iterdir() for word in re.findall(r"env netcam (\w+)", path.read_text())}
     compose = yaml.safe_load((ROOT / "docker/compose.yaml").read_text())  # noqa: TID251 - the file is YAML as others read it
     called.add(compose["services"]["netcam"]["command"][0])
-    assert called == {"run", "scan", "events", "config"} & commands
+    assert called == {"run", "scan", "events", "config", "inventory"} & commands
