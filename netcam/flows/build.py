@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
-from ipaddress import IPv4Network, IPv6Network
-from typing import Any
+from collections.abc import Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 from netcam.flows import rows as r
-from netcam.flows import walk as walking
 from netcam.flows.names import Namer
 from netcam.flows.table import COLUMNS, MINUTE_COLUMNS, FlowTable, Lookups
-from netcam.flows.walk import Array, Walk
+from netcam.flows.walk import LOW48, Walk
 
+if TYPE_CHECKING:
+    from netcam.flows.walk import Array
+
+T = TypeVar("T")
 WINDOW_ROWS = 120_000
 """Rows of a window: what is judged at once, 35 MB of columns."""
 MAX_MINUTES = 1 << 20
@@ -25,21 +27,8 @@ MAX_MINUTES = 1 << 20
 class Assembly:
     """Takes what a walk finds and gives tables of at most WINDOW_ROWS flows, each whole with names, minutes and questions."""
 
-    def __init__(
-        self,
-        source: str,
-        *,
-        internal: Sequence[IPv4Network | IPv6Network] = (),
-        idle: float = r.IDLE,
-        active: float = r.ACTIVE,
-        capacity: int = r.CAPACITY,
-        window_rows: int = WINDOW_ROWS,
-    ) -> None:
-        self.source, self.namer = source, Namer()
-        self.walk = Walk(
-            on_hints=self.namer.look, on_done=self._done, on_minutes=self._minutes, internal=internal, idle=idle, active=active,
-            capacity=capacity,
-        )  # fmt: skip
+    def __init__(self, source: str, walk: Walk, *, window_rows: int = WINDOW_ROWS) -> None:
+        self.source, self.walk, self.namer = source, walk, Namer()
         self._window_rows = window_rows
         self._parts: list[FlowTable] = []
         self._serials: list[Array] = []
@@ -49,6 +38,31 @@ class Assembly:
         self._kept_rows = 0
         self.minutes_lost = 0
         self._told: dict[str, int] = {}
+
+    def collect(self, buffer: Any) -> None:
+        """Take what the walk collected in a step over `buffer`."""
+        walk = self.walk
+        if len(hints := walk.hints()) and buffer is not None:
+            # first, since names belong to rows that may end in the same step
+            self.namer.look(np.frombuffer(buffer, np.uint8), hints)
+        self.take(walk.minutes(), walk.done())
+        walk.clear()
+
+    def through(self, walked: Generator[None, None, T], buffer: Any) -> T:
+        """Take what is collected in each step over `buffer`; returns what the walk returns."""
+        while True:
+            try:
+                next(walked)
+            except StopIteration as end:
+                return end.value  # type: ignore[no-any-return]
+            self.collect(buffer)
+
+    def take(self, minutes: Array, done: Array) -> None:
+        """Take bytes by minute, and rows that ended; neither is kept."""
+        if len(minutes):
+            self._minutes(minutes)
+        if len(done):
+            self._done(done)
 
     def _minutes(self, found: Array) -> None:
         self._kept.append(found.copy())
@@ -61,7 +75,7 @@ class Assembly:
 
     def _done(self, rows: Array) -> None:
         names, texts, stale = self.namer.take(rows)
-        columns = {name: column.astype(COLUMNS[name]) for name, column in walking.columns(rows).items()}
+        columns = {name: column.astype(COLUMNS[name]) for name, column in columns_of(rows).items()}
         if stale:
             columns["quality"][stale] |= r.Q_STALE
         self._parts.append(FlowTable(columns, names, texts=texts))
@@ -133,8 +147,35 @@ class Assembly:
     def finish(self) -> Iterator[FlowTable]:
         """End every open flow and give what is left; the last window may be empty but is always there."""
         for _ in self.walk.finish():
+            self.collect(None)
             yield from self.ready()
         yield self._window()
+
+
+def columns_of(rows: Array) -> dict[str, npt.NDArray[Any]]:
+    """Columns of a FlowTable from ended rows."""
+    key, marks, rtt, more = rows[:, r.KEY], rows[:, r.MARKS], rows[:, r.RTT], rows[:, r.MORE]
+    mac_a, mac_b = rows[:, r.MAC_A], rows[:, r.MAC_B]
+    doubles = rows.view(np.float64)
+    packets_out, packets_in = rows[:, r.PACKETS] & 0xFFFFFFFF, rows[:, r.PACKETS] >> 32
+    unsigned = rows.view(np.uint64)
+    first_out = rows[:, r.START]
+    return {
+        "start": rows[:, r.START].copy(), "end": rows[:, r.END].copy(),
+        "a_hi": unsigned[:, r.A_HI].copy(), "a_lo": unsigned[:, r.A_LO].copy(), "b_hi": unsigned[:, r.B_HI].copy(),
+        "b_lo": unsigned[:, r.B_LO].copy(), "a_port": key >> 16 & 0xFFFF, "b_port": key & 0xFFFF, "proto": key >> 32 & 0xFF,
+        "version": key >> 40 & 15, "a_mac": (mac_a & LOW48).astype(np.uint64), "b_mac": (mac_b & LOW48).astype(np.uint64),
+        "packets_out": packets_out, "packets_in": packets_in, "bytes_out": rows[:, r.B_OUT].copy(), "bytes_in": rows[:, r.B_IN].copy(),
+        "payload_out": rows[:, r.L_OUT].copy(), "payload_in": rows[:, r.L_IN].copy(),
+        "wire_out": rows[:, r.W_OUT].copy(), "wire_in": rows[:, r.W_IN].copy(),
+        "flags_out": mac_a >> 48 & 0xFF, "flags_in": mac_a >> 56 & 0xFF, "vlan": mac_b >> 48 & 0xFFF,
+        "end_reason": more & 0xFF, "icmp": more >> 24 & 0x1FFFF, "quality": marks >> 32 & 0xFFFF, "tells": marks & 0xFFFFFFFF, "rtt": (rtt & 0xFFFFFFFF) * 1000,
+        "retransmitted_out": rtt >> 32 & 0xFFFF, "retransmitted_in": rtt >> 48 & 0xFFFF,
+        "size_squares_out": doubles[:, r.SQUARES_OUT].copy(), "size_squares_in": doubles[:, r.SQUARES_IN].copy(),
+        "gap_sum_out": np.where(packets_out > 1, (rows[:, r.LAST_OUT] - first_out) / 1e9, 0.0),
+        "gap_sum_in": np.where(packets_in > 1, (rows[:, r.LAST_IN] - rows[:, r.FIRST_IN]) / 1e9, 0.0),
+        "gap_squares_out": doubles[:, r.GAPS_OUT].copy(), "gap_squares_in": doubles[:, r.GAPS_IN].copy(),
+    }  # fmt: skip
 
 
 def merged(tables: Sequence[FlowTable]) -> FlowTable:

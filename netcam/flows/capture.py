@@ -2,30 +2,37 @@
 
 from __future__ import annotations
 
-import gzip
+import ctypes
 import io
 import mmap
 import os
 import stat
 import struct
+import sys
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from netcam.errors import ContentError
 from netcam.flows import rows as layout
+from netcam.flows.ahead import Ahead
 from netcam.flows.compiled import needs_extra as needs_numba
+from netcam.flows.walk import Walk
 
 if TYPE_CHECKING:
-    from netcam.flows.build import Assembly
     from netcam.flows.table import FlowTable
 
 CHUNK = 1 << 20
 """Bytes read at a time: they stay in the processor's cache until they are walked."""
-MAPPED = 8 << 20
-"""Bytes of a plain file that are mapped at a time."""
+MAPPED = 32 << 20
+"""Bytes of a plain file that are mapped at a time; the next piece is mapped meanwhile."""
+COMMON = 1 << 20
+"""Bytes that a piece shares with the next: a record begins in one and ends in it."""
+SWITCH = 0.0005
+"""Seconds a thread runs Python before it gives way while a capture is read: between two pieces the walk must not wait for imports."""
 MADV_POPULATE_READ = 22
 """linux/mman.h, since 5.14; where the kernel does not know it, files are read instead."""
 _MAGIC = {
@@ -59,17 +66,18 @@ def windows(
     idle: float = layout.IDLE,
     active: float = 0,
     window_rows: int = 0,
-    progress: Callable[[int], None] | None = None,
 ) -> Iterator[FlowTable]:
     """Read a capture into tables of bounded size; the last one carries the notes. A cut or corrupt end is counted and told, not raised.
 
+    Reading begins with the call, in a thread; a second one makes the tables, so that the caller has both cores' work done ahead.
     `idle` and `active` in seconds, 0 for never; `window_rows` 0 for the usual size. Raises ContentError where the file cannot be read or is no capture.
     """
     needs_numba()
     where = str(path)
     notes: list[str] = []
-    with opened(path) as raw, _decompressed(raw) as file:
-        source = _Reader(file, notes)
+    raw = opened(path)
+    try:
+        source = _Reader(_decompressed(raw), notes)
         magic = source.take(4)
         if magic not in _MAGIC and magic != _PCAPNG:
             if notes or not magic:
@@ -77,20 +85,69 @@ def windows(
                     where, notes[0] if notes else "is empty, or truncated before anything can be unpacked", "copy the file again"
                 )
             raise ContentError(where, f"is no capture (it begins with {magic!r})", "give a file that tcpdump or Wireshark wrote")
+        walk = Walk(internal=internal, idle=idle, active=active)
+        walked = _pcap(source, *_MAGIC[magic], walk, notes, where) if magic in _MAGIC else _pcapng(source, walk, notes)
+    except BaseException:
+        raw.close()
+        raise
+    found = Ahead(_found(walked, walk, raw), "netcam-walk", held=lambda one: one.hints)
+    return Ahead(_tables(found, walk, where, notes, window_rows), "netcam-tables")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a walk collected between two steps: copies; or, where hints point into `buffer`, what stands in the walk itself."""
+
+    hints: bool
+    buffer: Any
+    minutes: bytearray
+    done: bytearray
+
+
+def _found(walked: Iterator[Any], walk: Walk, raw: IO[bytes]) -> Generator[_Found, None, None]:
+    """Walk to the end and give what was collected."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH)
+    try:
+        with raw:
+            for buffer in walked:
+                if walk.state[layout.U_HINTS]:
+                    yield _Found(True, buffer, bytearray(), bytearray())
+                else:
+                    yield _copy(walk)
+                walk.clear()
+        sys.setswitchinterval(before)
+        for _ in walk.finish():
+            yield _copy(walk)
+            walk.clear()
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _copy(walk: Walk) -> _Found:
+    minutes, done = walk.copied("minutes", walk.state[layout.U_MINUTES]), walk.copied("done", walk.state[layout.U_DONE])
+    return _Found(False, None, minutes, done)
+
+
+def _tables(found: Ahead[_Found], walk: Walk, where: str, notes: list[str], window_rows: int) -> Generator[FlowTable, None, None]:
+    """Windows of what a walk finds."""
+    try:
+        import numpy as np
+
         from netcam.flows.build import WINDOW_ROWS, Assembly
 
-        assembly = Assembly(where, internal=internal, idle=idle, active=active, window_rows=window_rows or WINDOW_ROWS)
-        walked = _pcap(source, *_MAGIC[magic], assembly, notes, where) if magic in _MAGIC else _pcapng(source, assembly, notes)
-        for used in walked:
+        assembly = Assembly(where, walk, window_rows=window_rows or WINDOW_ROWS)
+        for one in found:
+            if one.hints:
+                assembly.collect(one.buffer)
+            else:
+                minutes, done = np.frombuffer(one.minutes, np.int64), np.frombuffer(one.done, np.int64)
+                assembly.take(minutes.reshape(-1, layout.MINUTE_WIDTH), done.reshape(-1, layout.WIDTH))
+            del one
             yield from assembly.ready()
-            if progress is not None:
-                progress(used)
-    last: FlowTable | None = None
-    for table in assembly.finish():
-        if last is not None:
-            yield last
-        last = table
-    assert last is not None
+    finally:
+        found.close()
+    last = assembly.cut()
     last.notes += notes
     last.counters["file_truncated"] = sum("truncated" in note for note in notes)
     yield last
@@ -108,6 +165,8 @@ def _decompressed(raw: IO[bytes]) -> IO[bytes]:
     head = raw.read(6)
     raw.seek(0)
     if head[:2] == b"\x1f\x8b":
+        import gzip
+
         return gzip.GzipFile(fileobj=raw)  # type: ignore[return-value]
     if head[:4] == b"\x28\xb5\x2f\xfd":
         import zstandard
@@ -190,14 +249,18 @@ class _Reader:
         return filled
 
 
-def _buffer(size: int) -> Any:
-    import numpy as np
+def _steps(walked: Generator[None, None, int], buffer: Any) -> Generator[Any, None, int]:
+    """The steps of a walk over `buffer`, which each of them gives; returns where it stopped."""
+    while True:
+        try:
+            next(walked)
+        except StopIteration as end:
+            return int(end.value)
+        yield buffer
 
-    return np.empty(size, np.uint8)
 
-
-def _pcap(source: _Reader, big: bool, nano: bool, assembly: Assembly, notes: list[str], where: str) -> Iterator[int]:
-    """Walk a classic capture; yields the bytes used as it goes."""
+def _pcap(source: _Reader, big: bool, nano: bool, walk: Walk, notes: list[str], where: str) -> Generator[Any, None, None]:
+    """Walk a classic capture; yields the buffer each time something was collected."""
     head = source.take(20)
     if len(head) < 20:
         raise ContentError(where, "is a capture cut within its header", "copy the file again")
@@ -207,7 +270,7 @@ def _pcap(source: _Reader, big: bool, nano: bool, assembly: Assembly, notes: lis
         raise ContentError(where, f"has link type {told}, which is not read", "capture on Ethernet, or with the type any (Linux cooked)")
     done = 24
     for buffer, begin, size, base in _pieces(source, 24, layout.MAX_PACKET + 16):
-        stopped = assembly.walk.pcap(buffer, size, at=begin, big=big, nano=nano, link=link)
+        stopped = yield from _steps(walk.pcap(buffer, size, at=begin, big=big, nano=nano, link=link), buffer)
         if stopped < 0:
             notes.append(
                 f"a packet claims an impossible length at byte {base - 1 - stopped}: the file is corrupt or truncated from there on"
@@ -215,101 +278,89 @@ def _pcap(source: _Reader, big: bool, nano: bool, assembly: Assembly, notes: lis
             return
         source.used = base + stopped
         done = base + size
-        yield source.used
     if done > source.used:
         notes.append(f"the last packet is truncated: {done - source.used} bytes are left over")
 
 
-def _pieces(source: _Reader, start: int, room: int) -> Iterator[tuple[Any, int, int, int]]:
+def _pcapng(source: _Reader, walk: Walk, notes: list[str]) -> Generator[Any, None, None]:
+    """Walk the blocks of a pcapng file, as `_pcap`."""
+    done = len(_PCAPNG)
+    for buffer, begin, size, base in _pieces(source, 0, layout.MAX_BLOCK, _PCAPNG):
+        stopped = yield from _steps(walk.pcapng(buffer, size, at=begin), buffer)
+        if stopped < 0:
+            notes.append(f"a block at byte {base - 1 - stopped} claims an impossible size: the file is corrupt or truncated from there on")
+            return
+        source.used = base + stopped
+        done = base + size
+    if done > source.used:
+        notes.append(f"the last block is truncated: {done - source.used} bytes are left over")
+
+
+def _pieces(source: _Reader, start: int, room: int, head: bytes = b"") -> Iterator[tuple[Any, int, int, int]]:
     """Pieces of the file from `start` on: buffer, where to begin and end in it, and the file's byte at its beginning.
 
-    What the caller leaves (`source.used`) comes again at the beginning of the next piece.
+    What the caller leaves (`source.used`) comes again at the beginning of the next piece; it is at most `room` bytes. `head` are bytes
+    from `start` on that have been read already.
     """
     source.used = start
+    kept, rest = len(head), head
     if (descriptor := source.descriptor()) is not None:
-        yield from _mapped(source, descriptor, room)
+        yield from _mapped(source, descriptor)
         if source.used_up:
             return
         source.seek(source.used)
-    kept = 0
-    rest: Any = None
+        kept, rest = 0, b""
     base = source.used
-    for buffer, got in _ahead(source, room):
+    for buffer, got in Ahead(_read(source, room), "netcam-read"):
         begin = room - kept
-        if kept:
-            buffer[begin:room] = rest
+        buffer[begin:room] = rest
         yield buffer, begin, room + got, base + kept - room
         left = base + kept + got - source.used
         kept, base = left, source.used
-        rest = buffer[room + got - left : room + got].copy()
+        rest = bytes(memoryview(buffer)[room + got - left : room + got])
 
 
-def _mapped(source: _Reader, descriptor: int, room: int) -> Iterator[tuple[Any, int, int, int]]:
-    """Pieces of a plain file mapped into memory: no byte is copied. Stops early, for reading to go on, where that does not work.
+def _mapped(source: _Reader, descriptor: int) -> Iterator[tuple[Any, int, int, int]]:
+    """Pieces of a plain file mapped into memory: no byte is copied. Stops early, for reading to go on, where that does not work."""
+    for piece, base in Ahead(_maps(descriptor, source.used), "netcam-map"):
+        begin = source.used - base
+        if not 0 <= begin <= len(piece):
+            return  # a record that is longer than two pieces have in common
+        yield piece, begin, len(piece), base
+        source.used_up = base + len(piece) >= os.fstat(descriptor).st_size
+
+
+def _maps(descriptor: int, start: int) -> Generator[tuple[mmap.mmap, int], None, None]:
+    """Mappings from `start` on with the file's byte at which each begins; the last COMMON bytes of one are the first of the next.
 
     The pages are asked for before they are touched (MADV_POPULATE_READ): where a file has been cut meanwhile that is an error, not a
-    signal that would end the program.
+    signal that would end the program. Private and writable only because an address is taken of buffers that can be written.
     """
-    import numpy as np
-
-    step = mmap.ALLOCATIONGRANULARITY
-    while True:
-        size = os.fstat(descriptor).st_size
-        base = source.used // step * step
-        length = min(MAPPED + room, size - base)
-        if source.used >= size or length <= 0:
-            source.used_up = True
-            return
+    advise = ctypes.CDLL(None, use_errno=True).madvise  # mmap.madvise keeps the interpreter's lock
+    base = start // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
+    while (size := os.fstat(descriptor).st_size) > base:
+        length = min(MAPPED + COMMON, size - base)
         try:
-            piece = mmap.mmap(descriptor, length, mmap.MAP_SHARED, mmap.PROT_READ, offset=base)
-            piece.madvise(MADV_POPULATE_READ)
+            piece = mmap.mmap(descriptor, length, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE, offset=base)
         except (OSError, ValueError):
             return
-        buffer = np.frombuffer(piece, np.uint8)
-        before = source.used
-        yield buffer, before - base, length, base
-        del buffer, piece  # the mapping goes when the caller has let go of its buffer
-        if base + length >= size or source.used == before:
-            source.used_up = True
+        place = ctypes.addressof(ctypes.c_char.from_buffer(piece))
+        if advise(ctypes.c_void_p(place), ctypes.c_size_t(length), MADV_POPULATE_READ):
             return
-
-
-def _ahead(source: _Reader, room: int) -> Iterator[tuple[Any, int]]:
-    """Buffers with CHUNK bytes of the file behind `room`; the next is read while the caller walks this one."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    buffers = [_buffer(room + CHUNK) for _ in range(2)]
-    with ThreadPoolExecutor(1, "netcam-read") as reader:
-        turn = 0
-        waiting = reader.submit(source.into, memoryview(buffers[0])[room:])
-        while got := waiting.result():
-            turn ^= 1
-            waiting = reader.submit(source.into, memoryview(buffers[turn])[room:])
-            yield buffers[turn ^ 1], got
-
-
-def _pcapng(source: _Reader, assembly: Assembly, notes: list[str]) -> Iterator[int]:
-    """Walk the blocks of a pcapng file, its first four bytes being read; yields the bytes used as it goes."""
-    import numpy as np
-
-    buffer, done = _buffer(2 * CHUNK), 0
-    buffer[:4] = np.frombuffer(_PCAPNG, np.uint8)
-    kept = 4
-    while got := source.into(memoryview(buffer)[kept : kept + CHUNK]):
-        size = kept + got
-        stopped, needed = assembly.walk.pcapng(buffer, size)
-        if stopped < 0:
-            notes.append(f"a block at byte {done - 1 - stopped} claims an impossible size: the file is corrupt or truncated from there on")
+        yield piece, base
+        del piece  # the mapping goes when the reader has let go of it
+        if base + length >= size:
             return
-        kept = size - stopped
-        rest = buffer[stopped:size].copy()
-        if needed + CHUNK > len(buffer):
-            buffer = _buffer(needed + CHUNK)
-        buffer[:kept] = rest
-        done += stopped
-        yield done
-    if kept:
-        notes.append(f"the last block is truncated: {kept} bytes are left over")
+        base += MAPPED
+
+
+def _read(source: _Reader, room: int) -> Generator[tuple[bytearray, int], None, None]:
+    """Buffers with CHUNK bytes of the file behind `room`. Three: one is walked, one waits, one is filled."""
+    buffers = [bytearray(room + CHUNK) for _ in range(3)]
+    turn = 0
+    while got := source.into(memoryview(buffers[turn])[room:]):
+        yield buffers[turn], got
+        turn = (turn + 1) % 3
 
 
 def _resolution(options: bytes, order: str) -> int:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from netcam.flows import rows as layout
 from netcam.flows.compiled import needs_extra
-from netcam.flows.ring import BLOCK, Ring, opened
+from netcam.flows.ring import BLOCK, BLOCKS, Ring, opened
 from netcam.flows.table import FlowTable
+from netcam.flows.walk import Walk
 
 if TYPE_CHECKING:
     from netcam.flows.build import Assembly
@@ -79,9 +80,8 @@ def windows(
 
     ended = stop if stop is not None else threading.Event()
     with opened(interface, what="egress watch", program=settings.filter_, fanout=settings.fanout) as ring:
-        assembly = Assembly(
-            interface, internal=settings.internal, idle=settings.idle, active=settings.active, capacity=OPEN, window_rows=PIECE
-        )
+        walk = Walk(internal=settings.internal, idle=settings.idle, active=settings.active, capacity=OPEN)
+        assembly = Assembly(interface, walk, window_rows=PIECE)
         if keeper is not None and (told := keeper.restore(assembly)) and note is not None:
             note(told)
         reader = _Reader(ring, assembly, keeper, seconds, every, ended)
@@ -159,33 +159,27 @@ class _Reader:
         self._put((table, snapshot))
 
     def _read(self) -> None:
-        import numpy as np
-
         from netcam.flows.build import merged
 
         assembly, ring = self._assembly, self._ring
-        data = np.frombuffer(ring.memory, np.uint8)
-        blocks = len(data) // BLOCK
         now = time.monotonic()
         end = now + self._seconds if self._seconds is not None else None
         cut, expire = now + (self._every or 0), now + EXPIRE_EVERY
-        try:
-            while not self._stop.is_set() and (end is None or now < end):
-                busy = assembly.walk.ring(data, BLOCK, blocks)
-                if not busy:
-                    ring.wait(100)
-                full = list(assembly.ready())
-                if full:
-                    # what ended since goes along: a checkpoint has room for open conversations only
-                    self._give(merged([*full, assembly.cut()]))
-                now = time.monotonic()
-                if now >= expire and not busy:
-                    expire = now + EXPIRE_EVERY
-                    assembly.walk.expire(time.time_ns())
-                if self._every is not None and now >= cut:
-                    cut = now + self._every
-                    self._give(assembly.cut())
-        finally:
-            del data  # the ring cannot be unmapped while an array looks at it
+        while not self._stop.is_set() and (end is None or now < end):
+            step = assembly.walk.ring(ring.memory, BLOCK, BLOCKS)
+            if not (busy := assembly.through(step, ring.memory)):
+                ring.wait(100)
+            full = list(assembly.ready())
+            if full:
+                # what ended since goes along: a checkpoint has room for open conversations only
+                self._give(merged([*full, assembly.cut()]))
+            now = time.monotonic()
+            if now >= expire and not busy:
+                expire = now + EXPIRE_EVERY
+                for _ in assembly.walk.expire(time.time_ns()):
+                    assembly.collect(None)
+            if self._every is not None and now >= cut:
+                cut = now + self._every
+                self._give(assembly.cut())
         for table in assembly.finish():
             self._give(table)

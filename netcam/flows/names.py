@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,9 @@ import numpy.typing as npt
 from netcam.flows import rows as r
 from netcam.flows.hello import client_hello, host_header, joined, quic_initial, record_hello, server_flight, server_name, user_agent, valid
 from netcam.flows.lookups import Resolver, dns_answers
-from netcam.flows.walk import Array
+
+if TYPE_CHECKING:
+    from netcam.flows.walk import Array
 
 __all__ = ["Namer", "dns_answers", "host_header", "server_name", "valid"]
 

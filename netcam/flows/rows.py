@@ -71,6 +71,9 @@ MAC_B: address | VLAN << 48. MARKS: tells | quality << 32 | state << 48. RTT: mi
 number | next number << 32. MINUTE: minute | bytes wanted out << 32 | in << 48. MORE: end reason | payload packets out << 8 | in << 16 | ICMP type and code << 24.
 GAPS_ and SQUARES_ hold doubles."""
 
+MINUTE_WIDTH = 4
+"""Serial, minute, bytes out, bytes in."""
+
 # state bits of MARKS
 S_CLOSED, S_SYN, S_SYNACK, S_GUESSED, S_SEQ_OUT, S_SEQ_IN, S_FIN_OUT, S_FIN_IN, S_BASE_OUT, S_BASE_IN = (1 << n for n in range(10))
 

@@ -617,9 +617,15 @@ def _flush(now: Any, every: Any, rows: Any, slots: Any, free: Any, used: Any, do
             if every or (used[U_IDLE] > 0 and _quiet(r, now, used[U_IDLE])):
                 reason = REASON_END if closed else (REASON_FORCED if every else REASON_IDLE)
                 _tell(used, rows, done, minutes, n, reason)
-                _drop(used, rows, slots, free, n)
+                if every:
+                    r[KEY] = -1  # the walk is over: the hash table is not kept up
+                else:
+                    _drop(used, rows, slots, free, n)
         n += 1
     used[U_HAND] = 0
+    if every:
+        used[U_NEXT] = 0
+        used[U_LIVE] = 0
     return 1
 
 
@@ -652,7 +658,7 @@ def _entry(
     counters = carray(p_counters, (len(COUNTERS),))
     hints = carray(p_hints, (MAX_HINTS, HINT_WIDTH))
     done = carray(p_done, (MAX_DONE, WIDTH))
-    minutes = carray(p_minutes, (MAX_MINUTES, 4))
+    minutes = carray(p_minutes, (MAX_MINUTES, MINUTE_WIDTH))
     frags = carray(p_frags, (FRAGMENTS, 3))
     nets = carray(p_nets, (MAX_NETS, 5))
     ifs = carray(p_ifs, (INTERFACES + 128, 4))

@@ -21,6 +21,7 @@ from netcam.flows.build import Assembly, merged
 from netcam.flows.checkpoint import Keeper
 from netcam.flows.origin import Inside, Network
 from netcam.flows.table import JOINED, FlowTable, country_text
+from netcam.flows.walk import Walk
 
 T0 = 1_764_028_790 * 10**9
 """Ten seconds before midnight, UTC."""
@@ -165,20 +166,20 @@ def test_a_file_that_is_no_mmdb_is_refused(tmp_path: Path) -> None:
 
 
 def walked(assembly: Assembly, given: list[tuple[int, bytes]]) -> None:
-    data = np.frombuffer(frames.pcap(given)[24:], np.uint8)
-    assembly.walk.pcap(data, len(data), big=False, nano=False, link=1)
+    data = bytearray(frames.pcap(given)[24:])
+    assembly.through(assembly.walk.pcap(data, len(data), big=False, nano=False, link=1), data)
 
 
 def test_open_conversations_survive_a_kill_and_nothing_is_archived_twice(tmp_path: Path) -> None:
     root = tmp_path / "flows"
     given = sorted(packets())
-    first, keeper = Assembly("x", internal=[ip_network("10.0.0.0/8")]), Keeper(tmp_path / "c", Archive(root), "hq", "eth0")
+    first, keeper = Assembly("x", Walk(internal=[ip_network("10.0.0.0/8")])), Keeper(tmp_path / "c", Archive(root), "hq", "eth0")
     assert keeper.restore(first) == ""
     walked(first, given[:20])
     snapshot = keeper.snapshot(first)
     keeper.keep(snapshot, first.cut())
     walked(first, given[20:])  # lost by the kill
-    second, keeper = Assembly("x"), Keeper(tmp_path / "c", Archive(root), "hq", "eth0")
+    second, keeper = Assembly("x", Walk()), Keeper(tmp_path / "c", Archive(root), "hq", "eth0")
     assert keeper.restore(second) == "20 open conversations were taken up from the last run"
     assert keeper.sequence == 1
     walked(second, given[20:])
@@ -192,7 +193,7 @@ def test_open_conversations_survive_a_kill_and_nothing_is_archived_twice(tmp_pat
 
 def test_a_kill_between_the_two_writes_is_made_good(tmp_path: Path) -> None:
     root, path = tmp_path / "flows", tmp_path / "c"
-    watch, keeper = Assembly("x", idle=1), Keeper(path, Archive(root), "hq", "eth0")
+    watch, keeper = Assembly("x", Walk(idle=1)), Keeper(path, Archive(root), "hq", "eth0")
     keeper.restore(watch)
     walked(watch, sorted(packets()))
     real, names = archive.publish, []
@@ -208,14 +209,14 @@ def test_a_kill_between_the_two_writes_is_made_good(tmp_path: Path) -> None:
     stray = root / "flows" / "site=hq" / "day=2025-11-24" / ".eth0-00000099.1.tmp"
     stray.write_bytes(b"half")
     again = Keeper(path, Archive(root), "hq", "eth0")
-    again.restore(Assembly("x"))
+    again.restore(Assembly("x", Walk()))
     assert all(final.exists() for final in names)
     assert not stray.exists()
 
 
 def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "c"
-    watch, keeper = Assembly("x"), Keeper(path, None, "hq", "eth0")
+    watch, keeper = Assembly("x", Walk()), Keeper(path, None, "hq", "eth0")
     keeper.restore(watch)
     walked(watch, packets())
     keeper.keep(keeper.snapshot(watch), watch.cut())
@@ -223,7 +224,7 @@ def test_a_damaged_checkpoint_is_refused(tmp_path: Path) -> None:
     for broken in (whole[:-20], whole[:50], b"", whole[: len(whole) // 2] + whole[len(whole) // 2 + 8 :], bytes(100)):
         path.write_bytes(broken)
         with pytest.raises(StoreError, match="no checkpoint"):
-            Keeper(path, None, "hq", "eth0").restore(Assembly("x"))
+            Keeper(path, None, "hq", "eth0").restore(Assembly("x", Walk()))
 
 
 INSIDE = """

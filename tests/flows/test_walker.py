@@ -13,6 +13,7 @@ from netcam.flows import capture
 from netcam.flows import rows as r
 from netcam.flows.build import Assembly, merged
 from netcam.flows.table import END_REASONS, QUALITY, TELLS, FlowTable
+from netcam.flows.walk import Walk
 
 T0 = 1_764_000_000 * 10**9
 S = 10**9
@@ -81,10 +82,10 @@ def test_timeouts_end_flows_as_ipfix_says(tmp_path: Path) -> None:
 
 
 def test_a_full_table_tells_the_oldest_early_and_counts_it() -> None:
-    assembly = Assembly("test", capacity=1000)
+    assembly = Assembly("test", Walk(capacity=1000))
     packets = [(T0 + n * 1000, frames.ether(udp4("10.0.0.5", f"203.{n >> 16}.{n >> 8 & 255}.{n & 255}", 40000, 2000))) for n in range(5000)]
-    data = np.frombuffer(frames.pcap(packets)[24:], np.uint8)
-    assert assembly.walk.pcap(data, len(data), big=False, nano=False, link=1) == len(data)
+    data = bytearray(frames.pcap(packets)[24:])
+    assert assembly.through(assembly.walk.pcap(data, len(data), big=False, nano=False, link=1), data) == len(data)
     assert assembly.walk.live == 1000
     table = merged(list(assembly.finish()))
     assert len(table) == 5000
@@ -96,14 +97,14 @@ def test_a_full_table_tells_the_oldest_early_and_counts_it() -> None:
 
 def test_rows_are_found_again_through_any_order_of_coming_and_going() -> None:
     maker = random.Random(11)
-    assembly = Assembly("test", capacity=300, idle=2)
+    assembly = Assembly("test", Walk(capacity=300, idle=2))
     at, packets = T0, []
     for _ in range(20_000):
         at += maker.randrange(20_000_000)
         a = maker.randrange(400)
         packets.append((at, frames.ether(udp4("10.0.0.5", f"203.0.{a >> 8}.{a & 255}", 40000, 2000))))
-    data = np.frombuffer(frames.pcap(packets)[24:], np.uint8)
-    assembly.walk.pcap(data, len(data), big=False, nano=False, link=1)
+    data = bytearray(frames.pcap(packets)[24:])
+    assembly.through(assembly.walk.pcap(data, len(data), big=False, nano=False, link=1), data)
     slots, rows = assembly.walk.slots, assembly.walk.rows
     held = np.sort(slots[slots >= 0] & 0xFFFFFFFF)
     used = np.flatnonzero(rows[: int(assembly.walk.state[r.U_NEXT]), r.KEY] >= 0)
