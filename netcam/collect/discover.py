@@ -8,7 +8,7 @@ import errno
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
@@ -49,6 +49,11 @@ MAX_BLIND = 1 << 16
 
 Heard = tuple[str, str, Fact, bytes]
 """via, endpoint, fact, raw answer."""
+
+
+def kinds(questions: Iterable[Question]) -> set[str]:
+    """How a protocol asks everybody: by `broadcast`, by `multicast`."""
+    return {"broadcast" if q.host == "255.255.255.255" else "multicast" for q in questions if q.host != "{unicast}"}
 
 
 @dataclass(slots=True)
@@ -322,9 +327,16 @@ class Discoverer:
                 zone = address.partition("%")[2]
                 links[address] = next((i for i in self.plan.interfaces if i.name == zone or inside(plain, i.networks)), None)
 
+        ways = {one.name: kinds(one.questions(self.nonce)) for one in self.plan.discoveries} | {"sadp_link": {"broadcast"}}
+
         async def one_device(address: str, link: Interface | None) -> None:
+            heard = [] if self.plan.profile.thorough else [ways.get(via, set()) for via, *_ in self.found[address].answers]
+            # what it answered came to everybody: so do questions of that kind, and it was asked those as often already
+            reached = {kind for some in heard if len(some) == 1 for kind in some}
             for one, question in asked:
-                for round_ in range(self.plan.profile.tries):
+                if link is not None and ways[one.name] & reached:
+                    continue
+                for round_ in range(1 if link is not None and heard else self.plan.profile.tries):
                     if round_ and any(via == one.name for via, *_ in self.found[address].answers):
                         break
                     await self._ask(link, one, question, address)

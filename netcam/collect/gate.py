@@ -308,7 +308,7 @@ class Gate:
             async with self._half_open:
                 await self._site.turn()
                 self.check(address, port)
-                self.count(protocol, 3, 180, "tcp", address, port, b"")
+                self.count(protocol, 1, 60, "tcp", address, port, b"")
                 begin = time.monotonic()
                 try:
                     async with asyncio.timeout(timeout):
@@ -317,6 +317,7 @@ class Gate:
                     self._behaved(address, device, port, None)
                     raise
                 self._behaved(address, device, port, time.monotonic() - begin)
+                self.count(protocol, 2, 80, "tcp", address, port, b"")  # what was accepted is acknowledged, and dropped in the end
                 stream = Stream(self, reader, writer, address, port, protocol, owner)
                 try:
                     yield stream

@@ -23,6 +23,9 @@ HURRIED = Limits(connect=0.5, read=3.0, total=8.0)
 USUAL = Limits()
 RETRY_CONNECT = 2
 """Connects to one port before it counts as filtered: one lost SYN must not hide a camera."""
+FIRST = frozenset({"http", "rtsp"})
+"""Protocols whose usual ports are asked before anything else."""
+ICON = "/favicon.ico"
 MAX_LOCATIONS = 3
 """Addresses of its own description that a device may send us to; a real one names one."""
 MAX_URL = 512
@@ -40,8 +43,10 @@ MAX_PAGES_OF_WEB = 2
 class Prober:
     """Asks devices, one conversation at a time with each."""
 
-    def __init__(self, plan: Plan, gate: Gate) -> None:
+    def __init__(self, plan: Plan, gate: Gate, certain: Callable[[str, list[Heard]], bool] | None = None) -> None:
+        """`certain` says whether what an address has answered leaves no doubt what it is: then the rest is not asked, unless the profile is thorough."""
         self.plan, self.gate = plan, gate
+        self.certain = certain if not plan.profile.thorough else None
         self.context = driver.banner_context()
 
     async def device(self, address: str, seen: Found) -> list[Heard]:
@@ -53,35 +58,56 @@ class _Device:
     """The conversations with one device."""
 
     def __init__(self, prober: Prober, address: str, seen: Found) -> None:
-        self.plan, self.gate, self.context = prober.plan, prober.gate, prober.context
+        self.plan, self.gate, self.context, self.certain = prober.plan, prober.gate, prober.context, prober.certain
         self.address, self.seen = address, seen
         self.host = f"[{address}]" if ":" in address else address
         self.heard: list[Heard] = []
         self.told: set[tuple[str, str, Fact]] = set()
         self.closed: set[int] = set()
         self.open: set[int] = set()
+        self.web: list[tuple[int, bool]] = []
+        """Ports that answered HTTP, and whether under TLS."""
         self.late = 0
         self.gone = 0
         """Conversations that could not begin because nobody is there."""
 
     async def ask(self) -> list[Heard]:
-        """All conversations, in the order of the registry, then the pages that answers point to."""
-        web: list[tuple[int, bool]] = []
-        for one in sorted(self.plan.conversations, key=lambda c: c.name != "http"):
-            for port, with_tls in [(p, False) for p in one.ports] + [(p, True) for p in one.tls_ports]:
-                if port in self.closed:
-                    continue
-                outcome = await self._talk(one, port, with_tls)
-                if self.gone >= SLOW_AFTER and not self.open:
-                    return self.heard  # it spoke, and nobody is there at the link layer
-                if one.name == "http" and outcome.status is ProbeStatus.ANSWERED:
-                    web.append((port, with_tls))
-        for port, with_tls in web[:MAX_PAGES_OF_WEB]:
+        """The services that tell most; unless they leave no doubt, all others in the order of the registry, and pages that answers point to."""
+        for one, port, with_tls in (first := self._services(first=True)):
+            await self._service(one, port, with_tls)
+        if self.certain is not None and self.web and self.certain(self.address, self.heard):
+            for one, port, with_tls in self._services(first=False):
+                if one.name == "greeting":  # an open Telnet or FTP is a fact of its own
+                    await self._service(one, port, with_tls)
+            await self._page(*self.web[0], driver.target(self.address, self.web[0][0], str(uuid.uuid4())), ICON, whole=False)
+            return self.heard
+        for service in self._services(first=False):
+            if service not in first:
+                await self._service(*service)
+            if self.gone >= SLOW_AFTER and not self.open:
+                return self.heard  # it spoke, and nobody is there at the link layer
+        for port, with_tls in self.web[:MAX_PAGES_OF_WEB]:
             await self._pages(port, with_tls)
-        await self._axis(web)
+        await self._axis(self.web)
         await self._announced()
         await self._descriptions()
         return self.heard
+
+    def _services(self, *, first: bool) -> list[tuple[Conversation, int, bool]]:
+        """What is asked where, and whether under TLS; `first`: the usual ports of what nearly every camera has."""
+        found = []
+        for one in sorted(self.plan.conversations, key=lambda c: c.name != "http"):
+            clear, secret = (one.ports[:1], one.tls_ports[:1]) if first else (one.ports, one.tls_ports)
+            if not first or one.name in FIRST:
+                found += [(one, port, False) for port in clear] + [(one, port, True) for port in secret]
+        return found
+
+    async def _service(self, one: Conversation, port: int, with_tls: bool) -> None:
+        if port in self.closed or (self.gone >= SLOW_AFTER and not self.open):
+            return
+        outcome = await self._talk(one, port, with_tls)
+        if one.name == "http" and outcome.status is ProbeStatus.ANSWERED:
+            self.web.append((port, with_tls))
 
     async def _talk(self, one: Conversation, port: int, with_tls: bool) -> Outcome:
         def made() -> Exchange:

@@ -16,7 +16,7 @@ from typing import Any
 
 from netcam.collect import interfaces as attached_interfaces
 from netcam.collect import second_opinion
-from netcam.collect.discover import MAX_OF_ONE, MAX_STRANGERS, Discoverer, Found
+from netcam.collect.discover import MAX_OF_ONE, MAX_STRANGERS, Discoverer, Found, Heard
 from netcam.collect.gate import Gate, OutOfScope, StopSwitch
 from netcam.collect.plan import PROFILES, Plan, SweepRequest, described
 from netcam.collect.probe import Prober
@@ -73,13 +73,15 @@ async def sweep(
     progress: Callable[[Progress], None],
     stop: StopSwitch,
     unknown: Callable[[Sequence[Observation]], bool] | None = None,
+    certain: Callable[[Sequence[Observation]], bool] | None = None,
 ) -> ScanRecord:
     """Run the plan; ends early, with what it has, when `stop` is set.
 
     `record` is given each device as it is finished, `cover` each address of the scope, `keep` each raw answer.
     `unknown` says of a device's observations whether they leave open what it is: those that do are shown to nmap, where the plan says so.
+    `certain` says whether they leave no doubt: such a device is not asked everything that the plan has, unless its profile is thorough.
     """
-    run = _Run(plan, record, cover, keep, progress, stop, unknown)
+    run = _Run(plan, record, cover, keep, progress, stop, unknown, certain)
     with one_run_per_site(plan.request.site, plan.request.state_dir):
         try:
             finished = await until_stopped(run.work(), stop)
@@ -133,8 +135,9 @@ class _Run:
         progress: Callable[[Progress], None],
         stop: StopSwitch,
         unknown: Callable[[Sequence[Observation]], bool] | None,
+        certain: Callable[[Sequence[Observation]], bool] | None,
     ) -> None:
-        self.unknown = unknown
+        self.unknown, self.certain = unknown, certain
         self.doubtful: dict[str, list[int]] = {}
         """Open ports of the devices that stay unknown."""
         self.plan, self.record, self.cover, self.keep, self.progress, self.stop = plan, record, cover, keep, progress, stop
@@ -172,7 +175,7 @@ class _Run:
     async def work(self) -> None:
         """The phases of a run."""
         await self.discoverer.run()
-        prober = Prober(self.plan, self.gate)
+        prober = Prober(self.plan, self.gate, self._certain if self.certain is not None else None)
         todo = self._to_ask()
         await self._ask(prober, todo)
         if late := [a for a in self._to_ask() if a not in self.covered][:MAX_OF_ONE]:
@@ -255,7 +258,7 @@ class _Run:
             for address in asked:
                 group.create_task(one(address))
 
-    def _finish(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]], *, off_subnet: bool = False) -> None:
+    def _finish(self, address: str, seen: Found, answers: list[Heard], *, off_subnet: bool = False) -> None:
         """Record a device and cover its address."""
         if self.stop.is_set():
             return
@@ -267,32 +270,43 @@ class _Run:
             state, reason = CoverageState.REFUSED, "refuses every port that was asked; nothing else shows that it is there"
         self._cover(Coverage(address=address, state=state, reason=reason))
 
-    def _record(self, address: str, seen: Found, answers: list[tuple[str, str, Fact, bytes]], *, first: bool = True) -> None:
+    def _record(self, address: str, seen: Found, answers: list[Heard], *, first: bool = True) -> None:
         """Record what a device said; `first`: what was heard while it was looked for is new too."""
-        request, at = self.plan.request, self._now()
         digests: dict[bytes, str] = {}
-        observations = []
 
-        def add(via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
+        def kept(raw: bytes) -> str:
             if raw and raw not in digests:
                 digests[raw] = self.keep(raw)
-            observations.append(
-                Observation(
-                    field=fact.field, value=fact.value, at=at, site=request.site, sensor=request.sensor, endpoint=endpoint,
-                    mac=seen.mac, via=via, scan=request.scan, raw=digests.get(raw, ""),
-                )
-            )  # fmt: skip
+            return digests.get(raw, "")
 
-        if seen.mac:
-            add(seen.mac_via, address, Fact("mac", seen.mac), b"")
-        for via, endpoint, fact, raw in (*(seen.answers if first else ()), *answers):
-            add(via, endpoint, fact, raw)
-        if not observations:
-            add(seen.first_via, address, Fact("port.open" if seen.open_port else "host.alive", seen.open_port or seen.first_via), b"")
+        observations = self._observed(address, seen, answers, kept, first=first)
         self.record(observations)
         ports = [int(o.value) for o in observations if o.field == "port.open" and o.via == "port"]
         if first and ports and self.plan.request.second_opinion and self.unknown is not None and self.unknown(observations):
             self.doubtful[address] = ports
+
+    def _certain(self, address: str, answers: list[Heard]) -> bool:
+        """Whether what a device has said so far leaves no doubt what it is."""
+        return self.certain is not None and self.certain(self._observed(address, self.found[address], answers, lambda _: ""))
+
+    def _observed(
+        self, address: str, seen: Found, answers: list[Heard], kept: Callable[[bytes], str], *, first: bool = True
+    ) -> list[Observation]:
+        """What a device said, stamped with who saw it, where and when; `kept` gives the digest of a raw answer."""
+        request, at = self.plan.request, self._now()
+        said = [*(seen.answers if first else ()), *answers]
+        if seen.mac:
+            said.insert(0, (seen.mac_via, address, Fact("mac", seen.mac), b""))
+        if not said:
+            alive = Fact("port.open" if seen.open_port else "host.alive", seen.open_port or seen.first_via)
+            said.append((seen.first_via, address, alive, b""))
+        return [
+            Observation(
+                field=fact.field, value=fact.value, at=at, site=request.site, sensor=request.sensor, endpoint=endpoint,
+                mac=seen.mac, via=via, scan=request.scan, raw=kept(raw),
+            )
+            for via, endpoint, fact, raw in said
+        ]  # fmt: skip
 
     def _cover(self, one: Coverage) -> None:
         self.covered.add(one.address)

@@ -137,10 +137,16 @@ class MemoryInventory:
 
     def keep(self, raw: bytes) -> str:
         """See Inventory.keep."""
-        checked_raw(raw)
-        digest = hashlib.sha256(raw).hexdigest()
-        self._raw.setdefault(digest, bytes(raw))
-        return digest
+        return self.keep_all([raw])[0]
+
+    def keep_all(self, raws: Sequence[bytes]) -> list[str]:
+        """See Inventory.keep_all."""
+        for raw in raws:
+            checked_raw(raw)
+        digests = [hashlib.sha256(raw).hexdigest() for raw in raws]
+        for digest, raw in zip(digests, raws, strict=True):
+            self._raw.setdefault(digest, bytes(raw))
+        return digests
 
     def raw(self, digest: str) -> bytes | None:
         """See Inventory.raw."""

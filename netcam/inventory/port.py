@@ -239,6 +239,10 @@ class Inventory(Protocol):
         """Keep a raw answer once; returns its SHA-256 in hex. Raises StoreError above MAX_RAW bytes."""
         ...
 
+    def keep_all(self, raws: Sequence[bytes]) -> list[str]:
+        """The same for many at once: all are kept, or none."""
+        ...
+
     def raw(self, digest: str) -> bytes | None:
         """The raw answer of this digest, or None where none is kept. Raises StoreError where the bytes no longer match."""
         ...

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -24,15 +26,65 @@ from netcam.pipeline.content import Content
 from netcam.pipeline.judging import Judged, judge, store
 
 ACTIONS_TOLD = "actions told"
-
-
 """Number of the last operator's action that was told, as the outbox remembers it."""
-
-
 COVERAGE_BATCH = 1000
-
-
 """Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
+OBSERVATION_BATCH = 2000
+"""Observations written at once."""
+ASKED = ("kind", "brand", "maker", "model", "firmware")
+"""Slots that must be known before a device is asked no further."""
+BEYOND_DOUBT = 0.9
+"""Confidence of each: a maker's own search answer has 0.95 and more, a page that many makers use less."""
+WRITE_EVERY = 1.0
+"""Seconds for which what was seen waits at most while more comes: a commit is a disk flush, during which the sweep stands still."""
+
+
+class Writing:
+    """What a sweep hands over, written together: raw answers, then what was read in them, then that an address is done.
+
+    In that order a device is only asked again, should the process be killed in between.
+    """
+
+    def __init__(self, inventory: Inventory, scan: str) -> None:
+        self._inventory, self._scan = inventory, scan
+        self._raw: dict[str, bytes] = {}
+        self._seen: list[Observation] = []
+        self._covered: list[Coverage] = []
+        self._written = time.monotonic()
+
+    def keep(self, raw: bytes) -> str:
+        """Keep a raw answer; returns its SHA-256 in hex."""
+        digest = hashlib.sha256(raw).hexdigest()
+        self._raw[digest] = raw
+        return digest
+
+    def record(self, seen: Sequence[Observation]) -> None:
+        """Record observations."""
+        self._seen += seen
+        self._flush_if_due()
+
+    def cover(self, one: Coverage) -> None:
+        """Say what became of an address."""
+        self._covered.append(one)
+        self._flush_if_due()
+
+    def _flush_if_due(self) -> None:
+        full = len(self._seen) >= OBSERVATION_BATCH or len(self._covered) >= COVERAGE_BATCH
+        if full or time.monotonic() - self._written >= WRITE_EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        if self._raw:
+            self._inventory.keep_all(list(self._raw.values()))
+            self._raw.clear()
+        if self._seen:
+            self._inventory.record(self._seen)
+            self._seen.clear()
+        if self._covered:
+            self._inventory.cover(self._scan, self._covered)
+            self._covered.clear()
+        self._written = time.monotonic()
 
 
 def sweep(
@@ -67,37 +119,25 @@ def sweep(
     untold = queued(lambda: tell_start(teller, known, inventory, content, clock())) if teller else ""
     before = {one.device: one for one in inventory.identities(site=plan.request.site, evidence=False)} if teller else {}
 
-    covered: list[Coverage] = []
-
-    def write_coverage() -> None:
-        inventory.cover(scan, covered)
-        covered.clear()
-
-    def record(seen: Sequence[Observation]) -> None:
-        inventory.record(seen)
-        write_coverage()  # a device whose facts are kept and whose address is not covered is only asked again
-
-    def cover(one: Coverage) -> None:
-        covered.append(one)
-        if len(covered) >= COVERAGE_BATCH:
-            write_coverage()
+    writing = Writing(inventory, scan)
 
     async def guarded() -> ScanRecord:
         with interruptible(stop):
             return await run(
                 plan,
-                record=record,
-                cover=cover,
-                keep=inventory.keep,
+                record=writing.record,
+                cover=writing.cover,
+                keep=writing.keep,
                 progress=progress,
                 stop=stop,
                 unknown=lambda seen: unknown(seen, content),
+                certain=lambda seen: certain(seen, content),
             )
 
     try:
         finished = asyncio.run(guarded())
     finally:
-        write_coverage()
+        writing.flush()
     inventory.save_scan(finished)
     judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
     judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
@@ -115,6 +155,13 @@ def unknown(seen: Sequence[Observation], content: Content) -> bool:
     from netcam.identify import identify
 
     return not any(one.get("maker") and one.get("kind") for one in identify(seen, content.matcher))
+
+
+def certain(seen: Sequence[Observation], content: Content) -> bool:
+    """Whether one device's observations answer every question that policies and advisories ask, each beyond doubt."""
+    from netcam.identify import identify
+
+    return any(all(one.confidence.get(slot, 0.0) >= BEYOND_DOUBT for slot in ASKED) for one in identify(seen, content.matcher))
 
 
 def queued(tell: Callable[[], object]) -> str:

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
+MAX_REMEMBERED = 1024
+"""Bytes of a message whose verdict is remembered: questions to devices are shorter."""
 MAX_UNQUOTE = 3
 """Rounds of percent decoding: servers decode once, some twice; a third catches those who hide a path from a filter."""
 
@@ -88,7 +91,11 @@ def refuses(path_or_message: str | bytes, *, owner: bool = False) -> str | None:
 
     With `owner` the reasons of OWNER_MAY are passed over: the message carries the owner's credentials to the owner's device.
     """
-    data = path_or_message.encode("utf-8", "surrogatepass") if isinstance(path_or_message, str) else path_or_message
+    data = path_or_message.encode("utf-8", "surrogatepass") if isinstance(path_or_message, str) else bytes(path_or_message)
+    return (_judge if owner or len(data) > MAX_REMEMBERED else _judged)(data, owner)
+
+
+def _judge(data: bytes, owner: bool) -> str | None:
     for start, why in _STARTS:
         if start.match(data):
             return why
@@ -96,10 +103,14 @@ def refuses(path_or_message: str | bytes, *, owner: bool = False) -> str | None:
         text = data.decode("latin-1").replace("\x00", "")
         flat = re.sub(r"(?<!:)/{2,}", "/", text.replace("/./", "/"))
         for pattern, why in _COMPILED:
-            if (pattern.search(text) or pattern.search(flat)) and not (owner and why in OWNER_MAY):
+            if (pattern.search(text) or (flat != text and pattern.search(flat))) and not (owner and why in OWNER_MAY):
                 return why
         decoded = unquote_to_bytes(data)
         if decoded == data:
             return None
         data = decoded
     return "percent-encoded more than three times"
+
+
+_judged = lru_cache(maxsize=4096)(_judge)
+"""The same question goes to a thousand devices, several times."""

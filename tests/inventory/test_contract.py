@@ -1,6 +1,7 @@
 """What every store does: one suite on memory, SQLite and PostgreSQL."""
 
 import dataclasses
+import hashlib
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -134,9 +135,21 @@ def test_raw_answers_are_kept_once_by_their_digest(inventory):
     assert inventory.raw("not hex") is None
 
 
+def test_many_raw_answers_are_kept_at_once_by_their_digests(inventory):
+    first = inventory.keep(b"one")
+    digests = inventory.keep_all([b"one", b"two", b"two", b""])
+    assert digests[0] == first
+    assert digests[1] == digests[2]
+    assert [inventory.raw(digest) for digest in digests] == [b"one", b"two", b"two", b""]
+    assert inventory.keep_all([]) == []
+
+
 def test_a_raw_answer_above_the_bound_is_refused(inventory):
     with pytest.raises(StoreError, match="more than"):
         inventory.keep(b"x" * (MAX_RAW + 1))
+    with pytest.raises(StoreError, match="more than"):
+        inventory.keep_all([b"small", b"x" * (MAX_RAW + 1)])
+    assert inventory.raw(hashlib.sha256(b"small").hexdigest()) is None
 
 
 def test_a_scan_is_found_by_id_beginning_and_last(inventory):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -116,13 +116,18 @@ class Observations(Ledger):
 
     def keep(self, raw: bytes) -> str:
         """See Inventory.keep."""
-        checked_raw(raw)
-        digest = hashlib.sha256(raw)
-        with self._write() as connection:
-            connection.execute(
-                self._insert(schema.raw).on_conflict_do_nothing(), {"digest": digest.digest(), "size": len(raw), "body": deflate(raw)}
-            )
-        return digest.hexdigest()
+        return self.keep_all([raw])[0]
+
+    def keep_all(self, raws: Sequence[bytes]) -> list[str]:
+        """See Inventory.keep_all."""
+        for raw in raws:
+            checked_raw(raw)
+        digests = [hashlib.sha256(raw).digest() for raw in raws]
+        rows = [{"digest": digest, "size": len(raw), "body": deflate(raw)} for digest, raw in zip(digests, raws, strict=True)]
+        if rows:
+            with self._write() as connection:
+                connection.execute(self._insert(schema.raw).on_conflict_do_nothing(), rows)
+        return [digest.hex() for digest in digests]
 
     def raw(self, digest: str) -> bytes | None:
         """See Inventory.raw."""
