@@ -20,7 +20,7 @@ BLOCK_TIMEOUT = 60
 """Milliseconds after which the kernel hands over a block that is not full."""
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION = 263, 1, 5, 6, 10  # linux/if_packet.h
 PACKET_MR_PROMISC, TPACKET_V3, ETH_P_ALL = 1, 2, 3
-PACKET_FANOUT, PACKET_FANOUT_HASH, PACKET_FANOUT_FLAG_DEFRAG = 18, 0, 0x8000
+PACKET_FANOUT, PACKET_FANOUT_HASH = 18, 0
 SO_ATTACH_FILTER = 26
 MAX_INSTRUCTIONS = 4096
 """Instructions of one filter (linux/bpf_common.h: BPF_MAXINSNS)."""
@@ -107,7 +107,9 @@ def opened(interface: str, *, what: str, program: str = "", fanout: int = 0) -> 
                 link.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", size, ctypes.addressof(code)))
             link.bind((interface, ETH_P_ALL))
             if fanout:
-                link.setsockopt(SOL_PACKET, PACKET_FANOUT, fanout & 0xFFFF | (PACKET_FANOUT_HASH | PACKET_FANOUT_FLAG_DEFRAG) << 16)
+                # not FLAG_DEFRAG: the kernel would make one packet of all parts, and two groups would take parts from each other. The
+                # parts of a datagram come to one ring without it, since the hash leaves out the ports of all of them
+                link.setsockopt(SOL_PACKET, PACKET_FANOUT, struct.pack("I", fanout & 0xFFFF | PACKET_FANOUT_HASH << 16))
             link.setsockopt(
                 SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", socket.if_nametoindex(interface), PACKET_MR_PROMISC, 0, b"")
             )
