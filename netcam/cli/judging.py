@@ -47,7 +47,7 @@ def measure(
     from netcam.egress.measure import play, summary
     from netcam.errors import ConfigError, shown
     from netcam.lab.exfiltration import KINDS
-    from netcam.lab.labelled import HEALTHY, scenarios
+    from netcam.lab.labelled import HEALTHY, LEAKS, scenarios
     from netcam.lab.labelled import month as healthy_month
     from netcam.pipeline import Content
 
@@ -61,8 +61,8 @@ def measure(
         output.say(f"egress measure: {one.name}")
         outcomes.append(play(one, known))
     if month:
-        output.say(f"egress measure: {month} days of {cameras} healthy cameras")
-        outcomes.append(play(healthy_month(cameras, month), known))
+        output.say(f"egress measure: {month} days of {cameras} healthy cameras, with {', '.join(LEAKS)} beside them")
+        outcomes.append(play(healthy_month(cameras, month, leaks=LEAKS), known))
     told = summary(outcomes)
     if not output.wants_table(format_):
         output.line({"type": "egress-measure"} | told)

@@ -64,26 +64,25 @@ def _attack(name: str, kind: Kind, seed: int) -> Labelled:
     end = begins + kind.lasts + 6 * 3600.0
     normal(trace, cameras, 0, int(np.ceil(end / DAY)))
     kind.make(trace, bad, begins, kind.lasts)
-    first = begins
-    if kind.name == "night-clip":
-        first = np.floor(begins / DAY) * DAY + DAY + 2.4 * 3600
-    if kind.name == "beacon-daily":
-        first = np.floor(begins / DAY) * DAY + 3.3 * 3600
-    truth = Truth(
-        kind=kind.name,
-        device=bad.ref.device,
-        to=kind.to,
-        classes=kind.classes,
-        severity=kind.severity,
-        rules=kind.rules,
-        begins=int((EPOCH + first) * 1e9),
-        hours=kind.hours,
-    )
+    truth = _truth(kind, bad, begins)
     rules = SiteRules(internal=INTERNAL, time_servers=(RESOLVER,), resolvers=(RESOLVER,))
     days = (CAMERAS + 1) * end / DAY
     return Labelled(
         name=name, tables=_tables(trace, 0, end), devices=inventory(cameras), rules=rules, truth=(truth,), camera_days=days, every=1
     )
+
+
+def _truth(kind: Kind, camera: Camera, begins: float) -> Truth:
+    """What is wrong with `camera` from `begins` on (seconds since EPOCH); some kinds wait for their hour."""
+    first = begins
+    if kind.name == "night-clip":
+        first = np.floor(begins / DAY) * DAY + DAY + 2.4 * 3600
+    if kind.name == "beacon-daily":
+        first = np.floor(begins / DAY) * DAY + 3.3 * 3600
+    return Truth(
+        kind=kind.name, device=camera.ref.device, to=kind.to, classes=kind.classes, severity=kind.severity, rules=kind.rules,
+        begins=int((EPOCH + first) * 1e9), hours=kind.hours,
+    )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,18 +272,28 @@ HEALTHY: Mapping[str, Site] = {
 """Sites on which nothing is wrong, each with something that looks as if."""
 
 
-def month(cameras: int = 500, days: int = 30, *, seed: int = 2025, every: int = 6) -> Labelled:
-    """A month of a large healthy estate of twelve makers."""
+LEAKS = ("slow-5kB", "beacon-daily", "dns-tunnel", "dns-drip")
+"""What leaks beside the healthy month: the slow ones, which a busy estate could hide."""
+
+
+def month(cameras: int = 500, days: int = 30, *, seed: int = 2025, every: int = 6, leaks: tuple[str, ...] = ()) -> Labelled:
+    """A month of a large healthy estate of twelve makers; beside it one further camera for each of `leaks`, from the middle on."""
     rng = np.random.default_rng(seed)
-    made = estate(cameras, rng)
+    made = estate(cameras + len(leaks), rng)
+    trouble, begins = Trace(np.random.default_rng((seed, days))), (days // 2) * DAY + 10 * 3600.0
+    for name, camera in zip(leaks, made[cameras:], strict=True):
+        KINDS[name].make(trouble, camera, begins, KINDS[name].lasts)
 
     def tables() -> Iterator[FlowTable]:
         for day in range(days):
             trace = Trace(np.random.default_rng((seed, day)))  # a day at a time: a month of conversations need not stand in memory
             normal(trace, made, day, day + 1)
-            yield from _tables(trace, day * DAY, (day + 1) * DAY + (DAY if day == days - 1 else 0), DAY)
+            end = (day + 1) * DAY + (DAY if day == days - 1 else 0)
+            trace.take(trouble, day * DAY, end)
+            yield from _tables(trace, day * DAY, end, DAY)
 
     rules = SiteRules(internal=INTERNAL, time_servers=(RESOLVER,), resolvers=(RESOLVER,))
+    truth = tuple(_truth(KINDS[name], camera, begins) for name, camera in zip(leaks, made[cameras:], strict=True))
     return Labelled(
-        name=f"month-{cameras}", tables=tables(), devices=inventory(made), rules=rules, camera_days=float(cameras * days), every=every
-    )
+        name=f"month-{cameras}", tables=tables(), devices=inventory(made), rules=rules, truth=truth, camera_days=float(cameras * days), every=every
+    )  # fmt: skip

@@ -78,6 +78,20 @@ class Trace:
             "name": np.arange(first, first + len(names), dtype="i4"), "size": (sizes + 60).astype("i4"),
         })  # fmt: skip
 
+    def take(self, other: Trace, begin: float, end: float) -> None:
+        """The conversations of `other` that are told, and its questions that are asked, between `begin` and `end`."""
+        renamed = np.array([self._name(text) for text in other._names], "i4")
+        for part in other._parts:
+            finish = part["start"] + part["seconds"]
+            keep = (finish >= begin) & (finish < end)
+            self._parts.append({k: renamed[v[keep]] if k == "name" else v[keep] for k, v in part.items()})
+        for asked in other._asked:
+            keep = (asked["at"] >= begin) & (asked["at"] < end)
+            first = len(self._questions)
+            self._questions += [other._questions[int(n)] for n in asked["name"][keep]]
+            kept = {k: v[keep] for k, v in asked.items()}
+            self._asked.append(kept | {"name": np.arange(first, len(self._questions), dtype="i4")})
+
     def quieten(self, most: float) -> None:
         """No direction of a conversation gets more than `most` bytes: streams to a recorder would fill a capture."""
         for part in self._parts:
