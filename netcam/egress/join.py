@@ -45,6 +45,8 @@ MAX_DEVICES = 20_000
 """Inside addresses that may be devices: an estate has thousands; a scan with forged inside sources must not fill memory."""
 TUNNELS = frozenset({4, 41, 47, 50, 51, 97, 98, 108, 137})
 """IP in IP, IPv6 in IP, GRE, ESP, AH, EtherIP, ENCAP, IPComp, MPLS in IP (IANA protocol numbers)."""
+SEALED = TELLS["wireguard"] | TELLS["openvpn"]
+"""Payload marks of tunnels that no protocol number shows."""
 MAX_VOLUME = 2**40
 """Bytes or packets of one flow, a terabyte: a source that says more is wrong, and a million such rows still add up in 64 bits."""
 MAC_BITS = np.uint64(2**48 - 1)
@@ -63,8 +65,9 @@ KINDS: Mapping[str, str] = {
 `head` is 1 for the part in which the flow began; `at_*`: the other end's address, also where a name stands for it. `blind` counts rows whose source tells no bytes per direction. `marks`: MARKS."""
 LITERAL = re.compile(r"[0-9.]+|[0-9a-f:]*:[0-9a-f:.]*", re.IGNORECASE)
 """An address where a name should stand (HTTP's Host may hold one): no name."""
-MARKS = {"no_name_tls": 1, "sampled": 2}
-"""TLS in which neither the handshake, a certificate nor an earlier DNS answer gave a name; counts estimated from sampled packets."""
+MARKS = {"no_name_tls": 1, "sampled": 2, "carrier": 4, "unread": 8, "read": 16}
+"""TLS in which neither the handshake, a certificate nor an earlier DNS answer gave a name; counts estimated from sampled packets; a tunnel
+whose packets were read and are rows of their own; a beginning that was not seen, or cut; packets that the source looked into."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +161,7 @@ def rows(
         owner, known = _owners(table, mine, end, hi[end], lo[end], devices, by_mac, by_address, numbers, counters)
         outside = ~inside[other][mine]
         # between two inside addresses only what touches a known device, or looks like a tunnel, is kept
-        tunnel = np.isin(c["proto"][mine], [1, 58, *TUNNELS]) | (c["b_port"][mine] == 53)
+        tunnel = np.isin(c["proto"][mine], [1, 58, *TUNNELS]) | (c["b_port"][mine] == 53) | ((c["tells"][mine] & SEALED) != 0)
         keep = (owner >= 0) & (outside | known | (tunnel & (end == "a")))
         mine, owner, outside = mine[keep], owner[keep], outside[keep]
         if not len(mine):
@@ -229,6 +232,10 @@ def _sided(table: FlowTable, mine: Array, owner: Array, side: Array, hi: Array, 
     marks = np.where(c["sampling"] > 1, MARKS["sampled"], 0)
     tls_nameless = ((c["tells"] & TELLS["tls"]) != 0) & (name == 0)
     marks |= np.where(tls_nameless, MARKS["no_name_tls"], 0)
+    marks |= np.where((quality & QUALITY["carrier"]) != 0, MARKS["carrier"], 0)
+    marks |= np.where((quality & (QUALITY["midstream"] | QUALITY["truncated"])) != 0, MARKS["unread"], 0)
+    # only who sees packets knows how their sizes vary
+    marks |= np.where(c["size_squares_out"] + c["size_squares_in"] > 0, MARKS["read"], 0)
     # the far port says what the conversation is about where the device began it; its own port where somebody else did
     return {
         "hour": np.zeros(len(mine), np.int32), "dev": owner, "name": name, "hi": np.where(name > 0, np.uint64(0), hi[mine]),

@@ -21,6 +21,7 @@ import numpy as np
 
 from netcam.egress.explained import LINKED, PLATFORM
 from netcam.egress.hit import Hit, hit, size, told
+from netcam.egress.ledger import STREAM_RATE
 from netcam.egress.registry import Detector
 from netcam.egress.window import IN, OUT, TELLS, Window
 
@@ -31,7 +32,9 @@ PPPP_PORT = 32100
 MEDIA_BYTES = 60_000
 """Payload up in a day in packets of media size: three seconds of the lowest substream."""
 MIN_RATIO = 0.3
-"""Producer/consumer ratio: a call in both directions is balanced, a camera gives."""
+"""Producer/consumer ratio of a camera that gives; a call in both directions is balanced, and told by its pace."""
+PACED_BYTES = 300_000
+"""Payload up at the pace of video (ledger.STREAM_RATE), whatever comes back: sixteen seconds of the lowest substream, one of 2.4 Mbit/s."""
 MEDIA_PAYLOAD = 450
 """Bytes a packet up on average: signalling has 20 to 200, audio 170, video 700 and more."""
 
@@ -44,7 +47,8 @@ def detect(w: Window) -> Iterator[Hit]:
     c, ratio = w.chan, w.ratio
     like = w.mask(OUT, IN) & (((c["tells"] & MARKS) != 0) | ((c["port"] == PPPP_PORT) & (c["proto"] == 17))) & (c["left"] > 0)
     mean = c["up"] / np.maximum(c["pk_up"], 1)
-    media = (c["up"] >= MEDIA_BYTES) & (ratio >= MIN_RATIO) & (mean >= MEDIA_PAYLOAD)
+    paced = (c["up"] >= PACED_BYTES) & (c["up"] >= STREAM_RATE * c["busy"]) & ((c["tells"] & MARKS) != 0)
+    media = (c["up"] >= MEDIA_BYTES) & ((ratio >= MIN_RATIO) | paced) & (mean >= MEDIA_PAYLOAD)
     for k in np.flatnonzero(like & ~w.linked & (media | (c["answered"] > 0))).tolist():
         left = float(c["left"][k])
         volume = f"{size(c['up'][k])} up, {mean[k]:.0f} bytes a packet, {size(c['down'][k])} down"

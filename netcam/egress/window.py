@@ -11,7 +11,7 @@ import numpy as np
 from netcam.egress import ledger as book
 from netcam.egress import lookups
 from netcam.egress.columns import Array, Columns, folded, joined, number, order, size, spans, take
-from netcam.egress.explained import LINKED, Explainer, Explanation, SiteRules
+from netcam.egress.explained import LINKED, OWN_BY_PORT, Explainer, Explanation, SiteRules
 from netcam.egress.join import HOUR, IN, LAN, LAN_IN, OUT, DeviceRef, spelt
 from netcam.egress.ledger import CHANNEL, DAYS, HOURS, STARTS, WINDOW_HOURS, Ledger
 from netcam.flows.table import TELLS
@@ -132,7 +132,7 @@ def window(kept: Ledger, explainer: Explainer, site: str, hour: int) -> Window:
         days=take(days, days["day"] < begin // (24 * HOUR)), signatures=joined([h.signatures for h in parts], book.SIGNATURES),
     )  # fmt: skip
     _known_addresses(made)
-    _link(made)
+    _link(made, explainer)
     made.pairs = _pairs(made, days)
     return made
 
@@ -180,8 +180,9 @@ def _known_addresses(made: Window) -> None:
     made.explained = explained
 
 
-def _link(made: Window) -> None:
-    """Addresses without name that a device calls right after its maker's signalling service are half explained by it."""
+def _link(made: Window, explainer: Explainer) -> None:
+    """Addresses without name that a device calls are explained by its maker's signalling service: by a port that its cloud hands out, else
+    half, where peer-to-peer follows it at once."""
     chan = made.chan
     signal = np.array([
         e.known is not None and e.documented and not e.known.generic and bool({"p2p_signalling", "cloud_config", "mqtt_events", "stun_turn"} & set(e.known.purposes))
@@ -189,6 +190,7 @@ def _link(made: Window) -> None:
     ], bool)  # fmt: skip
     if not signal.any():
         return
+    _handed_out(made, explainer, signal)
     bare = (chan["side"] <= IN) & (chan["name"] == 0) & (chan["left"] > LINKED) & ((chan["tells"] & P2P) != 0) & (chan["proto"] == 17)
     doors = signal[made.starts["chan"]]
     dev, at = chan["dev"][made.starts["chan"][doors]].astype(np.int64), made.starts["start"][doors] // 10
@@ -202,6 +204,25 @@ def _link(made: Window) -> None:
             explained[k] = Explanation(
                 LINKED, "an address that the device called by peer-to-peer right after its maker's signalling service"
             )
+    made.explained = explained
+
+
+def _handed_out(made: Window, explainer: Explainer, signal: Array) -> None:
+    """Where the inventory does not know a device's maker, the one maker whose signalling it uses says which ports its cloud hands out."""
+    chan, explained = made.chan, list(made.explained)
+    makers: dict[int, set[str]] = {}
+    for k in np.flatnonzero(signal & (chan["side"] == OUT)).tolist():
+        known = explained[k].known
+        if known is not None and made.ref(k).maker is None:
+            makers.setdefault(int(chan["dev"][k]), set()).add(known.maker)
+    for k in np.flatnonzero((chan["side"] == OUT) & (chan["name"] == 0) & (chan["left"] > LINKED)).tolist():
+        of = makers.get(int(chan["dev"][k]), set())
+        if len(of) == 1:
+            service = explainer.destinations.match_service(int(chan["port"][k]), int(chan["proto"][k]), maker=next(iter(of)))
+            if service is not None:
+                chan["left"][k] = OWN_BY_PORT
+                why = f"no name; the device uses {service.maker}'s signalling, and port {int(chan['port'][k])} is one that its cloud hands out"
+                explained[k] = Explanation(OWN_BY_PORT, why, service)
     made.explained = explained
 
 

@@ -208,6 +208,29 @@ def _within(nets: Any, count: Any, hi: Any, lo: Any, version: Any) -> Any:
 
 
 @_fast
+def _stun(b: Any, i: Any, n: Any) -> Any:
+    """Tells of a STUN message, with TURN's for its methods; 0 for anything else (RFC 8489 section 5, RFC 8656 section 17)."""
+    if n < 20 or b[i] >= 0x40 or _u32(b, i + 4) != 0x2112A442:
+        return np.int64(0)
+    kind = _u16(b, i) & 0x3EEF  # without the class bits
+    if kind == 3 or kind == 4 or kind == 6 or kind == 7 or kind == 8 or kind == 9:
+        return np.int64(T_STUN | T_TURN)
+    return np.int64(T_STUN)
+
+
+@_fast
+def _openvpn(b: Any, i: Any, n: Any) -> Any:
+    """Whether a client of OpenVPN asks for a new session: opcode 7 or 10, a session's number, then packet number 1 where the wrapping of
+    control packets (none, tls-auth with HMAC of 20, 32 or 64 bytes, tls-crypt) puts it; 0 without wrapping."""
+    if n == 14:
+        return b[i] == 0x38 and b[i + 9] == 0 and _u32(b, i + 10) == 0
+    if b[i] == 0x38 and (n == 42 or n == 54 or n == 86):
+        after = _u32(b, i + n - 13)  # packet number and time (4 bytes each), no acknowledgement, message number
+        return after == 1 or (n == 54 and (_u32(b, i + 9) == 1 or _u32(b, i + 9) == 0x0F000001))
+    return b[i] == 0x50 and n >= 300 and (_u32(b, i + 9) == 1 or _u32(b, i + 9) == 0x0F000001)
+
+
+@_fast
 def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> Any:
     """What the first bytes of a payload look like: tells | kind of hint << 32 | bytes of the stream to hand on << 40."""
     n = stop - i
@@ -250,6 +273,10 @@ def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> A
             tells |= T_MQTT
         elif b0 == 5 and n >= 3 and n == b[i + 1] + 2:
             tells |= T_SOCKS
+        elif _stun(b, i, n):
+            tells |= _stun(b, i, n)  # not framed over TCP either (RFC 8489 section 6.2.2)
+        elif n >= 16 and _u16(b, i) == n - 2 and _openvpn(b, i + 2, n - 2):
+            tells |= T_OPENVPN
         elif (s_port == 53 or d_port == 53) and n > 14:
             tells |= T_DNS | T_DNS_TCP
             hint = DNS_TCP
@@ -260,11 +287,8 @@ def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> A
             if n >= 12:
                 tells |= T_DNS
                 hint = DNS
-        elif n >= 20 and b0 < 0x40 and _u32(b, i + 4) == 0x2112A442:
-            tells |= T_STUN
-            kind = _u16(b, i) & 0x3EEF  # without the class bits (RFC 8489 section 5)
-            if kind == 3 or kind == 4 or kind == 6 or kind == 7 or kind == 8 or kind == 9:
-                tells |= T_TURN
+        elif _stun(b, i, n):
+            tells |= _stun(b, i, n)
         elif n >= 4 and b0 == 0xF1 and _u16(b, i + 2) == n - 4:
             tells |= T_PPPP
         elif n >= 1200 and (b0 & 0xC0) == 0xC0 and (_u32(b, i + 1) == 1 or _u32(b, i + 1) == 0x6B3343CF):
@@ -280,6 +304,10 @@ def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> A
             tells |= T_DAHUA
         elif (n == 148 and w0 == 0x01000000) or (n == 92 and w0 == 0x02000000):
             tells |= T_WIREGUARD
+        elif n >= 32 and n % 16 == 0 and w0 == 0x04000000 and _u32(b, i + 12) == 0:
+            tells |= T_WIREGUARD  # data: padded to 16 bytes, its counter far below 2**32
+        elif _openvpn(b, i, n):
+            tells |= T_OPENVPN
         elif n >= 16 and w0 == 0x000055AA:
             tells |= T_TUYA
     return tells | hint << 32 | want << 40
@@ -363,7 +391,7 @@ def _account(
         r = rows[n]
         state = r[MARKS] >> 48 & 0xFFFF
         r[MARKS] = (state & (S_SEQ_OUT | S_SEQ_IN | S_BASE_OUT | S_BASE_IN | S_GUESSED)) << 48 | (
-            r[MARKS] & (Q_TUNNELLED | Q_CARRIER | Q_SWAPPED) << 32
+            r[MARKS] & ((Q_TUNNELLED | Q_CARRIER | Q_SWAPPED) << 32 | LOW32)  # what it began with is said of each part
         )
         for w in range(8):
             if w != A_HI and w != A_LO and w != B_HI and w != B_LO and w != KEY:

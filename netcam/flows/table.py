@@ -45,6 +45,7 @@ TELLS = {
     "tls": 1, "http": 2, "dns": 4, "quic": 8, "stun": 16, "turn": 32, "rtp": 64, "rtsp": 128, "rtmp": 256, "pppp": 512,
     "dahua_p2p": 1024, "ssh": 2048, "jpeg": 4096, "mqtt": 8192, "dtls": 16384, "wireguard": 32768, "dns_tcp": 65536, "ntp": 131072,
     "socks": 262144, "tuya": 524288, "credential": 1 << 20, "tls_old": 1 << 21, "smtp": 1 << 22, "ftp": 1 << 23,
+    "openvpn": 1 << 24,
 }  # fmt: skip
 """What the first payload bytes of a flow look like, by the marks of the protocols' specifications; several may hold. `credential`: a name
 and password in the clear (HTTP or RTSP Basic, FTP PASS; only the fact is kept). `tls_old`: the client offers less than TLS 1.2."""

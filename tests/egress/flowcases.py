@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from netcam.egress.detect import DeviceRef, SiteRules
-from netcam.flows.table import COLUMNS, LOOKUP_COLUMNS, TELLS, FlowTable, Lookups
+from netcam.flows.table import COLUMNS, LOOKUP_COLUMNS, QUALITY, TELLS, FlowTable, Lookups
 
 T0 = 1_763_942_400 * 10**9
 """2025-11-24 00:00 UTC."""
@@ -33,7 +33,8 @@ def table(flows: list[dict[str, str]], asked: list[dict[str, str]] | None = None
                 "proto": PROTOCOLS[flow.get("protocol", "tcp")], "payload_out": out, "payload_in": back, "bytes_out": out + 400,
                 "bytes_in": back + 400 if answered else 0, "packets_out": int(flow.get("packets_out", 3 + out // 1400)),
                 "packets_in": int(flow.get("packets_in", 3 + back // 1400)) if answered else 0,
-                "tells": sum(TELLS[t] for t in flow.get("tells", "").split()), "blocked": int(flow.get("blocked", "0")),
+                "tells": sum(TELLS[t] for t in flow.get("tells", "").split()), "size_squares_out": float(flow.get("squares", "0")), "quality": sum(QUALITY[q] for q in flow.get("quality", "").split()),
+                "blocked": int(flow.get("blocked", "0")),
             }  # fmt: skip
             if flow.get("name"):
                 names[len(rows)] = (flow["name"], "sni")
