@@ -1,6 +1,6 @@
 """The compiled loop, loaded from the object file that numba made once on this machine.
 
-numba takes half a second to import, the loop ten to compile; llvmlite loads its object file in a few milliseconds. The file is keyed
+numba takes half a second to import, the loop ten to compile; its object file is loaded in a millisecond. The file is keyed
 by the loop's source, the versions of numba, llvmlite and Python, and the processor; where it is missing or damaged it is made again.
 """
 
@@ -10,14 +10,13 @@ import ctypes
 import hashlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from netcam.errors import ConfigError
+from netcam.flows.image import Image
 
 NUMBERS, POINTERS = 5, 12
 """What the loop takes after its number and a buffer: five numbers, then the arrays of a walk (`walk.Walk`)."""
@@ -39,17 +38,36 @@ def needs_extra() -> None:
         raise ConfigError("egress", "numpy and numba are not installed here", "pip install 'netcam[egress]'") from None
 
 
-def _key() -> str:
-    import llvmlite.binding as llvm
+def _processor() -> str:
+    """What tells one processor from another, without LLVM: the object file uses whatever the one here can do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    wanted = ("vendor_id", "cpu family", "model", "stepping", "flags", "CPU implementer", "CPU part", "Features")
+    told = {key.strip(): value for key, _, value in (line.partition(":") for line in lines)}
+    return f"{os.uname().machine} {[told.get(name) for name in wanted]}"
 
+
+def _key() -> str:
     here = Path(__file__).resolve().parent
     digest = hashlib.sha256()
     for name in ("rows.py", "accounts.py", "walker.py"):
         digest.update((here / name).read_bytes())
-    digest.update(
-        f"{version('numba')} {version('llvmlite')} {sys.version_info} {llvm.get_host_cpu_name()} {llvm.get_host_cpu_features().flatten()}".encode()
-    )
+    digest.update(f"{_installed()} {sys.version_info} {_processor()}".encode())
     return digest.hexdigest()[:24]
+
+
+def _installed() -> list[str]:
+    """numba and llvmlite with their versions, as their folders of metadata are named; faster than to read the metadata."""
+    from importlib.util import find_spec
+
+    found = []
+    for name in ("numba", "llvmlite"):
+        spec = find_spec(name)
+        beside = Path(spec.origin).parent.parent if spec is not None and spec.origin else Path()
+        found += sorted(folder.name for folder in beside.glob(f"{name}-*.dist-info"))
+    return found
 
 
 def _stored(path: Path) -> bytes | None:
@@ -66,6 +84,8 @@ def _stored(path: Path) -> bytes | None:
 
 def _keep(path: Path, content: bytes) -> None:
     """Write it whole or not at all; a folder that cannot be written only costs time."""
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
@@ -80,8 +100,6 @@ def _keep(path: Path, content: bytes) -> None:
 def loop() -> Callable[..., int]:
     """The loop: (what, buffer, length, at, three numbers, the arrays of a walk). Raises ConfigError without the extra `egress`."""
     needs_extra()
-    import llvmlite.binding as llvm
-
     path = folder() / f"flows-{_key()}.o"
     content = _stored(path)
     if content is None:
@@ -91,18 +109,33 @@ def loop() -> Callable[..., int]:
         content = name.encode() + b"\n" + made
         _keep(path, content)
     title, _, made = content.partition(b"\n")
+    nothing = ctypes.CFUNCTYPE(None)(lambda: None)
+    _loaded.append(nothing)
+    absent = ctypes.cast(nothing, ctypes.c_void_p).value or 0
+    try:
+        image = Image(made, absent)
+        place = image.address(title.decode())
+        _loaded.append(image)
+    except (ValueError, OSError):
+        place = _by_llvm(title.decode(), made, absent)
+    kinds = [ctypes.c_int64, ctypes.c_void_p] + [ctypes.c_int64] * NUMBERS + [ctypes.c_void_p] * POINTERS
+    return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(place)
+
+
+def _by_llvm(name: str, made: bytes, absent: int) -> int:
+    """The function's address after LLVM has loaded the object file: on any processor, and where `image.py` does not understand it."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    nothing = ctypes.CFUNCTYPE(None)(lambda: None)
-    for absent in _ABSENT:
-        llvm.add_symbol(absent, ctypes.cast(nothing, ctypes.c_void_p).value)
+    for symbol in _ABSENT:
+        llvm.add_symbol(symbol, absent)
     machine = llvm.Target.from_default_triple().create_target_machine(opt=3, codemodel="jitdefault", jit=True)
     engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
     engine.add_object_file(llvm.ObjectFileRef.from_data(made))
     engine.finalize_object()
-    _loaded.extend([nothing, engine])
-    kinds = [ctypes.c_int64, ctypes.c_void_p] + [ctypes.c_int64] * NUMBERS + [ctypes.c_void_p] * POINTERS
-    return ctypes.CFUNCTYPE(ctypes.c_int64, *kinds)(engine.get_function_address(title.decode()))
+    _loaded.append(engine)
+    return int(engine.get_function_address(name))
 
 
 _loaded: list[Any] = []

@@ -32,7 +32,7 @@ ACTIVE = 1800
 CAPACITY = 11 << 16
 """Open conversations: 720,896 rows of 256 bytes, 184 MB. Beyond that the oldest is told early and counted as evicted."""
 SLOTS = 1 << 21
-"""Places of the hash table: under half full, 16 MB."""
+"""Places of the hash table at most: under half full, 16 MB; a table that is opened smaller has fewer."""
 MAX_DONE = 1 << 15
 """Ended rows between two looks of the caller: 8 MB."""
 MAX_HINTS = 1 << 13

@@ -52,8 +52,10 @@ class Walk:
         for name in ("rows", "slots", "done"):
             _large_pages(self._memory[name])
         at = {name: ctypes.addressof(ctypes.c_char.from_buffer(memory)) for name, memory in self._memory.items()}
-        self._arrays = [at["rows"], *at.values()]  # rows twice: as numbers and as doubles
         self.state = (ctypes.c_int64 * r.STATE).from_buffer(self._memory["state"])
+        capacity = min(capacity, r.CAPACITY)
+        self.state[r.U_CAPACITY], self.state[r.U_SLOTS] = capacity, min(r.SLOTS, 1 << (capacity * 5 // 2).bit_length())
+        self._arrays = [at["rows"], *at.values()]  # rows twice: as numbers and as doubles
         self._counts = (ctypes.c_int64 * len(r.COUNTERS)).from_buffer(self._memory["counts"])
         self._empty()
         links = (ctypes.c_int64 * (128 * 4)).from_buffer(self._memory["interfaces"], r.INTERFACES * 4 * WORD)
@@ -62,7 +64,6 @@ class Walk:
             links[told] = read_as
         self.state[r.U_SEED] = secrets.randbits(62)
         self.state[r.U_IDLE], self.state[r.U_ACTIVE] = int(idle * 1e9), int(active * 1e9)
-        self.state[r.U_CAPACITY], self.state[r.U_SLOTS] = min(capacity, r.CAPACITY), r.SLOTS
         nets = (ctypes.c_int64 * (r.MAX_NETS * 5)).from_buffer(self._memory["nets"])
         for n, network in enumerate(list(internal)[: r.MAX_NETS]):
             for k, part in enumerate(_network(network)):
@@ -70,7 +71,7 @@ class Walk:
         self.state[r.U_NETS] = min(len(internal), r.MAX_NETS)
 
     def _empty(self) -> None:
-        ctypes.memset(self._arrays[1 + list(_SHAPES).index("slots")], 0xFF, r.SLOTS * WORD)
+        ctypes.memset(self._arrays[1 + list(_SHAPES).index("slots")], 0xFF, self.state[r.U_SLOTS] * WORD)
 
     def _view(self, name: str) -> Array:
         import numpy as np
@@ -85,7 +86,7 @@ class Walk:
     @cached_property
     def slots(self) -> Array:
         """The hash table: hash << 32 | row, -1 where nothing is."""
-        return self._view("slots").reshape(-1)
+        return self._view("slots").reshape(-1)[: self.state[r.U_SLOTS]]
 
     @cached_property
     def _hints(self) -> Array:
