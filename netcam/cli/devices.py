@@ -154,7 +154,7 @@ def show(
     from netcam import wire
     from netcam.cli import device_list
     from netcam.inventory import corrections, open_inventory
-    from netcam.pipeline import known_devices
+    from netcam.pipeline import known_devices, observed_of
 
     inventory = open_inventory(store)
     try:
@@ -166,7 +166,7 @@ def show(
         if why_same:
             known = known_devices(inventory, [one.site], holds)
             ties, marks = known.devices().get((one.site, one.device), ()), known.marks(one.site, one.device)
-            seen = [o for o in inventory.observations(site=one.site) if known.device_of(o) == one.device]
+            seen = observed_of(inventory, known, {(one.site, one.device)})
         else:
             seen = device_list.observed(inventory, one)
     finally:

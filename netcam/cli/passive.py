@@ -239,9 +239,12 @@ def stopped_by_signal(stop: S) -> Iterator[S]:
 def _begin(
     inventory: Inventory, settings: Settings, content: Content, site: str, profile: str, targets: tuple[str, ...], teller: Teller | None
 ) -> ScanRecord:
+    from netcam.inventory.runs import clock_behind
     from netcam.model import ScanRecord
     from netcam.pipeline import queued, tell_start
 
+    if behind := clock_behind(inventory, output.clock()):
+        output.say(behind)
     sensor = settings.sensor or platform.node() or "sensor"
     run = ScanRecord(id=uuid.uuid4().hex[:12], site=site, sensor=sensor, targets=targets[:1000], profile=profile, started=output.clock())
     inventory.save_scan(run)

@@ -7,7 +7,7 @@ another one whatever else agrees. Nothing ever ties across sites.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -137,6 +137,14 @@ class Correlation:
             found = self._presences.get((place, port_of(seen))) or self._presences.get((place, ""))
             name = self._known[shared] = self._names[_root(found).number] if found is not None else seen.key or "?"
         return name
+
+    def keys(self, wanted: Container[tuple[str, str]]) -> dict[str, set[str]]:
+        """Site -> under which keys (Observation.key) these devices (site, name) were seen; others may have been seen under them too."""
+        told: dict[str, set[str]] = {}
+        for ((site, who, address, _, _), _), device in self._presences.items():
+            if (site, self._names[_root(device).number]) in wanted:
+                told.setdefault(site, set()).update({word for word in (who, address) if word} or {""})
+        return told
 
     def devices(self) -> dict[tuple[str, str], tuple[Tie, ...]]:
         """(site, device) -> its ties."""

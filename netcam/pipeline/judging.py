@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from netcam.inventory.corrections import Corrections, Move
     from netcam.inventory.port import Inventory
 from netcam.pipeline.content import Content
+
+FEW = 1_000
+"""Keys of a site that are looked up one by one; above, one pass over the site's observations is as fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +64,6 @@ def judge(
         identities = tuple(identify(recorder_channels(observations, named), content.matcher))
         return Judged(identities, (*assess(identities, content, site, now), *hidden(identities, content, named)))
     from netcam.inventory import corrections
-    from netcam.inventory.collector import paused
     from netcam.inventory.decided import decisions, device_records
 
     seen, holds = list(observations), corrections.read(inventory)
@@ -75,8 +77,7 @@ def judge(
         moves += went
     if part:
         touched = {(one.site, devices.device_of(one)) for one in seen}
-        with paused():
-            seen = [o for place in sites for o in inventory.observations(site=place) if (place, devices.device_of(o)) in touched]
+        seen = observed_of(inventory, devices, touched)
     identities = tuple(
         corrections.locked(one, holds.locks.get((one.site, one.device), ()))
         for one in identify(seen, content.matcher, devices, current=part)
@@ -87,6 +88,21 @@ def judge(
         pass
     findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
     return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes, tuple(moves))
+
+
+def observed_of(inventory: Inventory, devices: Correlation, wanted: Set[tuple[str, str]]) -> list[Observation]:
+    """Everything that was ever observed of some devices (site, device): a few are looked up, for many their sites are read."""
+    from netcam.inventory.collector import paused
+
+    seen: list[Observation] = []
+    with paused():
+        for place, keys in sorted(devices.keys(wanted).items()):
+            if len(keys) > FEW:
+                some = inventory.observations(site=place)
+            else:
+                some = (one for key in sorted(keys) for one in inventory.observations(site=place, device=key))
+            seen += [one for one in some if (place, devices.device_of(one)) in wanted]
+    return seen
 
 
 def recorder_channels(observations: Iterable[Observation], named: dict[str, int]) -> Iterator[Observation]:

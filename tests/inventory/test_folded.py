@@ -1,6 +1,7 @@
 """What is kept in short of a site's observations gives the same devices as reading all of them, however it came about."""
 
 import sqlite3
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from netcam.inventory.port import Folded
 from netcam.inventory.retention import Policy
 from netcam.inventory.sql import SqlInventory
 from netcam.model import Observation
+from netcam.pipeline import observed_of
 from tests.inventory.year import Year
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -80,6 +82,17 @@ def test_a_year_told_week_by_week_ends_as_told_at_once(tmp_path):
             folded.sightings(inventory, site)
     same(inventory, year.seen)
     inventory.close()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(told, max_size=30), st.integers(0, 3))
+def test_what_was_observed_of_a_device_is_looked_up_whole(everything, which):
+    inventory = MemoryInventory()
+    inventory.record(everything)
+    known = correlate(inventory.observations())
+    wanted = set(sorted(known.devices())[which : which + 2])
+    found = observed_of(inventory, known, wanted)
+    assert Counter(found) == Counter(one for one in inventory.observations() if (one.site, known.device_of(one)) in wanted)
 
 
 def see(address, value="DS-2CD20160101AAWR001", scan="s1", at=NOON, site="hq"):
