@@ -12,11 +12,12 @@ from netcam.catalog.destinations import Destinations
 from netcam.egress import hit as wording
 from netcam.egress.explained import Explainer, SiteRules
 from netcam.egress.hit import Hit
-from netcam.egress.join import DeviceRef, Network
+from netcam.egress.join import DeviceRef
 from netcam.egress.registry import detectors
 from netcam.egress.score import CLASSES, RANK, WEIGHTS, Judgement, judge
 from netcam.egress.stream import Stream
 from netcam.egress.window import Window, window
+from netcam.flows.inside import Network
 from netcam.flows.table import FlowTable, address_text
 from netcam.model import Finding
 

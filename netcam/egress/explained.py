@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
 from netcam.catalog.destinations import SHARED, Destination, Destinations, registrable
-from netcam.egress.join import IN, LAN, LAN_IN, TUNNELS, DeviceRef, Network, spelt
+from netcam.egress.join import IN, LAN, LAN_IN, TUNNELS, DeviceRef, spelt
+from netcam.flows.inside import Network
 
 DECLARED = 0.0
 OWN = 0.05

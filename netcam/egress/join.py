@@ -6,32 +6,12 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
 
 import numpy as np
 
 from netcam.egress.columns import Array, Columns, empty, joined, take
+from netcam.flows.inside import NOBODY, PRIVATE, Inside, Network
 from netcam.flows.table import QUALITY, TELLS, FlowTable, address_text, mac_text
-
-Network = IPv4Network | IPv6Network
-
-INTERNAL = tuple(
-    ip_network(n)
-    for n in (
-        "10.0.0.0/8",
-        "172.16.0.0/12",
-        "192.168.0.0/16",
-        "169.254.0.0/16",
-        "127.0.0.0/8",
-        "100.64.0.0/10",
-        "fc00::/7",
-        "fe80::/10",
-        "::1/128",
-    )
-)
-"""Never outside: private, link-local, loopback, shared address space (RFC 6890)."""
-NOBODY = tuple(ip_network(n) for n in ("224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8", "ff00::/8", "::/128"))
-"""No peer: multicast, broadcast, unspecified."""
 
 OUT, IN, LAN, LAN_IN = 0, 1, 2, 3
 """Side of a row: the device began it to the outside; the outside began it; the device to an inside peer; an inside peer to the device."""
@@ -124,22 +104,6 @@ def spelt(hi: int, lo: int) -> str:
     return address_text(hi, lo, 4 if hi == 0 and lo < 2**32 else 6)
 
 
-def within(hi: Array, lo: Array, networks: Sequence[Network]) -> Array:
-    """Which addresses lie in one of `networks`; an IPv4 address has no high half."""
-    found = np.zeros(len(lo), bool)
-    for net in networks:
-        low, high = int(net.network_address), int(net.broadcast_address)
-        if net.version == 4:
-            found |= (hi == 0) & (lo < 2**32) & (lo >= np.uint64(low)) & (lo <= np.uint64(high))
-            continue
-        low_hi, low_lo, high_hi, high_lo = low >> 64, low & (2**64 - 1), high >> 64, high & (2**64 - 1)
-        if net.prefixlen <= 64:
-            found |= (hi >= np.uint64(low_hi)) & (hi <= np.uint64(high_hi)) & (hi != 0)
-        else:
-            found |= (hi == np.uint64(low_hi)) & (lo >= np.uint64(low_lo)) & (lo <= np.uint64(high_lo)) & (hi != 0)
-    return found
-
-
 def rows(
     table: FlowTable, devices: Mapping[str, DeviceRef], numbers: Numbers, internal: Sequence[Network], counters: Counter[str]
 ) -> Columns:
@@ -149,8 +113,9 @@ def rows(
     counters["negative durations"] += int(bad.sum())
     hi = {end: np.where(c["version"] == 4, np.uint64(0), c[f"{end}_hi"]).astype(np.uint64) for end in "ab"}
     lo = {end: c[f"{end}_lo"].astype(np.uint64) for end in "ab"}
-    inside = {end: within(hi[end], lo[end], (*internal, *INTERNAL)) for end in "ab"}
-    nobody = {end: within(hi[end], lo[end], NOBODY) for end in "ab"}
+    estate, nowhere = Inside(internal, PRIVATE), Inside((), NOBODY)
+    inside = {end: estate.of(hi[end], lo[end], c["version"]) for end in "ab"}
+    nobody = {end: nowhere.of(hi[end], lo[end], c["version"]) for end in "ab"}
     counters["flows inside"] += int((~bad & inside["a"] & inside["b"]).sum())
     usable = ~bad & ~nobody["a"] & ~nobody["b"] & (inside["a"] | inside["b"])
     by_mac = {mac: ref for ref in devices.values() for mac in ref.macs}

@@ -19,6 +19,7 @@ from netcam.egress.columns import Columns, joined, size, take
 from netcam.egress.join import HOUR, DeviceRef
 from netcam.egress.ledger import DAYS, HOURS, SIGNATURES, STARTS, Hour, Ledger
 from netcam.errors import StoreError
+from netcam.flows.inside import Network
 from netcam.flows.table import FlowTable
 
 LATENESS = HOUR
@@ -41,7 +42,7 @@ class Stream:
     """The state of one site. Feed it tables, take closed hours; a closed hour never changes again."""
 
     site: str = ""
-    internal: tuple[join.Network, ...] = ()
+    internal: tuple[Network, ...] = ()
     ledger: Ledger = field(default_factory=Ledger)
     counters: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
@@ -200,7 +201,7 @@ class Stream:
             raise StoreError(str(path), error.strerror or "cannot be written", "check the folder and the space on it") from None
 
     @classmethod
-    def load(cls, path: Path, *, internal: tuple[join.Network, ...] = ()) -> Stream:
+    def load(cls, path: Path, *, internal: tuple[Network, ...] = ()) -> Stream:
         """The state that `save` wrote. Raises StoreError where the file is another thing, damaged or of another version."""
         cure = "move the file away to begin anew; history is lost, findings are not"
         try:

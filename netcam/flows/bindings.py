@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from netcam.flows.origin import Inside, unique_ends
+from netcam.flows.inside import Inside
+from netcam.flows.origin import unique_ends
 from netcam.flows.table import JOINED, FlowTable, address_text, mac_text
 
 BY_MAC, BY_ADDRESS, FORWARDED, UNDATED = (JOINED.index(word) for word in ("mac", "address", "behind a router", "address only"))

@@ -7,10 +7,8 @@ and country, DB-IP Lite or IPinfo Lite.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,14 +16,13 @@ import numpy as np
 import numpy.typing as npt
 
 from netcam.errors import ConfigError
-from netcam.flows.records import INTERNAL
+from netcam.flows.inside import Inside
 from netcam.flows.table import FlowTable, address_text, country_number
 
 MAX_REMEMBERED = 50_000
 """Addresses whose answer is kept."""
 MAX_ASKED = 5000
 """Addresses of one table that are looked up anew, a second or two; an address scan has more, and a note says so."""
-LOW64 = 0xFFFFFFFFFFFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +107,6 @@ def opened(path: Path | None) -> Origin | None:
         return Packaged()
     except (ImportError, OSError, ValueError):
         return None
-
-
-class Inside:
-    """Which addresses are internal: those of the estate and those that are never outside."""
-
-    def __init__(self, internal: Sequence[IPv4Network | IPv6Network]) -> None:
-        self._networks = (*internal, *INTERNAL)
-
-    def among(self, ends: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        """For rows of (high, low, version) whether each is internal."""
-        hi, lo, version = ends[:, 0], ends[:, 1], ends[:, 2]
-        found = np.zeros(len(ends), bool)
-        for network in self._networks:
-            net, mask = int(network.network_address), int(network.netmask)
-            high = (hi & np.uint64(mask >> 64)) == np.uint64(net >> 64)
-            found |= (version == network.version) & high & ((lo & np.uint64(mask & LOW64)) == np.uint64(net & LOW64))
-        return found
 
 
 def unique_ends(table: FlowTable) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:

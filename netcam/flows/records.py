@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 import numpy as np
 
 from netcam.flows import rows as r
+from netcam.flows.inside import INTERNAL
 from netcam.flows.table import COLUMNS, FlowTable, Lookups
 
 LOW64 = 0xFFFFFFFFFFFFFFFF
@@ -20,14 +21,6 @@ MAX_COUNT = 1 << 60
 """Packets or bytes of one record: more is a lie or a damaged record."""
 MAX_TEXT = 512
 """Characters of a text column of one row."""
-INTERNAL = tuple(
-    ip_network(n)
-    for n in (
-        "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "127.0.0.0/8", "224.0.0.0/4", "255.255.255.255/32", "0.0.0.0/8",
-        "100.64.0.0/10", "fc00::/7", "fe80::/10", "ff00::/8", "::1/128", "::/128",
-    )
-)  # fmt: skip
-"""Never outside: private, link-local, loopback, multicast, shared address space (RFC 6890)."""
 EPHEMERAL = 32_768
 """Lowest port that Linux gives a client; others begin higher."""
 JOIN_WITHIN = 60_000_000_000

@@ -181,6 +181,7 @@ class EgressWatch:
         from netcam.flows import origin
         from netcam.flows.archive import Archive
         from netcam.flows.bindings import Bindings
+        from netcam.flows.inside import Inside
 
         self._identities, self._content, self._site = identities, content, site
         self._internal, self._state = tuple(internal), state
@@ -188,7 +189,7 @@ class EgressWatch:
         self._rules = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
         self._archive = Archive(archive) if archive is not None else None
         self._origin = origin.opened(networks)
-        self._inside = origin.Inside(internal)
+        self._inside = Inside(internal)
         self._bindings = Bindings()
         for one in identities:
             self._bindings.device(one.device, one.macs, one.addresses)

@@ -19,7 +19,8 @@ from netcam.flows.archive import Archive
 from netcam.flows.bindings import Bindings, attribute
 from netcam.flows.build import Assembly, merged
 from netcam.flows.checkpoint import Keeper
-from netcam.flows.origin import Inside, Network
+from netcam.flows.inside import Inside
+from netcam.flows.origin import Network
 from netcam.flows.table import JOINED, FlowTable, country_text
 from netcam.flows.walk import Walk
 
