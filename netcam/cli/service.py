@@ -18,6 +18,7 @@ from netcam.errors import ConfigError, StoreError, nearest, shown
 
 if TYPE_CHECKING:
     from netcam.config import Settings
+    from netcam.service.planner import Planner
     from netcam.service.state import State, Wish
     from netcam.service.timetable import Timetable
     from netcam.sinks.teller import Teller
@@ -61,13 +62,15 @@ def opened(config: Path | None) -> tuple[Settings, State]:
 
 
 def run(store: StoreOption = None, config: ConfigOption = None, content: ContentOption = None) -> None:
-    """Sweep on the schedules of the settings and deliver events, until told to stop (SIGTERM, Ctrl-C). Kept across restarts."""
+    """Sweep on the schedules of the settings and deliver events, until told to stop (SIGTERM, Ctrl-C). Kept across restarts.
+
+    SIGHUP reads the settings anew; where they have an error the old ones hold, and an event says so.
+    """
     from netcam import __version__
     from netcam import config as settings_file
     from netcam.inventory import default_path
     from netcam.service.engine import Engine
-    from netcam.service.planner import Planner
-    from netcam.service.processes import Processes
+    from netcam.service.processes import Processes, kept_settings
     from netcam.service.state import State
     from netcam.service.upkeep import Upkeep, command
     from netcam.sinks import dispatch
@@ -84,6 +87,7 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
     with only_one(folder / "service", "run") as mine:
         if not mine:
             raise ConfigError(str(folder), "another `netcam run` works here", "one service a machine; NETCAM_HOME sets another folder")
+        settings = settings_file.keep(config, kept_settings(folder))
         state = State(folder / "service.sqlite")
         outbox = dispatch.open_outbox(settings, folder)
         teller = Teller(outbox, dispatch.queued_formats(settings), sensor=settings.sensor, version=__version__) if settings.sinks else None
@@ -100,15 +104,9 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
             except StoreError as error:
                 output.say(f"netcam: {error}")
 
-        tables = timetables(settings)
         now = output.clock()
-        planner = Planner(timetables=tables, entries=state.entries(tables, now), at_once=settings.service.runs_at_once)
-        for key, table in tables.items():
-            if table.settings.paused:
-                planner.entries[key].paused = "the settings"
-            elif planner.entries[key].paused == "the settings":
-                planner.entries[key].paused = ""
-        engine = Engine(planner, state, Processes(settings, folder, store=store, content=content), tell=tell, acted=acted)
+        processes = Processes(settings, folder, store=store, content=content)
+        engine = Engine(planned(settings, state, now), state, processes, tell=tell, acted=acted)
         place = None if store is not None and "://" in store else Path(store).expanduser() if store is not None else default_path()
         upkeep = Upkeep(
             state,
@@ -121,13 +119,35 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         ending = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: ending.set())
+        again = threading.Event()
+        signal.signal(signal.SIGHUP, lambda *_: again.set())
         dispatcher.start()
         engine.recover(now)
-        tell(f"netcam {__version__} runs {len(settings.schedules)} schedules at {len({site for _, site in tables})} sites", "", False)
+        tell(f"netcam {__version__} runs {extent(settings)}", "", False)
         last_prune, last_word = now - PRUNE, now
         broken: list[str] = []
         while not ending.is_set() and not (broken := dispatcher.failed()):
             now = output.clock()
+            if again.is_set():
+                again.clear()
+                try:
+                    fresh = reloaded(settings, config, folder)
+                except (ConfigError, StoreError) as error:
+                    tell(f"the settings were not read anew, the old ones hold: {error.where}: {error.problem}", "", True)
+                else:
+                    dispatcher.stop()
+                    settings = processes.settings = fresh
+                    engine.reload(planned(settings, state, now))
+                    for name in settings.sinks:
+                        outbox.sink(name)
+                    teller = (
+                        Teller(outbox, dispatch.queued_formats(settings), sensor=settings.sensor, version=__version__)
+                        if settings.sinks
+                        else None
+                    )
+                    dispatcher = dispatch.Dispatcher(settings, folder, report=output.say)
+                    dispatcher.start()
+                    tell(f"the settings were read anew: {extent(settings)}", "", False)
             wake = engine.step(now)
             upkeep.step(now)
             if now - last_prune >= PRUNE:
@@ -154,6 +174,39 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         state.close()
     if broken:
         raise typer.Exit(1)
+
+
+def planned(settings: Settings, state: State, now: datetime) -> Planner:
+    """The planner of the settings' schedules, each as it stood."""
+    from netcam.service.planner import Planner
+
+    tables = timetables(settings)
+    planner = Planner(timetables=tables, entries=state.entries(tables, now), at_once=settings.service.runs_at_once)
+    for key, table in tables.items():
+        if table.settings.paused:
+            planner.entries[key].paused = "the settings"
+        elif planner.entries[key].paused == "the settings":
+            planner.entries[key].paused = ""
+    return planner
+
+
+def extent(settings: Settings) -> str:
+    """How much is scheduled, in words."""
+    return f"{len(settings.schedules)} schedules at {len({site for _, site in timetables(settings)})} sites"
+
+
+def reloaded(old: Settings, config: Path | None, folder: Path) -> Settings:
+    """The settings as their file says now. Raises ConfigError where they cannot take the place of the old ones, which are kept then."""
+    from netcam import config as settings_file
+    from netcam.service.processes import kept_settings
+    from netcam.sinks import dispatch
+
+    fresh = settings_file.load(config)
+    if not fresh.schedules and not fresh.sinks:
+        raise ConfigError(fresh.path or "netcam.toml", "the settings name no schedule and no sink", "stop the service instead")
+    if dispatch.outbox_path(fresh, folder) != dispatch.outbox_path(old, folder):
+        raise ConfigError(f"{fresh.path}: events.outbox", "is another file than the one that is open", "restart the service")
+    return settings_file.keep(config, kept_settings(folder))
 
 
 def told(teller: Teller | None, message: str, *, site: str, failed: bool) -> None:

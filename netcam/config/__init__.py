@@ -3,6 +3,7 @@
 from netcam.config.retention import RetentionSettings
 from netcam.config.schedules import ScheduleSettings
 from netcam.config.settings import (
+    KEPT,
     PRIVATE,
     Rates,
     Settings,
@@ -11,6 +12,7 @@ from netcam.config.settings import (
     effective,
     find,
     json_schema,
+    keep,
     load,
     parse,
     read_secrets,
@@ -18,6 +20,6 @@ from netcam.config.settings import (
 from netcam.config.sinks import EventSettings, SinkSettings
 
 __all__ = [
-    "PRIVATE", "EventSettings", "Rates", "RetentionSettings", "ScheduleSettings", "Settings", "SinkSettings", "SiteSettings", "differing", "effective", "find",
-    "json_schema", "load", "parse", "read_secrets",
+    "KEPT", "PRIVATE", "EventSettings", "Rates", "RetentionSettings", "ScheduleSettings", "Settings", "SinkSettings", "SiteSettings", "differing", "effective", "find",
+    "json_schema", "keep", "load", "parse", "read_secrets",
 ]  # fmt: skip

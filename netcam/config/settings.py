@@ -17,7 +17,7 @@ from netcam.config.retention import RetentionSettings, read_retention
 from netcam.config.schedules import ScheduleSettings, read_schedule
 from netcam.config.secrets import is_secret_setting, secret
 from netcam.config.sinks import KINDS, SEVERITIES, SINKS, EventSettings, SinkSettings, read_sink
-from netcam.errors import ConfigError, nearest, shown
+from netcam.errors import ConfigError, StoreError, nearest, shown
 from netcam.model import JURISDICTIONS, LINKS, SITE_CLASSES, Site
 
 MAX_FILE = 4 * 1024 * 1024
@@ -163,20 +163,42 @@ def find() -> Path | None:
     return None
 
 
+KEPT = "NETCAM_SETTINGS_KEPT"
+"""Set by a service for the runs that it starts: its copy of the settings that it works by, in place of a file that may have changed since."""
+
+
 def load(path: str | Path | None = None) -> Settings:
     """Read the settings; defaults where no file is given or found. Raises ConfigError with file, line and key."""
     given = Path(path) if path is not None else find()
     if given is None:
         return Settings()
+    source = Path(os.environ.get(KEPT) or given)
     try:
-        if given.stat().st_size > MAX_FILE:
+        if source.stat().st_size > MAX_FILE:
             raise ConfigError(str(given), f"larger than {MAX_FILE} bytes", "split the estate over several files")
-        text = given.read_bytes().decode("utf-8")
+        text = source.read_bytes().decode("utf-8")
     except OSError as error:
         raise ConfigError(str(given), error.strerror or "cannot be read", "check the path and its permissions") from None
     except UnicodeDecodeError as error:
         raise ConfigError(str(given), f"is not UTF-8 (byte {error.start})", "save the file as UTF-8") from None
     return parse(text, str(given))
+
+
+def keep(path: str | Path | None, copy: Path) -> Settings:
+    """Read the settings, and keep what they were read from as `copy`. Raises ConfigError, and StoreError where the copy cannot be written."""
+    settings = load(path)
+    if settings.path:
+        fresh = copy.with_name(copy.name + ".new")
+        try:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            data = Path(settings.path).read_bytes()
+            parse(data.decode("utf-8", "replace"), settings.path)  # it may have been written since
+            fresh.touch(mode=0o600)
+            fresh.write_bytes(data)
+            fresh.replace(copy)
+        except OSError as error:
+            raise StoreError(str(copy), error.strerror or "cannot be written", "check the folder and the space on it") from None
+    return settings
 
 
 def parse(text: str, where: str) -> Settings:

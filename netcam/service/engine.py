@@ -68,6 +68,10 @@ class Engine:
         self._resumed: set[int] = set()
         self._beat = state.beat()
 
+    def reload(self, planner: Planner) -> None:
+        """Plan by another planner from now on; runs that go on go on."""
+        self._planner = planner
+
     def recover(self, now: datetime) -> None:
         """Take up what a service before this one left: runs that still go on, and runs that went down with it."""
         for run in self._state.runs(status="running"):

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from netcam.config import Settings
+from netcam.config import KEPT, Settings
 from netcam.service.engine import Ended, Order
 from netcam.service.state import Run
 
@@ -34,19 +34,25 @@ class _Child:
     stopped: datetime | None = None
 
 
+def kept_settings(folder: Path) -> Path:
+    """The copy of the settings that a service in this state folder works by, and its runs with it."""
+    return folder / "runs" / "settings.toml"
+
+
 class Processes:
     """Starts `netcam scan` for sites of the settings."""
 
     def __init__(self, settings: Settings, folder: Path, *, store: str | None = None, content: str | None = None) -> None:
-        self._settings, self._folder, self._store, self._content = settings, folder / "runs", store, content
+        self.settings = settings
+        self._folder, self._store, self._content = folder / "runs", store, content
         self._children: dict[int, _Child] = {}
 
     def command(self, order: Order) -> list[str]:
         """The command line of a run."""
-        schedule = self._settings.schedules[order.schedule]
-        targets = schedule.targets or self._settings.sites[order.site].networks
+        schedule = self.settings.schedules[order.schedule]
+        targets = schedule.targets or self.settings.sites[order.site].networks
         options = ["--site", order.site, "--profile", schedule.profile, "--format", "jsonl"]
-        for name, value in (("--config", self._settings.path), ("--store", self._store), ("--content", self._content)):
+        for name, value in (("--config", self.settings.path), ("--store", self._store), ("--content", self._content)):
             options += [name, value] if value else []
         # a run that goes on keeps the targets that it had
         return [sys.executable, "-m", "netcam", "scan", *options, *(["--resume"] if order.resume else ["--", *targets])]
@@ -54,8 +60,12 @@ class Processes:
     def start(self, order: Order) -> tuple[int, int | None]:
         """Start a run in a session of its own. Raises OSError."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        kept = kept_settings(self._folder.parent)
+        env = os.environ | ({KEPT: str(kept)} if kept.exists() else {})
         with (self._folder / f"{order.id}.out").open("wb") as out, (self._folder / f"{order.id}.log").open("wb") as log:
-            process = subprocess.Popen(self.command(order), stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True)  # noqa: S603 - our own program
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                self.command(order), stdin=subprocess.DEVNULL, stdout=out, stderr=log, start_new_session=True, env=env
+            )
         child = _Child(process, process.pid, born_of(process.pid))
         self._children[order.id] = child
         return child.pid, child.born

@@ -1,5 +1,6 @@
 """The service around the planner: operators' wishes, real child processes, and a restart in the middle of a run."""
 
+import contextlib
 import json
 import os
 import signal
@@ -241,6 +242,42 @@ def test_a_service_that_was_killed_takes_up_the_run_that_went_on_and_one_that_di
     assert third.adopt(run).status == "interrupted"
     reused = Run(id=2, schedule="nightly", site="hq", planned=NOON, started=NOON, pid=os.getpid(), born=1)
     assert third.adopt(reused).status == "interrupted", "that process is somebody else"
+
+
+def test_settings_are_read_anew_when_asked_and_a_wrong_file_changes_nothing(tmp_path):
+    path, home = tmp_path / "netcam.toml", tmp_path / "home"
+    first = '[sites.hq]\nnetworks = ["192.0.2.0/28"]\n[sinks.log]\ntype = "file"\npath = "events.jsonl"\n'
+    path.write_text(first)
+    env = {**os.environ, "NETCAM_HOME": str(home)}
+    argv = [sys.executable, "-m", "netcam", "run", "--config", str(path)]
+
+    def asked(process, text):
+        path.write_text(text)
+        process.send_signal(signal.SIGHUP)
+        return process.stderr.readline()
+
+    with subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=env) as process, contextlib.ExitStack() as ending:
+        ending.callback(process.kill)  # a failure here must not wait for a service
+        assert "runs 0 schedules" in process.stderr.readline()
+        wrong = asked(process, first + '[schedules.nightly]\ncron = "0 2 * *"\n')
+        assert "the old ones hold" in wrong
+        assert "netcam.toml:7" in wrong, "file and line"
+        assert (home / "runs/settings.toml").read_text() == first
+        good = first + '[schedules.nightly]\ncron = "0 2 * * *"\n[sinks.more]\ntype = "file"\npath = "more.jsonl"\n'
+        assert "read anew: 1 schedules at 1 sites" in asked(process, good)
+        assert "events.outbox" in asked(process, good + '[events]\noutbox = "other.sqlite"\n')
+        path.write_text("this is no file of settings")
+        # a run that starts now goes by what the service goes by
+        kept = {**env, config.KEPT: str(home / "runs/settings.toml")}
+        line = [sys.executable, "-m", "netcam", "config", "check", str(path)]
+        assert subprocess.run(line, env=kept, capture_output=True, check=False).returncode == 0
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(120) == 0
+    told = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    failed = [one["message"] for one in told if one["detail"].get("status") == "failed"]
+    assert len(failed) == 2
+    assert all("the old ones hold" in text for text in failed)
+    assert "read anew" in (tmp_path / "more.jsonl").read_text()
 
 
 def test_the_service_ends_when_asked_and_leaves_no_process(tmp_path):
