@@ -173,6 +173,9 @@ def traffic(
     kind: Annotated[str, typer.Argument(help="A kind of exfiltration (netcam egress measure lists them in its answer), or `healthy`.")],
     out: Annotated[Path, typer.Option("--out", help="Capture to write.")],
     truth: Annotated[Path | None, typer.Option("--truth", help="File for what is true of it (JSON).")] = None,
+    observations: Annotated[
+        Path | None, typer.Option("--observations", help="File for what a sweep would have seen of the cameras; for netcam import.")
+    ] = None,
     cameras: Annotated[int, typer.Option("--cameras", min=1, max=250, help="Cameras; the first one leaks.")] = 2,
     hours: Annotated[
         int, typer.Option("--hours", min=0, max=24, help="Hours of healthy life around the leak (without the recorder's streams).")
@@ -187,8 +190,9 @@ def traffic(
     from netcam.errors import ConfigError, StoreError, shown
     from netcam.lab import packets
     from netcam.lab.exfiltration import KINDS
-    from netcam.lab.habits import estate, normal
-    from netcam.lab.trace import EPOCH, Trace
+    from netcam.lab.habits import behaviours, estate, normal
+    from netcam.lab.habits import observations as swept
+    from netcam.lab.trace import DAY, EPOCH, Trace
 
     if kind != "healthy" and kind not in KINDS:
         raise ConfigError("lab traffic", f"no kind {shown(kind)}", nearest(kind, {*KINDS, "healthy"}))
@@ -197,20 +201,23 @@ def traffic(
     if hours or kind == "healthy":
         normal(trace, made, 0, 1)
         trace.quieten(200_000)
-    told: dict[str, Any] = {"kind": kind, "device": None, "cameras": {c.ref.device: c.address for c in made}}
+    lives = {c.ref.device: list(behaviours(c)) for c in made} if hours or kind == "healthy" else {}
+    told: dict[str, Any] = {"kind": kind, "device": None, "cameras": {c.ref.device: c.address for c in made}, "behaviour": lives}
     end = max(hours, 1) * 3600.0
     if kind != "healthy":
         one = KINDS[kind]
-        one.make(trace, made[0], end / 2, 4 * 3600.0)
-        end = max(end, end / 2 + max(one.lasts, 86_400.0) + 86_400.0) if not hours else end
+        one.make(trace, made[0], end / 2, one.lasts if one.lasts > DAY else 4 * 3600.0)
+        end = max(end, end / 2 + max(one.lasts, DAY) + DAY) if not hours else end
         told |= {
             "device": made[0].ref.device, "address": made[0].address, "to": one.to, "classes": sorted(one.classes), "severity": one.severity,
-            "window_hours": one.hours, "begins": EPOCH + max(hours, 1) * 1800.0,
+            "rules": sorted(one.rules), "history_days": one.days, "window_hours": one.hours, "begins": EPOCH + max(hours, 1) * 1800.0,
         }  # fmt: skip
     try:
         written, cut = packets.write(trace, out, 0, end)
         if truth is not None:
             truth.write_bytes(msgspec.json.format(msgspec.json.encode(told)) + b"\n")
+        if observations is not None:
+            observations.write_bytes(b"".join(msgspec.json.encode(one) + b"\n" for one in swept(made)))
     except OSError as error:
         raise StoreError(
             str(error.filename or out), error.strerror or "cannot be written", "check the folder and the space on it"

@@ -154,6 +154,36 @@ def estate(count: int, rng: np.random.Generator, *, makers: tuple[Habits, ...] =
     return cameras
 
 
+def behaviours(camera: Camera) -> tuple[str, ...]:
+    """What `camera` does by day and night, in words; motion, and with it push and clips, follows light and people."""
+    habits = camera.habits
+    found = {
+        "recorded by the site's recorder": True, "reboots now and then": True, "keeps in touch with its maker's cloud": bool(habits.services),
+        "push at motion": habits.push is not None, "clips at motion": habits.store is not None and camera.subscription,
+        "viewed through the maker's relay": camera.viewer == "relay", "viewed peer to peer": camera.viewer == "peer",
+        "checks for updates": habits.update is not None, "asks a time server outside": bool(habits.time), "asks the site's time server": not habits.time,
+        "has resolvers of its own": bool(habits.resolvers), "pings its gateway": habits.ping,
+    }  # fmt: skip
+    return tuple(name for name, holds in found.items() if holds)
+
+
+def observations(cameras: list[Camera]) -> list[dict[str, str]]:
+    """What a sweep would have seen of `cameras`, for an inventory (`netcam import`)."""
+    told = []
+    for camera in cameras:
+        for field_, value in (("manufacturer", camera.ref.maker), ("model", camera.ref.model), ("firmware", camera.ref.firmware)):
+            told.append(
+                {
+                    "device": camera.ref.device,
+                    "endpoint": f"{camera.address}:80",
+                    "via": "onvif",
+                    "field": f"onvif.{field_}",
+                    "value": value or "",
+                }
+            )
+    return told
+
+
 def normal(trace: Trace, cameras: list[Camera], begin: int, end: int) -> None:
     """Days `begin` to `end` (exclusive) of healthy life."""
     for camera in cameras:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
-import ssl
 import struct
 from collections.abc import Iterator
 from ipaddress import IPv4Address
@@ -130,7 +128,7 @@ def _opening(tells: int, name: str, out: bool) -> bytes:
     """The first payload bytes, as the protocols' specifications have them."""
     seen = {_NAMES[bit] for bit in _NAMES if tells & bit}
     if "tls" in seen:
-        return (_nameless() if name[-1:].isdigit() else client_hello(name)) if out else b"\x16\x03\x03\x00\x4a\x02" + random.randbytes(60)
+        return client_hello("" if name[-1:].isdigit() else name) if out else b"\x16\x03\x03\x00\x4a\x02" + random.randbytes(60)
     if "http" in seen:
         picture = b"\xff\xd8\xff\xe0\x00\x10JFIF" if "jpeg" in seen else b"status=1"
         return b"POST /event HTTP/1.1\r\nHost: " + name.encode() + b"\r\n\r\n" + picture if out else b"HTTP/1.1 200 OK\r\n\r\n"
@@ -154,16 +152,6 @@ def _opening(tells: int, name: str, out: bool) -> bytes:
     if "ntp" in seen:
         return (b"\x23" if out else b"\x24\x02") + bytes(46 + out)
     return random.randbytes(64)
-
-
-def _nameless() -> bytes:
-    """A ClientHello without a server name."""
-    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    with contextlib.suppress(ssl.SSLWantReadError):
-        context.wrap_bio(incoming, outgoing).do_handshake()
-    return outgoing.read()
 
 
 def _question(asked: Any, n: int) -> Iterator[tuple[float, bytes, int]]:
