@@ -12,7 +12,7 @@ from netcam.errors import ConfigError, nearest, shown
 from netcam.model import SLOTS, Finding, Identity, Observation
 
 if TYPE_CHECKING:
-    from netcam.identify.correlate import Tie
+    from netcam.identify.assign import Tie
     from netcam.inventory.port import Device, Inventory, Remark
 
 REMARKS = ("owner", "location", "contract", "tags", "notes")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from netcam.identify.correlate import Correction, Correlation, correlate, group
+from netcam.identify.assign import Correction
+from netcam.identify.correlate import Correlation, correlate, group
 from netcam.identify.latest import latest
 from netcam.identify.matcher import Matcher
 from netcam.identify.resolve import resolve

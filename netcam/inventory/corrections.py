@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 
 from netcam.errors import ConfigError, nearest, shown
-from netcam.identify.correlate import Correction
+from netcam.identify.assign import Correction
 from netcam.inventory.port import MAX_NOTE, MAX_TAGS, Action, Inventory, Remark
 from netcam.model import KINDS, SLOTS, Claim, Identity
 

@@ -138,9 +138,9 @@ def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime,
     """
     from netcam.inventory import corrections
 
-    listed = {(one.site, one.device) for one in inventory.devices()} if judged.absorbed else set()
     for site in sorted({site for site, _ in judged.absorbed}):
-        into = {old: new for (place, old), new in judged.absorbed.items() if place == site and (place, old) in listed}
+        listed = {one.device for one in inventory.devices(site=site)}
+        into = {old: new for (place, old), new in judged.absorbed.items() if place == site and old in listed}
         corrections.take_in(inventory, site, into, now, by="netcam")
     corrections.follow(inventory, judged.moves, now, by="netcam")
     inventory.save_identities(scan, judged.identities, now)

@@ -130,7 +130,7 @@ class Processes:
             )
         if code is not None and code < 0 and asked:
             return Ended(id=id, status="interrupted", reason="killed: it did not end when asked")
-        reason = _last_words(self._folder / f"{id}.log") or (f"ended with {code}" if code is not None else "ended without a word")
+        reason = last_words(self._folder / f"{id}.log") or (f"ended with {code}" if code is not None else "ended without a word")
         return Ended(id=id, status="failed", reason=reason)
 
     def _tidy(self, id: int) -> None:
@@ -157,7 +157,8 @@ def _last_scan(path: Path) -> dict[str, Any] | None:
     return told if isinstance(told, dict) and told.get("type") == "scan" else None
 
 
-def _last_words(path: Path) -> str:
+def last_words(path: Path) -> str:
+    """What a program of ours said last on its standard error, without its name; empty where it said nothing."""
     try:
         lines = path.read_bytes()[-20_000:].decode("utf-8", "replace").strip().splitlines()
     except OSError:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from netcam.service.processes import last_words
 from netcam.service.state import State
 
 EVERY = timedelta(hours=24)
@@ -19,7 +20,6 @@ LONGEST = timedelta(hours=6)
 """A pass that takes longer is ended; every step of it is whole, and the next pass goes on."""
 LOW = 512 * 1024 * 1024
 """Free bytes on the inventory's disk below which upkeep does not wait for its day: eight times what writing itself leaves free."""
-MAX_WORDS = 500
 
 _DONE, _TRIED, _FULL = "upkeep done", "upkeep tried", "upkeep disk"
 
@@ -78,15 +78,7 @@ class Upkeep:
         if code == 0:
             self._state.note(_DONE, now.isoformat())
         else:
-            self._tell(f"Upkeep of the inventory failed: {self._last_words() or f'it ended with {code}'}", True)
-
-    def _last_words(self) -> str:
-        try:
-            lines = self._log.read_bytes()[-20_000:].decode("utf-8", "replace").strip().splitlines()
-        except OSError:
-            return ""
-        said = [line for line in lines if line.startswith("netcam: ")] or lines
-        return said[-1].removeprefix("netcam: ")[:MAX_WORDS] if said else ""
+            self._tell(f"Upkeep of the inventory failed: {last_words(self._log) or f'it ended with {code}'}", True)
 
     def _disk(self) -> bool:
         """Whether the disk is nearly full; told when that begins and when it ends."""

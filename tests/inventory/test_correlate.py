@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netcam.identify import marks
-from netcam.identify.correlate import Correction, correlate
+from netcam.identify.assign import Correction
+from netcam.identify.correlate import correlate
 from netcam.model import Observation
 from tests.inventory.year import Year, score
 

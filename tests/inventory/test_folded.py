@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from netcam.identify.correlate import Correction, correlate, correlate_sightings
+from netcam.identify.assign import Correction
+from netcam.identify.correlate import correlate, correlate_sightings
 from netcam.inventory import folded
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.port import Folded
