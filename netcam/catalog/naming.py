@@ -3,7 +3,8 @@
 A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
 fields that hold a model, `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
 (`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
-the maker's name behind another's badge), and `any.host` for host names, which people change.
+the maker's name behind another's badge), and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
+server's name and a realm of whatever service: a firmware gives its services the same ones.
 """
 
 from __future__ import annotations
@@ -50,6 +51,8 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "any.badge": tuple(field for field in _TEXT if field not in _MADE),
         "any.made": _MADE,
         "any.host": _HOST,
+        "any.server": ("http.server", "rtsp.server", "ssdp.server"),
+        "any.realm": ("http.realm", "rtsp.realm"),
     }
 )
 """Class of fields -> the fields it stands for."""
