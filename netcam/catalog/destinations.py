@@ -135,6 +135,13 @@ class Destinations:
     resolvers: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Resolver that firmware has built in -> makers."""
 
+    @property
+    def makers(self) -> frozenset[str]:
+        """Makers whose own devices these destinations explain; platforms and public services belong to no one maker."""
+        listed = [*self.exact.values(), *self.suffix.values(), *self.addresses.values(), *self.services.values()]
+        found = [d for several in listed for d in several] + [d for several in self.patterns.values() for _, d in several]
+        return frozenset(d.maker for d in found if not d.platform and not d.generic)
+
     def match(self, name: str | None, *, maker: str | None = None, brand: str | None = None) -> Destination | None:
         """The destination that `name` belongs to, by whole labels (`evilhik-connect.com` is not `hik-connect.com`).
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from netcam import wire
+from netcam.catalog import destinations, naming
 from netcam.catalog import makers as maker_files
-from netcam.catalog import naming
 from netcam.catalog.makers import Fingerprint, Makers
-from netcam.errors import ContentError
+from netcam.catalog.text import nearest
+from netcam.errors import ContentError, shown
 from netcam.identify import group, resolve
 from netcam.identify.matcher import Matcher
 from netcam.model import CAMERA_KINDS, Claim, Observation
@@ -41,7 +42,26 @@ def check(root: Path) -> list[Problem]:
     if not makers.makers:
         return [Problem(str(root / "makers"), "holds no maker file", "give the folder that holds makers/")]
     matcher = Matcher(makers, engine="re")
-    return [*_patterns(makers), *_examples(makers, matcher), *_negatives(root, matcher)]
+    return [*_patterns(makers), *_examples(makers, matcher), *_negatives(root, matcher), *_destinations(root, makers)]
+
+
+def _destinations(root: Path, makers: Makers) -> Iterator[Problem]:
+    """A destination's maker must be spelt as its devices' maker is: else they would find their own cloud to be somebody else's."""
+    folder = root / "destinations"
+    if not folder.is_dir():
+        return
+    try:
+        known = destinations.load(root)
+    except ContentError as error:
+        yield Problem(error.where, error.problem, error.cure)
+        return
+    for name in sorted(known.makers - makers.makers.keys()):
+        called, spelt = makers.called(name), makers.spelt(name)
+        if makers.is_name(name) and called == spelt == name:
+            continue  # a brand with a cloud of its own
+        written = next((one for one in (called, spelt) if one != name), "")
+        cure = f"write {written}" if written else f"{nearest(name, makers.makers)}; or mark the file as platform"
+        yield Problem(str(folder), f"maker {shown(name)} is neither maker nor brand of makers/", cure)
 
 
 def _patterns(makers: Makers) -> Iterator[Problem]:
