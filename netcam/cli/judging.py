@@ -103,6 +103,9 @@ def profile(
         Path | None, typer.Option("--state", help="State that a watch keeps (its checkpoint with .judge): the last day.")
     ] = None,
     format_: Annotated[ProfileFormat, typer.Option("--format", help="json is what --check reads.")] = ProfileFormat.JSON,
+    model: Annotated[
+        bool, typer.Option("--model", help="Of all devices of DEVICE's maker, model and firmware: what half of them do outside.")
+    ] = False,
     check: Annotated[Path | None, typer.Option("--check", help="Profile (json) to hold the traffic against; prints the drift.")] = None,
     resolver: Annotated[str, typer.Option("--resolver", help="Address of the site's resolver, allowed in nftables rules.")] = "",
     url: Annotated[str, typer.Option("--url", help="Where the MUD file will stand.")] = "https://mud.example.org/camera.json",
@@ -138,14 +141,14 @@ def profile(
             raise StoreError(str(check), getattr(error, "strerror", None) or "cannot be read", "check the path") from None
         drifted = False
         for one in seen:
-            drift = behaviour.check(known, one)
+            drift = behaviour.check(known, one, key)
             drifted = drifted or bool(drift.outside_profile or drift.louder)
             output.line(
-                {"type": "drift", "device": known.device, "until_ns": one.end, "outside_profile": list(drift.outside_profile), "not_seen": list(drift.not_seen),
+                {"type": "drift", "device": key, "profile": known.device, "until_ns": one.end, "outside_profile": list(drift.outside_profile), "not_seen": list(drift.not_seen),
                  "louder": list(drift.louder), "share_outside": drift.share_outside}
             )  # fmt: skip
         raise typer.Exit(10 if drifted else 0)
-    learnt = behaviour.learn(seen, key)
+    learnt = behaviour.of_type(seen, key) if model else behaviour.learn(seen, key)
     for rule in learnt.left_out:
         output.say(f"left out: {rule.way} {output.escaped(rule.peer, limit=200)}:{rule.port}: {rule.why}")
     if format_ is ProfileFormat.MUD:

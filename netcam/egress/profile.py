@@ -120,6 +120,20 @@ def _rule(w: Window, k: int) -> Rule | None:
     )  # fmt: skip
 
 
+def of_type(windows: Sequence[Window], device: str) -> Profile:
+    """What the devices of `device`'s maker, model and firmware have in common. Raises StoreError where its type or all traffic is unknown."""
+    refs = {ref.device: ref for w in windows for ref in w.devices}
+    mine = refs.get(device)
+    if mine is None or not all(mine.type):
+        raise StoreError(
+            f"device {device!r:.80}",
+            "its maker, model and firmware are not all known",
+            "scan it first, or learn the profile of the device alone",
+        )
+    active = {w.devices[n].device for w in windows for n in np.unique(w.chan["dev"]).tolist()}
+    return common([learn(windows, key) for key, ref in sorted(refs.items()) if key in active and ref.type == mine.type])
+
+
 def common(profiles: Sequence[Profile], *, share: float = 0.5) -> Profile:
     """The profile of a type: rules that at least `share` of its devices have. Inside peers differ per site and stay per device."""
     if not profiles:
@@ -153,14 +167,15 @@ LOUDER = 5.0
 """Times the loudest day it was learnt from: motion alone makes two or three."""
 
 
-def check(profile: Profile, w: Window) -> Drift:
-    """Later traffic held against the profile."""
-    number = next((n for n, d in enumerate(w.devices) if d.device == profile.device), None)
+def check(profile: Profile, w: Window, device: str = "") -> Drift:
+    """Later traffic of `device` held against the profile: its own, or that of its type, which says nothing of peers inside."""
+    of = device or profile.device
+    number = next((n for n, d in enumerate(w.devices) if d.device == of), None)
     known = {r.key: r for r in profile.rules}
     strange, louder, met, inside, total = [], [], set(), 0, 0
     for k in np.flatnonzero(w.chan["dev"] == number).tolist() if number is not None else []:
         rule = _rule(w, k)
-        if rule is None:
+        if rule is None or (rule.inside and of != profile.device):
             continue
         total += rule.up_day
         same = known.get(rule.key)

@@ -108,6 +108,20 @@ def test_what_most_devices_of_a_type_do_is_the_types_profile() -> None:
     assert profile.common(several, share=0.9).rules == ()
 
 
+def test_a_types_profile_is_learnt_from_all_of_it_and_holds_for_each() -> None:
+    case = {"model": "DS-2CD2143G2-I", "firmware": "V5.7.1", "devices": [{"device": "cam-x", "address": "10.0.0.6", "model": "DS-2CD2143G2-I", "firmware": "V5.7.1"},
+            {"device": "other", "address": "10.0.0.7", "model": "DS-2CD2347G2-LU", "firmware": "V5.7.1"}]}  # fmt: skip
+    like = [f | {k: f[k].replace("10.0.0.5", "10.0.0.6") for k in ("from", "to") if f[k] == "10.0.0.5"} for f in HEALTHY[1:]]
+    strange = [HEALTHY[1] | {"from": "10.0.0.7", "name": "litedev.hik-connect.com", "port": "8666"}]
+    windows_ = seen([*HEALTHY, *like, *strange], case)
+    one = profile.of_type(windows_, "cam")
+    assert (one.device, one.addresses, [r.peer for r in one.rules]) == ("Hikvision DS-2CD2143G2-I", (), ["dev.hik-connect.com"])
+    assert all(not profile.check(one, w, "cam-x").outside_profile for w in windows_)
+    assert [profile.check(one, w, "other").outside_profile for w in windows_] == [("litedev.hik-connect.com:8666/tcp",)]
+    with pytest.raises(StoreError, match="maker, model and firmware are not all known"):
+        profile.of_type(seen(HEALTHY), "cam")
+
+
 def test_the_mud_file_has_the_form_of_rfc_8520() -> None:
     told = json.loads(enforce.mud(learnt(HEALTHY), url="https://mud.example.org/cam.json", now=NOW))
     mud = told["ietf-mud:mud"]
