@@ -311,6 +311,11 @@ class Discoverer:
             before = self._datagrams.total()
             await asyncio.sleep(STILL)
 
+    def _tries_alone(self, link: Interface | None, *, heard: bool) -> int:
+        """How often a device is put a question alone: on a link it was asked with everybody before, and `heard` says whether it answered."""
+        tries = self.plan.profile.tries
+        return tries if link is None or self.plan.profile.thorough else 1 if heard else min(2, tries)
+
     async def _each(self) -> None:
         """Put the unicast questions to every device that is there."""
         asked = [(one, q) for one, q in self.plan.questions(self.nonce) if q.host == "{unicast}"]
@@ -336,7 +341,7 @@ class Discoverer:
             for one, question in asked:
                 if link is not None and ways[one.name] & reached:
                     continue
-                for round_ in range(1 if link is not None and heard else self.plan.profile.tries):
+                for round_ in range(self._tries_alone(link, heard=bool(heard))):
                     if round_ and any(via == one.name for via, *_ in self.found[address].answers):
                         break
                     await self._ask(link, one, question, address)

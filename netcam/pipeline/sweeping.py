@@ -31,10 +31,9 @@ COVERAGE_BATCH = 1000
 """Addresses whose fate is written at once: a /16 of silence is 65,536 of them."""
 OBSERVATION_BATCH = 2000
 """Observations written at once."""
-ASKED = ("kind", "brand", "maker", "model", "firmware")
-"""Slots that must be known before a device is asked no further."""
-BEYOND_DOUBT = 0.9
-"""Confidence of each: a maker's own search answer has 0.95 and more, a page that many makers use less."""
+ENOUGH = {"maker": 0.9, "brand": 0.9, "kind": 0.7, "model": 0.7, "firmware": 0.7}
+"""Confidence per slot with which a device is asked no further. Policies rest on maker and badge; of model and firmware a maker's own
+search answer is as good as it gets, and calibration leaves it 0.76."""
 WRITE_EVERY = 1.0
 """Seconds for which what was seen waits at most while more comes: a commit is a disk flush, during which the sweep stands still."""
 
@@ -158,10 +157,10 @@ def unknown(seen: Sequence[Observation], content: Content) -> bool:
 
 
 def certain(seen: Sequence[Observation], content: Content) -> bool:
-    """Whether one device's observations answer every question that policies and advisories ask, each beyond doubt."""
+    """Whether one device's observations answer every question that policies and advisories ask, each with confidence enough."""
     from netcam.identify import identify
 
-    return any(all(one.confidence.get(slot, 0.0) >= BEYOND_DOUBT for slot in ASKED) for one in identify(seen, content.matcher))
+    return any(all(one.confidence.get(slot, 0.0) >= least for slot, least in ENOUGH.items()) for one in identify(seen, content.matcher))
 
 
 def queued(tell: Callable[[], object]) -> str:
