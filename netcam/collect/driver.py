@@ -141,7 +141,7 @@ async def run(
                 answer = result.tls = await start_tls(stream, context, command.server_name)
             elif isinstance(command, Reopen):
                 try:
-                    await stream.reopen(limits.connect)
+                    await reopen(stream, limits.connect)
                     if result.tls is not None:
                         await start_tls(stream, context, None)
                 except (OutOfScope, ssl.SSLError, OSError, TimeoutError) as error:
@@ -155,6 +155,14 @@ async def run(
         result.status = ProbeStatus.ANSWERED if result.facts else ProbeStatus.GARBLED
     finally:
         result.raw = without_pictures(bytes(raw))
+
+
+async def reopen(stream: Stream, seconds: float) -> None:
+    """Open the connection anew, once more where that runs out of time: a lost SYN must not end what is half said. Raises as the gate does."""
+    try:
+        await stream.reopen(seconds)
+    except TimeoutError:
+        await stream.reopen(seconds)
 
 
 async def receive(stream: Stream, wanted: Receive, limit: int, seconds: float) -> bytes:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from netcam.collect import driver
 from netcam.collect.discover import Found, Heard, kinds
 from netcam.collect.gate import Gate, StopSwitch
 from netcam.collect.pace import Rates
@@ -86,3 +87,16 @@ def test_the_deep_profile_asks_everything_whatever_is_certain(tmp_path: Path) ->
 )
 def test_how_a_protocol_asks_everybody(name: str, ways: set[str]) -> None:
     assert kinds(discoveries()[name].questions("00000000-0000-4000-8000-000000000000")) == ways
+
+
+def test_a_lost_packet_does_not_end_what_is_half_said() -> None:
+    opened: list[float] = []
+
+    class Lossy:
+        async def reopen(self, seconds: float) -> None:
+            opened.append(seconds)
+            if len(opened) == 1:
+                raise TimeoutError
+
+    asyncio.run(driver.reopen(Lossy(), 0.5))  # type: ignore[arg-type]
+    assert opened == [0.5, 0.5]
