@@ -260,13 +260,13 @@ def reidentify(
     content: ContentOption = None,
 ) -> None:
     """Judge all stored observations by the present fingerprints, without a new sweep; both verdicts are kept."""
-    from netcam.inventory import default_path, open_inventory
+    from netcam.inventory import chosen, open_inventory
     from netcam.pipeline import Content
     from netcam.pipeline import reidentify as run
 
     inventory = open_inventory(store)
     try:
-        loaded, target = Content(content, cache=cache_folder()), str(store or default_path())
+        loaded, target = Content(content, cache=cache_folder()), chosen(store)
         changed = list(run(inventory, loaded, site=site, now=output.clock(), keep=not dry_run, target=target))
     finally:
         inventory.close()

@@ -243,9 +243,9 @@ def known_devices(store: str | None, site: str | None) -> Sequence[Identity]:
 
 def known(store: str | None, site: str | None) -> tuple[Sequence[Identity], Sequence[tuple[str, str, int]]]:
     """The inventory's devices of a site, and who had which address since when (`pipeline.sightings`)."""
-    from netcam.inventory import default_path, open_inventory
+    from netcam.inventory import chosen, open_inventory
 
-    if store is None and not default_path().exists():
+    if store is None and "://" not in (where := chosen()) and not Path(where).exists():
         return [], []  # nothing to open, and nothing to import for it
 
     inventory = open_inventory(store)

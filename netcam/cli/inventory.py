@@ -13,6 +13,7 @@ from netcam.cli.scan import StoreOption
 from netcam.errors import ConfigError
 
 if TYPE_CHECKING:
+    from netcam.config.retention import RetentionSettings
     from netcam.inventory.retention import Policy
 
 app = typer.Typer(help="Check, back up, restore and thin out the inventory.", no_args_is_help=True, rich_markup_mode=None)
@@ -31,11 +32,12 @@ def who(by: str | None) -> str:
 
 
 def _file(store: str | None) -> Path:
-    from netcam.inventory import default_path
+    from netcam.inventory import chosen
 
-    if store is not None and "://" in store:
-        raise ConfigError("--store", "is a database elsewhere", "use pg_dump and pg_restore for PostgreSQL")
-    return Path(store).expanduser() if store is not None else default_path()
+    where = chosen(store)
+    if "://" in where:
+        raise ConfigError("the inventory", "is a database elsewhere", "use pg_dump and pg_restore for PostgreSQL")
+    return Path(where).expanduser()
 
 
 @app.command("check")
@@ -97,10 +99,12 @@ def retain(
     store: StoreOption = None,
 ) -> None:
     """Remove what [retention] in netcam.toml does not keep: repeats, whole answers, addresses of people's devices."""
+    from netcam import config as settings_file
     from netcam.inventory import open_inventory
 
-    policy = _policy(config, max_megabytes)
-    inventory = open_inventory(store)
+    settings = settings_file.load(config)
+    policy = _policy(settings.retention, max_megabytes)
+    inventory = open_inventory(store, settings=settings)
     try:
         gone = inventory.retain(policy, output.clock(), by=who(by), dry_run=dry_run)
     finally:
@@ -110,12 +114,10 @@ def retain(
         output.say(note)
 
 
-def _policy(config: Path | None, max_megabytes: int | None) -> Policy:
+def _policy(told: RetentionSettings, max_megabytes: int | None = None) -> Policy:
     """The [retention] of the settings, and a size where one is given."""
-    from netcam import config as settings_
     from netcam.inventory.retention import Policy
 
-    told = settings_.load(config).retention
     limit = max_megabytes if max_megabytes is not None else told.max_megabytes
     return Policy(
         repeats_days=told.repeats_days or None,
@@ -134,10 +136,12 @@ def upkeep(
     store: StoreOption = None,
 ) -> None:
     """Do what a day needs: `retain`, then sign the hash chain. `netcam run` does it by itself, else a daily timer."""
+    from netcam import config as settings_file
     from netcam.inventory import open_inventory, signing
 
-    policy = _policy(config, None)
-    inventory = open_inventory(store)
+    settings = settings_file.load(config)
+    policy = _policy(settings.retention)
+    inventory = open_inventory(store, settings=settings)
     try:
         gone = inventory.retain(policy, output.clock(), by=who(by))
         root = signing.sign_root(inventory, signing.own_key(inventory), output.clock())

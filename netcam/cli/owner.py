@@ -65,7 +65,7 @@ def ask(
     given = owners.load(credentials or settings.credentials_path(site))
     refusals = owners.Refusals(state_folder() / "refusals.json")
     loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, settings=settings)
     try:
         known = list(devices(inventory, site, addresses or ()))
         if not known:

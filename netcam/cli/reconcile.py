@@ -65,7 +65,7 @@ def reconcile(
     else:
         entries = listed.entries(Path(list_), dict(column(text, "--column") for text in columns or ()), problems)
     told = Told(list_, problems)
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, settings=settings)
     try:
         devices = inventory.identities(site=site)
         if not devices:

@@ -111,7 +111,7 @@ def scan(
     wanted_scope = scope or settings.scope_path(site)
     authorised = scopes.load(wanted_scope, now=output.clock()) if wanted_scope else None
     tagged = [vlans.parse(text) for text in vlan or ()]
-    inventory = None if dry_run else open_inventory(store)
+    inventory = None if dry_run else open_inventory(store, settings=settings)
     joined = ExitStack()
     try:
         joined.enter_context(vlans.joined(tagged, silent=dry_run))

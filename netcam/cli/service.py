@@ -68,7 +68,7 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
     """
     from netcam import __version__
     from netcam import config as settings_file
-    from netcam.inventory import default_path
+    from netcam.inventory import chosen
     from netcam.service.engine import Engine
     from netcam.service.processes import Processes, kept_settings
     from netcam.service.state import State
@@ -107,7 +107,8 @@ def run(store: StoreOption = None, config: ConfigOption = None, content: Content
         now = output.clock()
         processes = Processes(settings, folder, store=store, content=content)
         engine = Engine(planned(settings, state, now), state, processes, tell=tell, acted=acted)
-        place = None if store is not None and "://" in store else Path(store).expanduser() if store is not None else default_path()
+        where = chosen(store, settings)
+        place = None if "://" in where else Path(where).expanduser()
         upkeep = Upkeep(
             state,
             command(settings.path, store),

@@ -60,7 +60,7 @@ def switches(
     authorised = scopes.load(wanted_scope, now=output.clock()) if wanted_scope else None
     attached = [n for link in interfaces.attached(()) for n in link.networks]
     networks, sensor, stop = scopes.decide(wanted, authorised, attached), settings.sensor or platform.node() or "sensor", StopSwitch()
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, settings=settings)
     try:
         known = [one for one in inventory.identities(site=site, evidence=False) if one.macs]
         # no run of its own in the list of scans: a look at switches is no look at the cameras, and must not be anybody's `last`

@@ -86,6 +86,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
     sensor: str = ""
     inventory: str = ""
+    """File, relative to the settings, or postgresql:// address; `--store` goes before it."""
     content: str = ""
     policies: str = ""
     """Folder with the site's own policy files, relative to the settings file."""
@@ -114,6 +115,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         if self.sites and id != "default":
             raise ConfigError(self.path or "settings", f"no site {shown(id)}", f"{nearest(id, self.sites)}; or add [sites.{toml_key(id)}]")
         return SiteSettings()
+
+    def inventory_at(self) -> str:
+        """The inventory's file, relative to the settings, or its database address; empty where the settings name none."""
+        if not self.inventory or "://" in self.inventory:
+            return self.inventory
+        return str(Path(self.path).parent / Path(self.inventory).expanduser())
 
     def policies_path(self) -> Path | None:
         """The folder with the site's own policies, or None."""

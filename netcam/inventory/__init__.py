@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from netcam.config import Settings
     from netcam.inventory.sql import SqlInventory
 
 
@@ -19,14 +20,26 @@ def default_path() -> Path:
     return (Path(state) if state else Path.home() / ".local" / "state") / "netcam" / "netcam.sqlite"
 
 
-def open_inventory(path: str | Path | None = None, *, check_end: bool = True) -> SqlInventory:
+def chosen(given: str | Path | None = None, settings: Settings | None = None) -> str:
+    """Where the inventory lies: as given, else as the settings say (those found where none are handed over), else `default_path`."""
+    if given is not None:
+        return str(given)
+    if settings is None:
+        from netcam import config
+
+        settings = config.load()
+    return settings.inventory_at() or str(default_path())
+
+
+def open_inventory(path: str | Path | None = None, *, settings: Settings | None = None, check_end: bool = True) -> SqlInventory:
     """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError.
 
-    With `check_end`, the end of its hash chain is held against the last signed root first.
+    Where no path is given the settings say which, then `default_path`. With `check_end`, the end of its hash chain is held against
+    the last signed root first.
     """
     from netcam.inventory.sql import SqlInventory  # SQLAlchemy takes 0.2 s to import: only where a store is opened
 
-    inventory = SqlInventory(path if path is not None else default_path())
+    inventory = SqlInventory(chosen(path, settings))
     if inventory.home is None:  # a database elsewhere: the estate's key stays on this machine
         inventory.home = default_path().parent
     if check_end:

@@ -12,9 +12,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from typer.testing import CliRunner
 
+from netcam import config
+from netcam.cli.app import app
 from netcam.errors import StoreError
-from netcam.inventory import default_path, engine, open_inventory
+from netcam.inventory import chosen, default_path, engine, open_inventory
 from netcam.inventory.sql import SqlInventory
 from netcam.model import Identity, Observation
 from tests.inventory import kill_points
@@ -318,3 +321,22 @@ mount -o remount,rw {tmp_path}
     assert (first, last) == ("1 1", "1 2"), done.stderr
     assert told.startswith("told: "), done.stderr
     assert "is read-only | make it writable" in told
+
+
+def test_the_inventory_that_the_settings_name_is_the_one_that_is_used(tmp_path, monkeypatch):
+    monkeypatch.setenv("NETCAM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NETCAM_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "netcam.toml").write_text('inventory = "kept/estate.sqlite"\n')
+    (tmp_path / "other.toml").write_text('inventory = "postgresql://netcam@db/netcam"\n')
+    open_inventory().close()
+    assert (tmp_path / "kept" / "estate.sqlite").is_file()
+    assert chosen("given.sqlite") == "given.sqlite"
+    assert chosen(None, config.load(tmp_path / "other.toml")) == "postgresql://netcam@db/netcam"
+    done = CliRunner().invoke(app, ["inventory", "backup", "copy.sqlite"])
+    assert (done.exit_code, (tmp_path / "copy.sqlite").is_file()) == (0, True)
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "netcam.toml").write_text("[retention]\nrepeats_days = 30\n")
+    done = CliRunner().invoke(app, ["inventory", "upkeep", "--config", "more/netcam.toml"])
+    assert done.exit_code == 0, done.output
+    assert (tmp_path / "home" / "netcam.sqlite").is_file(), "settings that name none: the default place"
