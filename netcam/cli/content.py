@@ -33,7 +33,7 @@ def told(problems: Iterable[Any], what: str) -> None:
     output.say(f"{what}: no errors")
 
 
-TOPICS = ("fields", "protocols", "detectors", "policies", "exit-codes", "calibration")
+TOPICS = ("fields", "protocols", "detectors", "findings", "policies", "exit-codes", "calibration")
 
 
 EXIT_CODES = (
@@ -48,7 +48,9 @@ EXIT_CODES = (
 
 
 def explain(
-    subject: Annotated[str, typer.Argument(help="Address of a device, or: fields, protocols, detectors, policies, exit-codes, or an id.")],
+    subject: Annotated[
+        str, typer.Argument(help="Address of a device, or: fields, protocols, detectors, findings, policies, exit-codes, or an id.")
+    ],
     site: Annotated[str | None, typer.Option("--site")] = None,
     store: StoreOption = None,
     content: ContentOption = None,
@@ -123,6 +125,10 @@ def topic(subject: str, loaded: Any) -> list[str]:
         return [f"{name:24} {one.title}" for name, one in sorted(detectors().items())]
     if subject == "policies":
         return [f"{p.id:36} {p.title}" for p in loaded.policies.policies.values()]
+    if subject == "findings":
+        from netcam.sinks.lifecycle import rules
+
+        return list(rules())
     if subject == "exit-codes":
         return list(EXIT_CODES)
     if subject == "calibration":

@@ -224,3 +224,26 @@ def digest(counts: Mapping[str, int], at: datetime, *, site: str, scan_id: str, 
     detail = {name: str(count) for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:60]}
     message = f"{total} findings at {site} stand as they were, or are information only"
     return replace(notice(EventKind.DIGEST, message, at, detail, site=site, sensor=sensor, version=version), scan_id=scan_id)
+
+
+def rules() -> tuple[str, ...]:
+    """When a finding is told, and when it is closed: the rules of this module for a reader."""
+    day, month = f"{WATCHED // timedelta(hours=1)} hours", f"{EXPIRY.days} days"
+    return (
+        "A finding has one key, made of rule, site, device and subject. Receivers hear of it when it opens, when it changes (level, words,",
+        "sources; of traffic the level alone), and once when it closes. What stands as it did is counted in one digest a scan.",
+        "",
+        "closed because:",
+        f"  {Ended.NOT_FOUND_AGAIN}: of a policy, firmware or network: a scan judged its device, or looked at as much of its network, and",
+        f"    did not find it. Of traffic: a window of {day} at the same place of capture, all of it later than the traffic that showed it,",
+        f"    saw the device talk in at least {COVERED_HOURS} of its hours, and no detector found it again. A shorter capture, another place of",
+        "    capture, or a device that was silent closes nothing.",
+        f"  {Ended.WEIGHS_LESS}: it is there, below the level from which findings are told one by one (advisory, unknown, low).",
+        f"  {Ended.SUPPRESSED}: an exception covers it (netcam policy except). It is told again when the exception ends or the finding grows.",
+        "    A dispute closes nothing by itself: it corrects the device, and the next look judges it so.",
+        f"  {Ended.EXPIRED}: of traffic: for {month} no look could have found it again. This says that nothing is known, not that it is gone.",
+        f"  {Ended.SUPERSEDED}: its device turned out to be part of another one, which has findings of its own.",
+        "",
+        "Files of one folder count as one place of capture; so do an interface, an exporter's address, a folder of Zeek. Traffic older than",
+        "the closing opens nothing again, and the same traffic makes the same events: a file read twice sends nothing twice.",
+    )

@@ -9,6 +9,8 @@ from xml.etree import ElementTree
 
 import pytest
 import yaml
+from sigma.backends.elasticsearch import ESQLBackend, LuceneBackend
+from sigma.backends.splunk import SplunkBackend
 from sigma.collection import SigmaCollection
 from sigma.conditions import ConditionAND, ConditionFieldEqualsValueExpression, ConditionNOT, ConditionOR
 from sigma.plugins import InstalledSigmaPlugins
@@ -138,6 +140,19 @@ def test_a_sigma_rule_is_valid_and_fires_on_what_it_is_meant_for_and_on_nothing_
     assert fired == FIRES[path.stem.removeprefix("netcam_")]
     exchanged = dict(leaves(ECS["device-changed"])) | {"netcam.change.field": "serial"}
     assert holds(rule.detection.parsed_condition[0].parsed, exchanged) == (path.stem == "netcam_identity_changed")
+
+
+@pytest.mark.parametrize("backend", [LuceneBackend, ESQLBackend, SplunkBackend])
+@pytest.mark.parametrize("path", SIGMA, ids=lambda path: path.stem)
+def test_a_sigma_rule_becomes_one_search_of_elasticsearch_and_of_splunk(path, backend):
+    (search,) = backend().convert(SigmaCollection.from_yaml(path.read_text()))
+    plain = search.replace("\\", "")
+    selections = yaml.load(path.read_text(), Loader=yaml.BaseLoader)["detection"]
+    for selection in (told for name, told in selections.items() if name != "condition"):
+        for field, wanted in selection.items():
+            assert mapping(field, MAPPINGS)["type"] == "keyword", field
+            assert field in plain
+            assert all(value in plain for value in ([wanted] if isinstance(wanted, str) else wanted))
 
 
 def test_pysigma_finds_no_fault_in_the_rules():
