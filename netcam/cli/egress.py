@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -12,11 +13,13 @@ from netcam.cli import flow_archive, judging, output
 from netcam.cli.scan import ConfigOption, ContentOption, EventsOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from netcam.flows.proof import Proof
     from netcam.flows.table import FlowTable
     from netcam.model import Finding, Identity
+    from netcam.pipeline import EgressWatch
     from netcam.sinks.lifecycle import Look
     from netcam.sinks.teller import Teller
 
@@ -84,14 +87,21 @@ def analyse(
                 source=str(file.resolve().parent),
             )
             told = Told(str(file), format_, flows)
+            kept: dict[str, Proof] = {}
             for table in reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)):
                 judge.add(table)
                 told.window(table)
             found = judge.finish(whole=told.only)
+            looks = judge.looks()
             if proof is not None:
-                found = proven(file, told, found, proof, payload)
+                kept = proven(
+                    file, told, found, judge, reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)), payload=payload
+                )  # fmt: skip
+                for one in kept.values():
+                    one.write(proof)
+                found, looks = with_proofs(found, looks, kept)
             everything += found
-            concluded(found, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)
+            concluded(found, looks, output.clock(), store=store, site=site, identities=identities, teller=teller, proofs=kept)
             told.end(found, identities)
     raise typer.Exit(output.fail_code(everything, fail_on))
 
@@ -190,9 +200,9 @@ def watch(
 
 def concluded(
     fresh: Sequence[Finding], looks: Sequence[Look], now: datetime, *, store: str | None, site: str, identities: Sequence[Identity],
-    teller: Teller | None,
+    teller: Teller | None, proofs: Mapping[str, Proof] = MappingProxyType({}),
 ) -> None:  # fmt: skip
-    """Keep what was found of known devices in their inventory, and tell the receivers what opened, changed and closed."""
+    """Keep what was found of known devices in their inventory, with its packets, and tell the receivers what opened, changed and closed."""
     from netcam.assess.decisions import Decisions
     from netcam.pipeline import sign, tell_traffic
 
@@ -205,6 +215,9 @@ def concluded(
         inventory = open_inventory(store)
         try:
             if mine := [one for one in fresh if one.device in devices]:
+                for one in mine:
+                    if one.key in proofs:
+                        inventory.keep(proofs[one.key].body)
                 inventory.save_findings(None, mine, now)
                 sign(inventory, now)
             held = decisions(inventory)
@@ -214,18 +227,33 @@ def concluded(
         output.say(problem)
 
 
-def proven(file: Path, told: Told, found: list[Finding], folder: Path, payload: bool) -> list[Finding]:
-    """The findings with a line of evidence about the packets that were kept for them."""
+def with_proofs(found: list[Finding], looks: Sequence[Look], proofs: Mapping[str, Proof]) -> tuple[list[Finding], list[Look]]:
+    """Findings, there and in what is told, with a line of evidence about the packets that were kept for them."""
     from dataclasses import replace
 
+    def told(one: Finding) -> Finding:
+        return replace(one, evidence=(*one.evidence, proofs[one.key].line)) if one.key in proofs else one
+
+    return [told(f) for f in found], [replace(look, findings=[told(f) for f in look.findings]) for look in looks]
+
+
+def proven(
+    file: Path, told: Told, found: list[Finding], judge: EgressWatch, windows: Iterator[FlowTable], *, payload: bool
+) -> dict[str, Proof]:
+    """The first packets of each finding, from the capture read once more; `windows` reads its flows again where there were several."""
+    from netcam.flows import files as reading
     from netcam.flows import proof
 
-    if told.only is None:
-        told.note("the capture has several windows: no packets were kept as proof; cut it by time and analyse the part again")
-        return found
-    wanted = proof.wanted(told.only, {f.key: (f.device, f.subject) for f in found})
-    written = proof.write(file, wanted, folder, payload=payload)
-    return [replace(f, evidence=(*f.evidence, written[f.key].line)) if f.key in written else f for f in found]
+    if not found:
+        return {}
+    if not reading.is_capture(file):
+        told.note("the source is no capture: no packets can be kept as proof")
+        return {}
+    wanted = proof.wanted(found)
+    for table in (told.only,) if told.only is not None else windows:
+        judge.prepare(table)
+        proof.look(table, wanted)
+    return proof.collect(file, wanted, payload=payload)
 
 
 def modified(path: Path) -> int:

@@ -50,6 +50,14 @@ def windows(
     yield from _logs([(path, source)], reading)
 
 
+def is_capture(path: Path) -> bool:
+    """Whether a file holds packets. Raises ContentError where it cannot be read."""
+    if path.is_dir():
+        return False
+    head = _head(path)
+    return head[:4] in capture._MAGIC or head[:4] == capture._PCAPNG
+
+
 def told(head: bytes, path: Path) -> LogSource:
     """The format of a file that begins with `head`. Raises ContentError where none fits."""
     for one in sources().values():

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
+
+import numpy as np
 
 from netcam.errors import StoreError
 from netcam.flows import frames
@@ -14,6 +17,7 @@ from netcam.flows import rows as r
 from netcam.flows.records import Record
 from netcam.flows.sflow import packet
 from netcam.flows.table import FlowTable, address_text
+from netcam.model import Finding
 
 LIMIT = 64 << 10
 """Bytes of packets kept for one finding: some hundred headers, or what shows a cleartext exchange."""
@@ -22,13 +26,18 @@ MAX_SUBJECTS = 1000
 MAX_PAIRS = 10_000
 """Address pairs of all findings together."""
 SNAP = 65_535
+_COOKED = {r.SLL: 16, r.SLL2: 20}
+"""Bytes before the packet on Linux cooked links."""
 
 
 @dataclass(slots=True)
 class Wanted:
-    """What a finding is about: pairs of inner and outer address with the outer port and protocol."""
+    """What a finding is about: its device's key and peers, and the address pairs with port and protocol that this came to."""
 
     key: str
+    device: str
+    peers: frozenset[tuple[str, int, int]]
+    """Name or address, port (0 where the protocol has none) and protocol."""
     pairs: set[tuple[str, str, int, int]] = field(default_factory=set)
     kept: list[tuple[float, bytes, int]] = field(default_factory=list)
     link: int = -1
@@ -38,86 +47,122 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A written proof."""
+    """The first packets of a finding, as the bytes of a pcap."""
 
-    path: Path
+    name: str
+    body: bytes
     packets: int
     seen: int
-    digest: str
     source: str
+    """Where they come from, in words."""
     payload: bool
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the bytes."""
+        return hashlib.sha256(self.body).hexdigest()
 
     @property
     def line(self) -> str:
         """The line of evidence."""
         part = "with payload" if self.payload else "headers only"
-        return f"packets: first {self.packets} of {self.seen} in {self.path.name} ({part}), SHA-256 {self.digest}, from a file with SHA-256 {self.source}"
+        return f"packets: first {self.packets} of {self.seen} in {self.name} ({part}), SHA-256 {self.digest}, from {self.source}"
 
-
-def wanted(table: FlowTable, subjects: Mapping[str, tuple[str, str]]) -> list[Wanted]:
-    """What to look for: `subjects` is finding key -> device and subject (`destination:port/protocol`, as egress words it)."""
-    by_subject: dict[tuple[str, str], list[Wanted]] = {}
-    made: list[Wanted] = []
-    for key, (device, subject) in list(subjects.items())[:MAX_SUBJECTS]:
-        one = Wanted(key)
-        made.append(one)
-        by_subject.setdefault((device, subject.partition(" ")[0]), []).append(one)
-    pairs = 0
-    for n in range(len(table) if made else 0):
-        version = int(table["version"][n])
-        a = address_text(int(table["a_hi"][n]), int(table["a_lo"][n]), version)
-        b = address_text(int(table["b_hi"][n]), int(table["b_lo"][n]), version)
-        port, proto = int(table["b_port"][n]), int(table["proto"][n])
-        told = int(table["device"][n])
-        names = {table.devices[told - 1] if told else "", a, b}
-        word = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmpv6"}.get(proto, str(proto))
-        for device in names:
-            for place in (table.names.get(n, ("", ""))[0], b, a):
-                for one in by_subject.get((device, f"{place}:{port}/{word}"), []):
-                    if pairs < MAX_PAIRS:
-                        one.pairs.add((a, b, port, proto))
-                        pairs += 1
-    return [one for one in made if one.pairs]
-
-
-def write(path: Path, wanted: Iterable[Wanted], folder: Path, *, payload: bool = False, limit: int = LIMIT) -> dict[str, Proof]:
-    """Go through a capture once more and write one pcap for each finding; finding key -> proof. Raises StoreError, ContentError."""
-    looked: dict[tuple[str, str, int, int], list[Wanted]] = {}
-    for one in wanted:
-        for a, b, port, proto in one.pairs:
-            looked.setdefault((a, b, port, proto), []).append(one)
-    if not looked:
-        return {}
-    for frame in frames.read(path, []):
-        link = r.LINKS.get(frame.link)
-        found = packet(frame.data, link, len(frame.data)) if link in (r.ETHERNET, r.RAW) else None
-        if found is None:
-            continue
-        for one in _of(found, looked):
-            one.seen += 1
-            if one.size >= limit or one.link not in (-1, frame.link):
-                continue
-            data = frame.data if payload else frame.data[: _headers(found, len(frame.data))]
-            one.kept.append((frame.at, data[:SNAP], len(frame.data)))
-            one.link = frame.link
-            one.size += len(data) + 16
-    with path.open("rb") as file:
-        source = hashlib.file_digest(file, "sha256").hexdigest()
-    proofs: dict[str, Proof] = {}
-    for one in {id(w): w for ws in looked.values() for w in ws}.values():
-        if not one.kept:
-            continue
-        body = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, SNAP, one.link)
-        for at, data, wire in one.kept:
-            body += struct.pack("<IIII", int(at), int(at % 1 * 1e9), len(data), wire) + data
-        target = folder / f"{one.key[:64]}.pcap"
+    def write(self, folder: Path) -> Path:
+        """Write the pcap into a folder. Raises StoreError."""
+        target = folder / self.name
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(body)
+            target.write_bytes(self.body)
         except OSError as error:
             raise StoreError(str(target), error.strerror or "cannot be written", "give another folder with --proof") from None
-        proofs[one.key] = Proof(target, len(one.kept), one.seen, hashlib.sha256(body).hexdigest(), source, payload)
-    return proofs
+        return target
+
+
+def wanted(findings: Iterable[Finding]) -> list[Wanted]:
+    """What to look for: the flows behind each finding."""
+    made = []
+    for finding in islice(findings, MAX_SUBJECTS):
+        peers = frozenset((one.name or one.address, one.port, one.protocol) for one in finding.traffic if one.name or one.address)
+        if peers:
+            made.append(Wanted(finding.key, finding.device, peers))
+    return made
+
+
+def look(table: FlowTable, wanted: Sequence[Wanted]) -> None:
+    """Note the address pairs of a window's rows that findings are about; devices are attributed already."""
+    by_end: dict[tuple[int, int], list[Wanted]] = {}
+    for one in wanted:
+        for _, port, proto in one.peers:
+            by_end.setdefault((port, proto), []).append(one)
+    ends = np.array(sorted({port << 8 | proto for port, proto in by_end}), np.int64)
+    ports = np.where(np.isin(table["proto"], (6, 17)), table["b_port"], 0).astype(np.int64)
+    pairs = sum(len(one.pairs) for one in wanted)
+    for n in np.flatnonzero(np.isin(ports << 8 | table["proto"], ends)).tolist():
+        version, port, proto = int(table["version"][n]), int(ports[n]), int(table["proto"][n])
+        a, b = (address_text(int(table[f"{end}_hi"][n]), int(table[f"{end}_lo"][n]), version) for end in "ab")
+        told = int(table["device"][n])
+        owners = {table.devices[told - 1] if told else "", a, b}
+        places = {table.names.get(n, ("", ""))[0], a, b}
+        for one in by_end[port, proto]:
+            if one.device in owners and any((place, port, proto) in one.peers for place in places):
+                pair = (a, b, int(table["b_port"][n]), proto)
+                if pairs < MAX_PAIRS and pair not in one.pairs:
+                    one.pairs.add(pair)
+                    pairs += 1
+
+
+class Collector:
+    """Keeps the first packets of each finding from frames as they come."""
+
+    def __init__(self, wanted: Iterable[Wanted], *, payload: bool = False, limit: int = LIMIT) -> None:
+        """`limit`: bytes kept for each finding."""
+        self._payload, self._limit = payload, limit
+        self._looked: dict[tuple[str, str, int, int], list[Wanted]] = {}
+        self._wanted = [one for one in wanted if one.pairs]
+        for one in self._wanted:
+            for pair in one.pairs:
+                self._looked.setdefault(pair, []).append(one)
+
+    def frame(self, at: float, number: int, data: bytes, wire: int) -> None:
+        """One frame: time in seconds, link type, bytes and length on the wire."""
+        link = r.LINKS.get(number)
+        cooked = _COOKED.get(link or 0, 0)
+        if link not in (r.ETHERNET, r.RAW) and not cooked:
+            return
+        found = packet(data[cooked:], r.RAW if cooked else link, wire)
+        if found is None:
+            return
+        for one in _of(found, self._looked):
+            one.seen += 1
+            if one.size >= self._limit or one.link not in (-1, number):
+                continue
+            kept = data if self._payload else data[: cooked + _headers(data[cooked:], found, link == r.ETHERNET)]
+            one.kept.append((at, kept[:SNAP], max(wire, len(data))))
+            one.link = number
+            one.size += len(kept) + 16
+
+    def proofs(self, source: str) -> dict[str, Proof]:
+        """Finding key -> its packets; `source` in words."""
+        made: dict[str, Proof] = {}
+        for one in self._wanted:
+            if not one.kept:
+                continue
+            body = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, SNAP, one.link)
+            for at, data, wire in one.kept:
+                body += struct.pack("<IIII", int(at), int(at % 1 * 1e9), len(data), wire) + data
+            made[one.key] = Proof(f"{one.key[:64]}.pcap", body, len(one.kept), one.seen, source, self._payload)
+        return made
+
+
+def collect(path: Path, wanted: Iterable[Wanted], *, payload: bool = False, limit: int = LIMIT) -> dict[str, Proof]:
+    """Go through a capture once more; finding key -> its first packets. Raises ContentError."""
+    collector = Collector(wanted, payload=payload, limit=limit)
+    for frame in frames.read(path, []):
+        collector.frame(frame.at, frame.link, frame.data, len(frame.data))
+    with path.open("rb") as file:
+        source = hashlib.file_digest(file, "sha256").hexdigest()
+    return collector.proofs(f"a file with SHA-256 {source}")
 
 
 def _of(found: Record, looked: Mapping[tuple[str, str, int, int], list[Wanted]]) -> Iterable[Wanted]:
@@ -126,8 +171,12 @@ def _of(found: Record, looked: Mapping[tuple[str, str, int, int], list[Wanted]])
     return looked.get((a, b, found.b_port, found.proto)) or looked.get((b, a, found.a_port, found.proto)) or ()
 
 
-def _headers(found: Record, size: int) -> int:
-    """Bytes of a frame before its payload; the whole of what has none that can be told."""
-    if found.payload_out < 0:
-        return min(size, 64)
-    return max(0, size - found.payload_out) if size - found.payload_out >= 34 else min(size, 64)
+def _headers(data: bytes, found: Record, ethernet: bool) -> int:
+    """Bytes of a frame before its payload; of protocols whose payload is not told the IP header and eight bytes."""
+    at = 0
+    if ethernet:
+        at = 14
+        while data[at - 2 : at] in (b"\x81\0", b"\x88\xa8", b"\x91\0"):
+            at += 4
+    head = (data[at] & 15) * 4 if found.version == 4 else 40
+    return at + (found.bytes_out - found.payload_out if found.payload_out >= 0 else head + 8)

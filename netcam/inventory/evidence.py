@@ -14,6 +14,7 @@ from netcam.inventory import merkle, signing, verify
 from netcam.inventory.chain import Entry, Sealed
 from netcam.inventory.evidence_page import page
 from netcam.inventory.port import Action, Inventory
+from netcam.inventory.retention import named_packets
 from netcam.inventory.runs import SCAN
 from netcam.inventory.signing import Key
 from netcam.model import Finding, Identity, Observation
@@ -109,6 +110,12 @@ def export(
         if raw is not None:
             files[f"raw/{digest}"] = raw
     files |= {f"judged-by/{name}": text for name, text in content.items()}
+    for digest in named_packets(finding):
+        kept = inventory.raw(digest)
+        if kept is None:
+            notes.append(f"the packets with SHA-256 {digest} that the finding names are not in the inventory")
+        else:
+            files[f"packets/{digest[:16]}.pcap"] = kept
     for name, data in (packets or {}).items():
         files[f"packets/{name}"] = data
         if not any(hashlib.sha256(data).hexdigest() in line for line in finding.evidence):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from netcam.errors import ConfigError
 from netcam.identify.marks import is_local
-from netcam.model import Identity
+from netcam.model import Finding, Identity
 
 PEOPLES_KINDS = frozenset({"phone", "mobile", "computer", "television", "media-player", "speaker"})
 """Devices that stand for a person: where one of these is, its owner is."""
@@ -64,6 +65,14 @@ class Retained:
     bytes_after: int = 0
     """Bytes in use; of a dry run, an estimate."""
     notes: tuple[str, ...] = ()
+
+
+_PACKETS = re.compile(r"^packets: .{1,300} SHA-256 ([0-9a-f]{64}), from ")
+
+
+def named_packets(finding: Finding) -> list[str]:
+    """Digests of the captures that a finding's evidence names; the inventory keeps them as long as the finding stands."""
+    return [match[1] for line in finding.evidence if (match := _PACKETS.match(line))]
 
 
 def is_persons(identity: Identity) -> bool:

@@ -15,7 +15,7 @@ from netcam.inventory import chain, corrections, schema
 from netcam.inventory import engine as opening
 from netcam.inventory.packing import micros, observation_digest, stored_text
 from netcam.inventory.port import RETENTION
-from netcam.inventory.retention import Policy, Retained, is_persons, pseudonym, pseudonym_key
+from netcam.inventory.retention import Policy, Retained, is_persons, named_packets, pseudonym, pseudonym_key
 from netcam.inventory.sql.base import LOOK_UP, slices
 from netcam.inventory.sql.ledger import OBSERVED, SEALS, read_observation
 from netcam.inventory.sql.observations import Observations
@@ -165,7 +165,7 @@ class Upkeep(Observations, Verdicts, Operator):
         """Remove whole answers that nothing refers to, or only observations older than the policy that nothing rests on."""
         table, raw = schema.observation.c, schema.raw.c
         limit = _before(now, policy.raw_days) if policy.raw_days is not None else None
-        needed: set[str] = set()
+        needed = {digest for finding in self.findings() for digest in named_packets(finding)}
         with self._read() as connection:
             rows = connection.execute(sa.select(table.raw, table.at, table.digest, table.seq).where(table.raw != ""))
             for row in rows:
