@@ -18,7 +18,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from netcam.collect.importers import source
-from netcam.inventory import engine, migrations, signing
+from netcam.identify.correlate import correlate, correlate_sightings
+from netcam.inventory import engine, folded, migrations, signing
 from netcam.inventory.retention import Policy
 from netcam.inventory.sql import SqlInventory
 from netcam.model import Claim, Coverage, CoverageState, Finding, Identity, Observation, ScanRecord, Site
@@ -43,6 +44,9 @@ def opened(path):
     store_.check()
     demand(not (told := store_.verify()), f"the chain does not hold: {told[:3]}")
     demand(not (told := list(signing.check(store_))), f"a signed root does not hold: {told[:3]}")
+    whole = correlate(store_.observations(site="hq"))
+    short = correlate_sightings(folded.sightings(store_, "hq"))
+    demand(short.devices() == whole.devices(), "what is kept in short tells other devices than everything that is kept")
     return store_
 
 
