@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from netcam.catalog import naming
 from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Makers
 from netcam.identify import sieve
+from netcam.identify.implied import implied
 from netcam.identify.registrant import registrant
 from netcam.model import Claim, Observation
 
@@ -146,8 +148,9 @@ class Matcher:
     def claims(self, observations: Sequence[Observation]) -> list[Claim]:
         """What the fingerprints say of one device's observations, in order of fingerprint and value."""
         found: dict[tuple[str, str, str], Claim] = {}
+        made = implied(observations)
         # one order, so that what came first on the wire changes nothing in the answer
-        observations = sorted(observations, key=_order)
+        observations = sorted((*observations, *made), key=_order)
         by_field: dict[str, list[Observation]] = {}
         for seen in observations:
             by_field.setdefault(seen.field, []).append(seen)
@@ -156,7 +159,10 @@ class Matcher:
                 self._claim(one, captures, seen, by_field, found)
             if seen.field == "mac":
                 self._mac(seen, found)
-        return [found[key] for key in sorted(found)][:MAX_CLAIMS]
+        claims = [found[key] for key in sorted(found)][:MAX_CLAIMS]
+        if made:
+            return [replace(one, because=tuple(dict.fromkeys(made.get(seen, seen) for seen in one.because))) for one in claims]
+        return claims
 
     def _claim(
         self, one: Fingerprint, captures: dict[str, str], seen: Observation, observations: Mapping[str, Sequence[Observation]],

@@ -125,13 +125,15 @@ def _inflate(data: bytes, coding: str) -> bytes:
 
 
 def realms(message: Message) -> list[str]:
-    """Realms of all challenges, in order, each once (RFC 9110 section 11.5); quoted pairs resolved."""
-    found = [
-        re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2] or match[3] or ""
-        for value in message.all("www-authenticate")
-        for match in _CHALLENGE.finditer(value)
+    """Realms of all challenges, in order, each once."""
+    return list(dict.fromkeys(realm for value in message.all("www-authenticate") for realm in challenge_realms(value)))
+
+
+def challenge_realms(value: str) -> list[str]:
+    """Realms of the challenges in one WWW-Authenticate value, in order (RFC 9110 section 11.5); quoted pairs resolved."""
+    return [
+        re.sub(r"\\(.)", r"\1", match[1]) if match[1] is not None else match[2] or match[3] or "" for match in _CHALLENGE.finditer(value)
     ]
-    return list(dict.fromkeys(found))
 
 
 def receive(limit: int = MAX_CONTENT) -> Generator[Command, bytes | TLSInfo, bytes]:
