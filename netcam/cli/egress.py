@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from netcam.flows.proof import Proof
+    from netcam.flows.retention import Retention
     from netcam.flows.table import FlowTable
     from netcam.model import Finding, Identity
     from netcam.pipeline import EgressWatch
@@ -146,6 +147,8 @@ def watch(
     internal = settings.internal(site)
     identities, seen = known(store, site)
     loaded = Content(content)
+    archive = archive or settings.flow_archive
+    kept = flow_archive.retention(archive, settings) if archive else None
     keeper: Any = None
     if interface and checkpoint is not None:
         from netcam.flows.archive import Archive
@@ -187,6 +190,8 @@ def watch(
         for table in tables():
             judge.add(table, now=time.time_ns())
             told.window(table)
+            if kept is not None:
+                thinned(kept, told)
             fresh = [f for f in judge.ready() if f.key not in everything]
             everything |= {f.key: f for f in fresh}
             told.findings(fresh, identities)
@@ -196,6 +201,19 @@ def watch(
         conclude(last)
     told.end(last, identities)
     raise typer.Exit(output.fail_code(list(everything.values()), fail_on))
+
+
+def thinned(kept: Retention, told: Told) -> None:
+    """Remove what the archive does not keep, where a day has turned; a folder that cannot be removed is no reason to stop listening."""
+    from netcam.errors import StoreError
+
+    try:
+        gone = kept.turn(output.clock().date())
+    except StoreError as error:
+        told.note(str(error).replace("\n", " "))
+        return
+    if gone:
+        told.note(f"{len(gone)} days of flows were removed from the archive, as the settings say ([egress])")
 
 
 def concluded(

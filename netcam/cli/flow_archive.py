@@ -6,16 +6,21 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from netcam.cli import output
 from netcam.cli.scan import ConfigOption, FormatOption, StoreOption
 
+if TYPE_CHECKING:
+    from netcam.config import Settings
+    from netcam.flows.retention import Retention
+
 PIECE = 30_000
 """Flows written at a time: nobody judges them together, so small pieces keep memory small."""
 ArchiveArgument = Annotated[Path, typer.Option("--archive", help="Folder of the flow archive.")]
+ArchiveChoice = Annotated[Path | None, typer.Option("--archive", help="Folder of the flow archive; default: the one in the settings.")]
 
 
 class By(StrEnum):
@@ -34,6 +39,23 @@ def register(app: typer.Typer) -> None:
     """Add the commands to `netcam egress`."""
     for command in (flows, query, top, prune):
         app.command()(command)
+
+
+def chosen(archive: Path | None, settings: Settings) -> Path:
+    """The folder of the archive: given, or of the settings. Raises ConfigError where neither names one."""
+    from netcam.errors import ConfigError
+
+    found = archive or settings.flow_archive
+    if found is None:
+        raise ConfigError("--archive", "no flow archive is named", "give --archive DIR, or archive under [egress] in netcam.toml")
+    return found
+
+
+def retention(root: Path, settings: Settings) -> Retention:
+    """Keeps an archive within the bounds of the settings."""
+    from netcam.flows.retention import Retention
+
+    return Retention(root, days=settings.egress.archive_days, gigabytes=settings.egress.archive_gigabytes)
 
 
 def checked_site(site: str) -> str:
@@ -74,7 +96,7 @@ def flows(
 
 def query(
     sql: Annotated[str, typer.Argument(help="A question in SQL over the views flows, lookups, minutes and devices.")],
-    archive: ArchiveArgument,
+    archive: ArchiveChoice = None,
     format_: FormatOption = output.Format.AUTO,
     site: Annotated[str | None, typer.Option("--site", help="Devices of this site only.")] = None,
     store: StoreOption = None,
@@ -84,40 +106,48 @@ def query(
     from netcam import config as settings_file
     from netcam.flows.archive import query as ask
 
-    seed = settings_file.load(config).egress.community_id_seed
-    _show(*ask(archive, sql, _devices(store, site), seed=seed), format_, "Answer")
+    settings = settings_file.load(config)
+    answer = ask(chosen(archive, settings), sql, _devices(store, site), seed=settings.egress.community_id_seed)
+    _show(*answer, format_, "Answer")
 
 
 def top(
-    archive: ArchiveArgument,
+    archive: ArchiveChoice = None,
     by: Annotated[By, typer.Option("--by")] = By.DEVICE,
     site: Annotated[str | None, typer.Option("--site")] = None,
     days: Annotated[int | None, typer.Option("--days", help="The newest so many days; default: all.")] = None,
     limit: Annotated[int, typer.Option("--limit")] = 20,
     format_: FormatOption = output.Format.AUTO,
     store: StoreOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """The devices, makers, destinations or countries to which most bytes went."""
+    from netcam import config as settings_file
     from netcam.flows.archive import top as ask
 
-    _show(*ask(archive, by.value, site=site, days=days, limit=limit, devices=_devices(store, site)), format_, f"Top by {by.value}")
+    root = chosen(archive, settings_file.load(config))
+    _show(*ask(root, by.value, site=site, days=days, limit=limit, devices=_devices(store, site)), format_, f"Top by {by.value}")
 
 
 def prune(
-    archive: ArchiveArgument,
+    archive: ArchiveChoice = None,
     max_days: Annotated[int | None, typer.Option("--max-days", help="Delete days that are older.")] = None,
     max_gigabytes: Annotated[
         float | None, typer.Option("--max-gigabytes", help="Delete the oldest days until the archive is that small.")
     ] = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Delete old days of the flow archive."""
-    from netcam.errors import ConfigError
+    """Delete old days of the flow archive, by default what the settings do not keep. `watch` and `netcam run` do it by themselves."""
+    from netcam import config as settings_file
     from netcam.flows.archive import prune as delete
 
+    settings = settings_file.load(config)
+    root, today = chosen(archive, settings), output.clock().date()
     if max_days is None and max_gigabytes is None:
-        raise ConfigError("egress prune", "no bound given", "give --max-days, --max-gigabytes or both")
-    size = int(max_gigabytes * 1e9) if max_gigabytes is not None else None
-    for folder in delete(archive, max_days=max_days, max_bytes=size, today=output.clock().date()):
+        gone = retention(root, settings).turn(today)
+    else:
+        gone = delete(root, max_days=max_days, max_bytes=int(max_gigabytes * 1e9) if max_gigabytes is not None else None, today=today)
+    for folder in gone:
         output.line({"type": "pruned", "folder": folder})
 
 

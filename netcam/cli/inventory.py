@@ -135,8 +135,9 @@ def upkeep(
     by: ByOption = None,
     store: StoreOption = None,
 ) -> None:
-    """Do what a day needs: `retain`, then sign the hash chain. `netcam run` does it by itself, else a daily timer."""
+    """Do what a day needs: `retain`, sign the hash chain, and thin out the flow archive of the settings. `netcam run` does it by itself, else a daily timer."""
     from netcam import config as settings_file
+    from netcam.cli.flow_archive import retention
     from netcam.inventory import open_inventory, signing
 
     settings = settings_file.load(config)
@@ -151,3 +152,6 @@ def upkeep(
     output.line({"type": "signed", "entry": root.number if root is not None else None})
     for note in gone.notes:
         output.say(note)
+    if settings.flow_archive is not None and settings.flow_archive.is_dir():
+        for folder in retention(settings.flow_archive, settings).turn(output.clock().date()):
+            output.line({"type": "pruned", "folder": folder})

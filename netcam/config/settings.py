@@ -100,6 +100,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sinks: dict[str, SinkSettings] = {}
     path: str = ""
 
+    @property
+    def flow_archive(self) -> Path | None:
+        """The folder of the flow archive that the settings name."""
+        return Path(self.path).parent / self.egress.archive if self.egress.archive else None
+
     def site(self, id: str) -> Site:
         """The site as policies see it. Raises ConfigError where the file has sites, but not this one."""
         told = self._site(id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import re
 import secrets
@@ -367,23 +369,38 @@ def _texts(column: Any) -> Iterator[Any]:
 
 
 def prune(root: Path, *, max_days: int | None, max_bytes: int | None, today: date) -> list[str]:
-    """Delete whole days that are older than `max_days`, then the oldest until the archive is at most `max_bytes`; returns what went."""
+    """Delete whole days that are older than `max_days`, then the oldest until the archive is at most `max_bytes`; returns what went. Raises StoreError."""
     found = sorted(
         ((match[1], folder) for kind in KINDS for folder in (root / kind).glob("site=*/day=*") if (match := _DAY.fullmatch(folder.name))),
         key=lambda pair: pair[0],
     )
-    sizes = {folder: sum(f.stat().st_size for f in folder.iterdir() if f.is_file()) for _, folder in found}
+    sizes = {folder: _size(folder) for _, folder in found}
     total, gone = sum(sizes.values()), []
     oldest = (today - timedelta(days=max_days)).isoformat() if max_days is not None else ""
     for day, folder in found:
         if day >= oldest and (max_bytes is None or total <= max_bytes):
             continue
-        for file in folder.iterdir():
-            file.unlink()
-        folder.rmdir()
+        try:
+            for file in folder.iterdir():
+                if not file.name.startswith("."):  # one that is being written
+                    file.unlink(missing_ok=True)
+            folder.rmdir()
+        except OSError as error:
+            if error.errno in (errno.ENOTEMPTY, errno.ENOENT):
+                continue  # somebody else writes or removes there: the next turn sees to it
+            raise StoreError(str(folder), f"cannot be removed: {error.strerror}", "look at the folder's rights") from None
         total -= sizes[folder]
         gone.append(str(folder.relative_to(root)))
     return gone
+
+
+def _size(folder: Path) -> int:
+    """Bytes of a day's files; those that vanish meanwhile count nothing."""
+    total = 0
+    for file in folder.iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 __all__ = ["Archive", "Lookups", "load", "opened", "prune", "publish", "query", "site_folder", "top"]
