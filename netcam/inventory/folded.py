@@ -6,8 +6,10 @@ observation that retention removes, and is made anew where anything does not fit
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 
+from netcam.errors import StoreError
 from netcam.identify.sightings import Seen, Sighting, fold, rules
 from netcam.inventory.packing import MAX_CLAIMS, deflate, encode_sightings, inflate, read_sightings
 from netcam.inventory.port import Folded, Inventory
@@ -30,7 +32,8 @@ def sightings(inventory: Inventory, site: str) -> list[Sighting]:
             if one.scan in by_scan:
                 by_scan[one.scan].append(one)
         parts = {scan: _part(site, scan, some) for scan, some in by_scan.items()}
-        inventory.save_folded(site, parts, upto, before=before, whole=held is None)
+        with contextlib.suppress(StoreError):  # a disk that is full keeps nobody from reading; the next run keeps it
+            inventory.save_folded(site, parts, upto, before=before, whole=held is None)
     return list(into.values())
 
 

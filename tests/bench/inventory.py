@@ -130,6 +130,7 @@ def run(scale, folder):
     told["coverage_per_second"] = round(devices / spent)
     told |= lists(store, devices)
     told["list_all_s"] = round(timed(store.devices)[0], 3)
+    told["seen_until_s"] = round(timed(lambda: store.seen_until(NOON))[0], 3)
     told["as_of_s"] = round(timed(lambda: store.identities(NOON, evidence=False))[0], 3)
 
     def compare():

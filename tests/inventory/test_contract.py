@@ -11,6 +11,7 @@ from netcam.inventory import corrections, merkle, verify
 from netcam.inventory.chain import START
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.port import MAX_ACTION, MAX_NOTE, MAX_RAW, Remark
+from netcam.inventory.sql import verdicts
 from netcam.model import Citation, Claim, Coverage, CoverageState, Finding, Identity, Link, Observation, ScanRecord, Verdict
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -279,7 +280,9 @@ def test_the_device_list_comes_in_pages_in_its_own_order_and_is_counted(inventor
     assert [inventory.count_devices(**wanted) for wanted in queries] == [16, 15, 0, 1, 4, 9, 1, 1, 0]
 
 
-def test_first_and_last_seen_are_those_of_the_date(inventory):
+@pytest.mark.parametrize("few", [0, 2_000])
+def test_first_and_last_seen_are_those_of_the_date(inventory, monkeypatch, few):
+    monkeypatch.setattr(verdicts, "FEW", few)
     for week in range(3):
         at = NOON + timedelta(weeks=week)
         inventory.save_scan(ScanRecord(id=f"s{week}", site="hq", started=at, finished=at + HOUR, status="complete"))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from netcam.errors import StoreError
 from netcam.identify.assign import Correction
 from netcam.identify.correlate import correlate, correlate_sightings
 from netcam.inventory import folded
@@ -133,6 +134,20 @@ def test_what_does_not_fit_is_made_anew(inventory):
         assert inventory.save_folded("hq", {"s1": broken}, whole.upto, before=inventory.folded("hq"), whole=False)
         same(inventory, everything)
         assert len(inventory.folded("hq").parts["s1"]) > 0
+
+
+def test_a_store_that_takes_nothing_more_is_read_all_the_same(inventory):
+    inventory.record([see("10.0.0.5")])
+
+    def full(*_, **__):
+        raise StoreError("estate.sqlite", "the disk is full", "free some")
+
+    save, inventory.save_folded = inventory.save_folded, full
+    assert len(folded.sightings(inventory, "hq")) == 1
+    inventory.save_folded = save
+    assert inventory.folded("hq").upto == 0
+    assert len(folded.sightings(inventory, "hq")) == 1
+    assert inventory.folded("hq").upto == 1
 
 
 def test_other_rules_of_folding_use_nothing_that_was_folded_before(inventory, monkeypatch):

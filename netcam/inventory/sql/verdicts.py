@@ -38,6 +38,8 @@ from netcam.model import CAMERA_KINDS, Finding, Identity, ScanRecord
 _TELLS = {"kind": 2, "brand": 1, "maker": 1, "model": 0, "firmware": 0}
 """Slots with a column of their own -> how little a value tells: most of an estate is of one kind, and of few makers."""
 _SLOT_COLUMNS = tuple(_TELLS)
+FEW = 2_000
+"""Devices whose runs are looked up one by one; above, a run is read whole."""
 _PLAIN = re.compile(r"[ !#-\[\]-~]+")
 """Values that JSON writes in one way alone, so that a record which does not hold these bytes does not hold the value."""
 _SITE_AND_DEVICE = operator.attrgetter("site", "device")
@@ -46,6 +48,13 @@ _SITE_AND_DEVICE = operator.attrgetter("site", "device")
 def _in_records(slots: Mapping[str, str] | None) -> dict[str, str]:
     """The slots without a column, which are held against the records themselves."""
     return {slot: value for slot, value in (slots or {}).items() if slot not in _TELLS}
+
+
+def _later(told: dict[tuple[str, str], tuple[int, int]], key: tuple[str, str], when: int) -> None:
+    """Take note that a device of the list was seen as late as `when`."""
+    known = told.get(key)
+    if known is not None and known[1] < when:
+        told[key] = known[0], when
 
 
 class _Instants(dict[int, datetime]):
@@ -247,18 +256,23 @@ class Verdicts(Ledger):
         if site is not None:
             query = query.where(table.site == stored_text(site))
         with self._read() as connection:
-            told = {(read_text(where), read_text(name)): (first, last) for where, name, first, last in connection.execute(query)}
-            for row in connection.execute(sa.select(schema.scan.c.id, schema.scan.c.body)).all():
-                scan = self._decoded(row.body, ScanRecord, f"scan {row.id}")
-                if (site is not None and scan.site != site) or not (ended := scan_ends([scan], at)):
-                    continue
-                when = micros(ended[scan.id])
-                for where, name in connection.execute(sa.select(link.site, link.device).where(link.scan == row.id)):
-                    key = read_text(where), read_text(name)
-                    if key in told and told[key][1] < when:
-                        told[key] = told[key][0], when
+            told = {(where, name): (first, last) for where, name, first, last in connection.execute(query)}
+            rows = connection.execute(sa.select(schema.scan.c.id, schema.scan.c.body)).all()
+            scans = {row.id: self._decoded(row.body, ScanRecord, f"scan {row.id}") for row in rows}
+            ends = {stored_text(scan): micros(ended) for scan, ended in scan_ends(scans.values(), at).items()}
+            # the newest runs saw most of what there is; what they did not is looked up by itself
+            left = set(told)
+            for scan in sorted(ends, key=ends.__getitem__, reverse=True):
+                if len(left) <= FEW:
+                    break
+                for seen in connection.execute(sa.select(link.site, link.device).where(link.scan == scan)):
+                    _later(told, (seen.site, seen.device), ends[scan])
+                    left.discard((seen.site, seen.device))
+            for some in slices(sorted({name for _, name in left}), LOOK_UP):
+                for row in connection.execute(sa.select(link.site, link.device, link.scan).where(link.device.in_(some))):
+                    _later(told, (row.site, row.device), ends.get(row.scan, 0))
         times = _Instants()
-        return {key: (times[first], times[last]) for key, (first, last) in told.items()}
+        return {(read_text(where), read_text(name)): (times[first], times[last]) for (where, name), (first, last) in told.items()}
 
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
         """See Inventory.count_devices."""
