@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from itertools import islice, product
 from typing import TYPE_CHECKING, Any
 
 from netcam.errors import ConfigError, nearest, shown
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from netcam.identify.assign import Tie
     from netcam.inventory.port import Device, Inventory, Remark
 
+MAX_WAYS = 8
+"""Ways in which the values asked for are spelt that are looked up one by one; more are sought in the whole list."""
 REMARKS = ("owner", "location", "contract", "tags", "notes")
 COLUMNS = (
     "address", "addresses", "mac", "macs", "site", "device", *SLOTS, "sure", "verdict", "first_seen", "last_seen", "missing", *REMARKS,
@@ -177,9 +180,13 @@ def _devices(inventory: Inventory, wanted: Wanted) -> list[Device]:
             first, last = seen.get((one.site, one.device), nobody)
             found.append(replace(as_listed(one), first_seen=first, last_seen=last))
         return [one for one in found if wanted.camera is None or one.is_camera is wanted.camera]
-    slots = {one.column: one.text for one in wanted.filters if one.how == "=" and one.text and one.column in SLOTS}
-    found = inventory.devices(site=wanted.site, camera=wanted.camera, slots=slots)  # by index where the case is right
-    return found or inventory.devices(site=wanted.site, camera=wanted.camera)
+    asked = {one.column: one.text for one in wanted.filters if one.how == "=" and one.text and one.column in SLOTS}
+    spelt = {slot: inventory.spellings(slot, text) for slot, text in asked.items()}
+    ways = [dict(zip(spelt, way, strict=True)) for way in islice(product(*spelt.values()), MAX_WAYS + 1)]
+    if len(ways) > MAX_WAYS:
+        return inventory.devices(site=wanted.site, camera=wanted.camera)
+    found = [one for slots in ways for one in inventory.devices(site=wanted.site, camera=wanted.camera, slots=slots)]
+    return found if len(ways) == 1 else sorted(found, key=lambda one: (one.site, one.device))
 
 
 def _missing(inventory: Inventory, wanted: Wanted, devices: Sequence[Device]) -> dict[tuple[str, str], str]:

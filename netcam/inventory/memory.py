@@ -284,6 +284,11 @@ class MemoryInventory:
                 told[key] = told[key][0], max(told[key][1], ended)
         return told
 
+    def spellings(self, slot: str, text: str) -> list[str]:
+        """See Inventory.spellings."""
+        told = {identity.slots[slot] for identity in self.identities(evidence=False) if slot in identity.slots}
+        return sorted(value for value in told if value.casefold() == text.casefold())
+
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
         """See Inventory.count_devices."""
         return len(self.devices(site=site, camera=camera, slots=slots))

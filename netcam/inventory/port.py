@@ -303,6 +303,10 @@ class Inventory(Protocol):
         """When each device (site, device) was first and last seen as of `at`, by what was judged and the runs that saw it."""
         ...
 
+    def spellings(self, slot: str, text: str) -> list[str]:
+        """The values of a slot in the device list that are `text` in any case, sorted."""
+        ...
+
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
         """How many devices the list holds under these filters."""
         ...

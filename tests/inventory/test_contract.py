@@ -329,6 +329,19 @@ def test_what_the_operator_said_of_a_device_stands_beside_the_one_that_took_it_i
     assert len(list(inventory.actions(kind="remark"))) == written
 
 
+def test_how_a_value_is_spelt_in_the_list(inventory):
+    told = [
+        identity("d1", maker="Axis"),
+        identity("d2", maker="AXIS"),
+        identity("d3", maker="axi"),
+        identity("d4", slots={"serial": "Ab1"}),
+    ]
+    inventory.save_identities(None, told, NOON)
+    assert inventory.spellings("maker", "axis") == ["AXIS", "Axis"]
+    assert inventory.spellings("serial", "aB1") == ["Ab1"]
+    assert inventory.spellings("firmware", "1") == []
+
+
 def test_one_address_at_two_sites_is_two_devices(inventory):
     inventory.save_identities("s", [identity("10.0.0.5", site="hq"), identity("10.0.0.5", site="north", maker="axis")], NOON)
     assert [(i.site, i.get("maker")) for i in inventory.identities()] == [("hq", "hikvision"), ("north", "axis")]

@@ -274,6 +274,16 @@ class Verdicts(Ledger):
         times = _Instants()
         return {(read_text(where), read_text(name)): (times[first], times[last]) for (where, name), (first, last) in told.items()}
 
+    def spellings(self, slot: str, text: str) -> list[str]:
+        """See Inventory.spellings."""
+        if slot in _TELLS:
+            with self._read() as connection:
+                values = connection.execute(sa.select(schema.device.c[slot]).distinct()).scalars().all()
+            told = {read_text(value) for value in values if value is not None}
+        else:
+            told = {one.slots[slot] for one in self.devices() if slot in one.slots}
+        return sorted(value for value in told if value.casefold() == text.casefold())
+
     def count_devices(self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None) -> int:
         """See Inventory.count_devices."""
         if _in_records(slots):
