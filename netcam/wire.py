@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from netcam.errors import shown
-from netcam.model import Claim, Finding, Identity, Observation, ScanRecord
+from netcam.model import Claim, Finding, Identity, Observation, ScanRecord, Traffic
 
 MAX_LINE = 4 * 1024 * 1024
 """Bytes of one JSON line: the largest real one holds a 64 kB page; a line without end must not fill memory."""
@@ -160,11 +160,20 @@ def identity_record(identity: Identity) -> dict[str, Any]:
     return record
 
 
+def traffic_record(traffic: Traffic) -> dict[str, Any]:
+    """The JSON object of the flows with one peer."""
+    plain: dict[str, Any] = msgspec.to_builtins(traffic)
+    if not traffic.community_ids:
+        del plain["community_ids"]
+    return plain
+
+
 def finding_record(finding: Finding) -> dict[str, Any]:
     """The JSON object of one finding."""
     plain: dict[str, Any] = msgspec.to_builtins(finding)
     if finding.score is None:  # what is not traffic has neither
         del plain["score"], plain["category"]
+    plain["traffic"] = [traffic_record(one) for one in finding.traffic]
     if not finding.traffic:
         del plain["traffic"]
     good_for = finding.good_for

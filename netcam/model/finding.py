@@ -95,6 +95,8 @@ class Traffic:
     """Number of the peer's autonomous system; 0: not known."""
     country: str = ""
     """Where the peer's block is registered, ISO 3166 alpha-2."""
+    community_ids: tuple[str, ...] = ()
+    """Community IDs of its largest flows, the largest first; empty where they are not known any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

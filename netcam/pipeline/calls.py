@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +183,7 @@ class EgressWatch:
         from netcam.flows.archive import Archive
         from netcam.flows.bindings import Bindings
         from netcam.flows.inside import Inside
+        from netcam.flows.largest import LargestFlows
 
         self._identities, self._content, self._site = identities, content, site
         self._internal, self._state = tuple(internal), state
@@ -201,6 +203,7 @@ class EgressWatch:
         self._stream: Any = None
         self._source = source
         self._looks: list[Look] = []
+        self._largest = LargestFlows()
 
     def looks(self) -> list[Look]:
         """The windows that were judged since the last call."""
@@ -212,7 +215,9 @@ class EgressWatch:
 
         w = one.window
         start, end = (datetime.fromtimestamp(ns // 1_000_000_000, UTC) for ns in (w.start, w.end))
-        self._looks.append(Look(source=self._source, start=start, end=end, findings=one.findings, hours=w.talked()))
+        self._looks.append(
+            Look(source=self._source, start=start, end=end, findings=[self._named(f) for f in one.findings], hours=w.talked())
+        )
 
     def prepare(self, table: FlowTable) -> None:
         """Write networks and devices into a window, once."""
@@ -229,6 +234,7 @@ class EgressWatch:
     def add(self, table: FlowTable, *, now: int | None = None) -> None:
         """Take a window on; `now` (ns) where it is live."""
         self.prepare(table)
+        self._largest.add(table)
         if self._archive is not None:
             self._archive.write(table, self._site)
         self._judge().add(table, _devices(self._identities, self._limited), now=now)
@@ -252,6 +258,11 @@ class EgressWatch:
 
         return Explainer(self._content.destinations, self._rules)
 
+    def _named(self, finding: Finding) -> Finding:
+        """The finding with the Community IDs of its largest flows."""
+        traffic = tuple(replace(one, community_ids=self._largest.ids(finding.device, one)) for one in finding.traffic)
+        return replace(finding, traffic=traffic)
+
     def ready(self) -> list[Finding]:
         """Findings of the hours that are complete now."""
         from netcam.egress.detect import run
@@ -259,7 +270,7 @@ class EgressWatch:
         found: list[Finding] = []
         for _, one in run(self._judge(), self._explainer()):
             self._judged(one)
-            found += one.findings
+            found += [self._named(finding) for finding in one.findings]
         return found
 
     def finish(self, *, whole: FlowTable | None = None) -> list[Finding]:
@@ -267,13 +278,14 @@ class EgressWatch:
         from netcam.egress.detect import STEP_HOURS, run
 
         if whole is not None and self._state is None:
-            return egress(
+            found = egress(
                 whole, self._identities, self._content, site=self._site, rules=self._rules, limited=self._limited, judged=self._judged
             )
+            return [self._named(finding) for finding in found]
         best: dict[str, Finding] = {}
         for _, one in run(self._judge(), self._explainer(), every=STEP_HOURS, last=True):
             self._judged(one)
-            for finding in one.findings:
+            for finding in map(self._named, one.findings):
                 known = best.get(finding.key)
                 if known is None or (finding.rank, finding.score or 0) >= (known.rank, known.score or 0):
                     best[finding.key] = finding

@@ -183,6 +183,8 @@ def _network(told: dict[str, Any], one: Traffic) -> None:
         told["network"]["transport"] = ends.TRANSPORT[one.protocol]
     if one.address:
         told["network"]["type"] = "ipv6" if ":" in one.address else "ipv4"
+    if one.community_ids:
+        told["network"]["community_id"] = one.community_ids[0]
     for key, out, back in (("bytes", one.bytes_out, one.bytes_in), ("packets", one.packets_out, one.packets_in)):
         if out is not None and back is not None:
             told["network"][key] = out + back

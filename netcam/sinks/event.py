@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-import msgspec
-
 from netcam import wire
 from netcam.model import Finding, Identity, ScanRecord, Traffic
 
@@ -191,7 +189,7 @@ def content(event: Event) -> dict[str, Any]:
     if event.ended:
         told["ended"] = event.ended.value
     if event.traffic:
-        told["traffic"] = msgspec.to_builtins(event.traffic)
+        told["traffic"] = wire.traffic_record(event.traffic)
     if event.field:
         told["change"] = {"field": event.field, "old": event.old, "new": event.new}
     if event.detail:

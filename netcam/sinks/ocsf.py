@@ -241,6 +241,8 @@ def _connection(one: Traffic) -> dict[str, Any]:
         told["protocol_name"] = ends.TRANSPORT[one.protocol]
     if one.address:
         told["protocol_ver_id"] = 6 if ":" in one.address else 4
+    if one.community_ids:
+        told["community_uid"] = one.community_ids[0]
     return told
 
 
