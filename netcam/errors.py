@@ -17,7 +17,7 @@ def shown(value: object) -> str:
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """A cure that proposes the nearest valid word, or lists the valid ones where none is near."""
-    known = sorted(words)
+    known = sorted(set(words))
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     if close:
         return f"did you mean '{close[0]}'?"

@@ -38,7 +38,7 @@ TOPICS = ("fields", "protocols", "detectors", "findings", "policies", "exit-code
 
 EXIT_CODES = (
     "0 clean",
-    "1 internal error",
+    "1 internal error, or a store, an archive or a piece of evidence that does not hold",
     "2 wrong content, settings or usage",
     "3 out of scope",
     "4 a network of the targets could not be reached",

@@ -43,14 +43,18 @@ def read_observations(path: str) -> Iterator[Observation]:
                 path, error.strerror or "cannot be read", "give a file of observations (JSON lines), or - for a pipe"
             ) from None
 
-    told = 0
+    told = kept = dropped = 0
     for thing in wire.observations(lines()):
         if isinstance(thing, wire.Problem):
             told += 1
+            dropped += thing.dropped
             if told <= 50:
                 output.say(f"{path}:{thing.line}: {thing.problem}{' (line dropped)' if thing.dropped else ''}")
             continue
+        kept += 1
         yield thing
+    if dropped and not kept:
+        raise ContentError(path, "no line of it is an observation", "give JSON lines with field and value: netcam explain fields")
     if told > 50:
         output.say(f"{path}: {told - 50} further problems not shown")
 

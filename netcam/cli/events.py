@@ -49,6 +49,8 @@ def sinks(format_: FormatOption = output.Format.AUTO, config: ConfigOption = Non
             "error": state.error,
         })  # fmt: skip
     outbox.close()
+    if not records:
+        output.say("the settings name no sink: add [sinks.NAME] with a type")
     if not output.wants_table(format_):
         output.each(records)
         return
@@ -166,7 +168,8 @@ def validate(
         try:
             result = validator.check_file(path)
         except NetcamError as error:
-            output.say(f"{error}")
+            for text in str(error).splitlines():
+                output.say(text)
             wrong += 1
             continue
         output.say(f"{path}: {result.records} records of {result.schema}, {len(result.problems)} problems")

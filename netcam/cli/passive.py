@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 BATCH = 2_000
 """Observations written at once."""
+OWN = "name the site's networks in netcam.toml if they were its own"
 MAX_TOLD = 50
 """Problems shown of one file; the rest is counted."""
 MAX_JUDGED = 2_000_000
@@ -88,7 +89,7 @@ def hear(
             left = seconds
             while True:
                 run = _begin(inventory, settings, loaded, site, "passive", (*(targets.split() or names),), teller)
-                ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id, networks=networks)
+                ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id, networks=networks, local=settings.internal(site))
                 notes: list[str] = []
                 try:
                     if source is not None:
@@ -104,6 +105,8 @@ def hear(
                 totals = {name: count for name, count in sorted(ear.counters.items()) if count}
                 if totals.get("kernel_dropped"):
                     notes.append(f"the kernel dropped {totals['kernel_dropped']} packets before they could be read")
+                if totals.get("outside"):
+                    notes.append(f"{totals['outside']} answers came from addresses outside the site's networks and were passed over: {OWN}")
                 notes += [f"the link that was listened on ends at {link}" for link in sorted(ear.links)]
                 if networks:
                     size = sum(one.num_addresses for one in networks if one.version == 4)
@@ -150,13 +153,25 @@ def import_(
             try:
                 for path in files:
                     problems: list[Problem] = []
-                    told, repeats = Told(str(path), problems), Repeats(source.REPEAT)
+                    told, repeats, strangers = Told(str(path), problems), Repeats(source.REPEAT), source.Strangers(settings.internal(site))
                     records = source.read(
-                        path, wanted=from_, columns=roles, site=site, scan=run.id, now=output.clock(), problems=problems, repeats=repeats
+                        path,
+                        wanted=from_,
+                        columns=roles,
+                        site=site,
+                        scan=run.id,
+                        now=output.clock(),
+                        problems=problems,
+                        repeats=repeats,
+                        strangers=strangers,
                     )
                     totals["records"] += (count := _record(inventory, told.watching(records)))
                     totals["problems"] += told.count
                     totals["repeats"] += repeats.count
+                    if strangers.count:
+                        notes.append(
+                            f"{path.name}: {strangers.count} facts of addresses outside the site's networks were passed over: {OWN}"
+                        )
                     if not count:
                         notes.append(f"{path.name}: no record was found in it")
                     if told.count:
@@ -168,6 +183,8 @@ def import_(
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
     finally:
         inventory.close()
+    if finished.status == "failed":
+        raise ConfigError("import", "nothing could be read of what was given", "see the problems above; --from names the format")
     raise typer.Exit(output.fail_code(judged.raised(), fail_on))
 
 
@@ -306,7 +323,9 @@ def _end(
     inventory.cover(run.id, (Coverage(address=one, state=CoverageState.ANSWERED, reason="heard") for one in heard))
     seen = distinct(inventory.observations(scan=run.id), notes)
     judged = judge(seen, content, settings.site(run.site), output.clock(), inventory=inventory, part=True)
-    finished = replace(run, status="complete", finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
+    # an import of which nothing could be read is no look at anything
+    status = "failed" if totals.get("problems") and not totals.get("records") else "complete"
+    finished = replace(run, status=status, finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.save_scan(finished)
     store(inventory, run.id, judged, output.clock())
     if teller and (untold := queued(lambda: tell_end(teller, finished, judged, known, inventory, output.clock(), part=True))):

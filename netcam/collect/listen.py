@@ -63,9 +63,13 @@ class _Stream:
 class Ear:
     """Turns packets into observations; its memory is bounded whatever comes."""
 
-    def __init__(self, *, site: str, sensor: str, scan: str, networks: Sequence[Network] = ()) -> None:
-        """With `networks` only what stands in them is told; what shows a MAC and no address is told as well."""
-        self.site, self.sensor, self.scan, self._networks = site, sensor, scan, tuple(networks)
+    def __init__(self, *, site: str, sensor: str, scan: str, networks: Sequence[Network] = (), local: Sequence[Network] = ()) -> None:
+        """With `networks` only what stands in them is told; what shows a MAC and no address is told as well.
+
+        With `local`, the site's own networks, an address outside them is told only where a MAC says that it is on the link: the server
+        at the far end of a conversation is no device of the site.
+        """
+        self.site, self.sensor, self.scan, self._networks, self._local = site, sensor, scan, tuple(networks), tuple(local)
         self.counters: Counter[str] = Counter()
         self.addresses: set[str] = set()
         self.links: set[str] = set()
@@ -209,6 +213,9 @@ class Ear:
         mac = heard.mac or self._neighbours.get(heard.address, "")
         who = mac or heard.address
         if not who or not heard.facts or not self._wanted(heard.address):
+            return
+        if self._local and not mac and not _wanted_in(self._local, heard.address):
+            self.counters["outside"] += 1
             return
         when = moment(at)
         if heard.via in ("lldp", "cdp") and len(self.links) < MAX_LINKS and (link := switch_port(heard.facts)):

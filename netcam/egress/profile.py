@@ -15,7 +15,7 @@ from netcam.egress.hit import subject
 from netcam.egress.join import IN, LAN, LAN_IN, OUT, spelt
 from netcam.egress.ledger import OTHERS
 from netcam.egress.window import Window
-from netcam.errors import StoreError
+from netcam.errors import ConfigError, StoreError
 
 FORMAT = 1
 """Of the profile's own JSON."""
@@ -92,7 +92,7 @@ def learn(windows: Iterable[Window], device: str) -> Profile:
                 )  # fmt: skip
             found[rule.key] = rule
     if ref is None or not found:
-        raise StoreError(
+        raise ConfigError(
             f"device {device!r:.80}", "no traffic of it is known here", "give captures or a state that hold some, or another device"
         )
     kept = tuple(sorted(r for r in found.values() if r.explained))

@@ -187,10 +187,10 @@ def _mac(column: str) -> str:
 def opened(root: Path, devices: Sequence[Mapping[str, str | None]] = (), *, seed: int = 0) -> Any:
     """A DuckDB connection over an archive with the views `flows`, `lookups`, `minutes` and `devices`; it can read nothing else.
 
-    `seed` of the Community IDs that are computed. Raises StoreError where there is no archive.
+    `seed` of the Community IDs that are computed. Raises ConfigError where there is no archive.
     """
     if not any((root / kind).is_dir() for kind in KINDS):
-        raise StoreError(
+        raise ConfigError(
             str(root), "holds no flow archive", "write one with `netcam egress analyse --archive DIR` or `watch --archive DIR`"
         )
     connection = _connect(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import struct
 import subprocess
@@ -38,6 +39,8 @@ CASES = {
     "a settings file with an unknown key": (["scan", "10.77.0.0/24", "--config", "settings.toml"], 2),
     "a report of no known format": (["report", "--output", "report.docx"], 2),
     "a report before the first scan": (["report"], 2),
+    "observations that are none": (["identify", "broken.toml"], 2),
+    "a question to a folder without an archive": (["egress", "query", "select 1", "--archive", "nosuch"], 2),
     "content that is not there": (["catalog", "check", "--content", "nowhere"], 2),
     "a scenario that is none": (["lab", "truth", "--scenario", "defualt"], 2),
 }
@@ -55,6 +58,15 @@ def test_a_mistake_gets_one_clear_message_with_a_cure(name: str, tmp_path: Path)
     assert len(run.stderr.splitlines()) <= 3, run.stderr
     assert run.stdout == ""
     assert not list(tmp_path.glob("*.part"))
+
+
+def test_an_import_of_which_nothing_can_be_read_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "bomb.xml").write_text('<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><nmaprun>&a;</nmaprun>')
+    run = netcam("import", "bomb.xml", "--format", "jsonl", home=tmp_path)
+    assert run.returncode == 2
+    assert "bomb.xml:1: " in run.stderr
+    assert "nothing could be read" in run.stderr
+    assert json.loads(run.stdout.splitlines()[-1])["status"] == "failed"
 
 
 def test_the_nearest_valid_word_is_proposed(tmp_path: Path) -> None:

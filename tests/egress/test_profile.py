@@ -97,7 +97,7 @@ def test_a_profile_survives_being_written_and_rubbish_is_refused() -> None:
 
 
 def test_an_unknown_device_has_no_profile() -> None:
-    with pytest.raises(StoreError, match="no traffic of it is known"):
+    with pytest.raises(ConfigError, match="no traffic of it is known"):
         profile.learn(seen(HEALTHY), "cam-9")
 
 

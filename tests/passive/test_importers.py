@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from datetime import UTC, datetime
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -336,3 +337,22 @@ def test_nmap_files_of_fifteen_years_ago(tmp_path: Path) -> None:
     } <= told
     assert found[0].at == datetime.fromtimestamp(1298000009, UTC)
     assert problems == []
+
+
+def test_of_what_passed_by_only_the_sites_own_addresses_are_devices(tmp_path: Path) -> None:
+    log = tmp_path / "eve.json"
+    lines = [
+        {"timestamp": "2026-03-01T00:00:00.0+0000", "event_type": "http", "src_ip": "10.0.0.9", "dest_ip": address, "dest_port": 80, "proto": "TCP",
+         "http": {"hostname": "x", "http_port": 80, "status": 200, "http_response_headers": [{"name": "Server", "value": "App-webs/"}]}}
+        for address in ("10.0.0.5", "203.0.113.5")
+    ]  # fmt: skip
+    log.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    strangers = source.Strangers([ip_network("10.0.0.0/8")])
+    options = {"wanted": None, "columns": {}, "site": "hq", "scan": "run", "now": NOW}
+    everything = {one.address for one in source.read(log, problems=[], **options)}
+    own = {one.address for one in source.read(log, problems=[], strangers=strangers, **options)}
+    assert everything - own == {"203.0.113.5"}
+    assert strangers.count > 0
+    chosen = tmp_path / "scan.json"
+    chosen.write_text('[{"ip": "203.0.113.5", "timestamp": "1700000000", "ports": [{"port": 80, "proto": "tcp", "status": "open"}]}]\n')
+    assert [one.address for one in source.read(chosen, problems=[], strangers=strangers, **options)], "somebody chose to look there"

@@ -7,6 +7,7 @@ import os
 import struct
 import subprocess
 import sys
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
@@ -147,6 +148,17 @@ def test_any_packet_is_read_or_counted(link: int, data: bytes, cut: int) -> None
         for seen in one.hear(link, 1000.0, frame):
             assert seen.mac or seen.address
     list(one.rest())
+
+
+def test_the_far_end_of_a_conversation_is_no_device_of_the_site() -> None:
+    near, far = [ip_network("192.0.2.0/24")], [ip_network("10.0.0.0/8")]
+    for local, told in ((near, True), (far, False)):
+        one = Ear(site="hq", sensor="ear", scan="run", local=local)
+        seen = [*one.hear(1, 1000.0, tcp(CAM_IP, 80, PEER_IP, 9, PAGE)), *one.rest()]
+        assert bool(seen) == told
+        assert one.counters["outside"] == (0 if told else 1)
+    one = Ear(site="hq", sensor="ear", scan="run", local=far)
+    assert list(one.hear(1, 1000.0, ARP)), "who shows a MAC is on the link, whatever its address"
 
 
 HERE = Path(__file__).resolve().parent

@@ -24,4 +24,4 @@ def recognises(head: bytes, _name: str) -> bool:
     return head.startswith(_MAGIC)
 
 
-IMPORTER = Importer(name="pcap", title="packet capture (pcap, pcapng, gzip, zstd)", recognises=recognises, read=read, rank=1)
+IMPORTER = Importer(name="pcap", title="packet capture (pcap, pcapng, gzip, zstd)", recognises=recognises, read=read, rank=1, hears=True)

@@ -8,7 +8,7 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache, lru_cache
@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING
 
 from netcam import plugins, wire
 from netcam.collect.repeats import Repeats
+from netcam.collect.scope import Network, inside
 from netcam.errors import ConfigError, ContentError, nearest, shown
 from netcam.model import Fact, Observation
 from netcam.protocols import decoding
@@ -177,6 +178,31 @@ class Importer:
     read: Callable[[Source], Iterator[Record | Observation]]
     rank: int = 5
     """Lower ones are tried first."""
+    hears: bool = False
+    """Tells what passed by, and so of servers at the far end of the internet too: nobody chose to look at them."""
+
+
+class Strangers:
+    """Addresses that are no device of the site: outside its networks, and without a MAC that would put them on its link."""
+
+    def __init__(self, networks: Sequence[Network] = ()) -> None:
+        """`networks`: the site's own; without any nobody is a stranger."""
+        self._networks, self.count = tuple(networks), 0
+        self._known: dict[str, bool] = {}
+
+    def passed_over(self, one: Observation) -> bool:
+        """Whether an observation is of a stranger; counts those."""
+        where = one.address
+        if not self._networks or one.mac or not where:
+            return False
+        known = self._known.get(where)
+        if known is None:
+            if len(self._known) >= MEMO:
+                self._known.clear()
+            found = _address(where.partition("%")[0])
+            known = self._known[where] = bool(found) and not inside(ip_address(found), self._networks)
+        self.count += known
+        return known
 
 
 @cache
@@ -223,11 +249,12 @@ def choose(path: Path, wanted: str | None) -> Importer:
 
 def read(
     path: Path, *, wanted: str | None, columns: Mapping[str, str], site: str, scan: str, now: datetime, problems: list[Problem],
-    repeats: Repeats | None = None,
+    repeats: Repeats | None = None, strangers: Strangers | None = None,
 ) -> Iterator[Observation]:  # fmt: skip
     """Observations of a file; `problems` grows as it is read. A time after `now` is told, and left out.
 
     A fact that the file tells again within REPEAT is left out and counted in `repeats`: a log of a month has each a million times.
+    Of a format that tells what passed by, `strangers` are left out and counted.
 
     Raises ContentError for a file of no known format, ConfigError for a format that is none.
     """
@@ -244,6 +271,8 @@ def read(
                 key = hash((record.key, record.via, record.endpoint, record.field, record.value, record.sensor))
                 if not told.fresh(key, own.timestamp() if own else None):
                     continue
+                if one.hears and strangers and strangers.passed_over(record):
+                    continue
                 yield replace(record, site=record.site or site, sensor=record.sensor or name, scan=scan, at=own)
                 continue
             at = record.at
@@ -256,10 +285,12 @@ def read(
             key = hash((record.mac, record.address, record.port, record.fact.field, value))
             if not told.fresh(key, at.timestamp() if at else None):
                 continue
-            yield Observation(
+            made = Observation(
                 field=record.fact.field, value=value, at=at, site=site, sensor=f"{name}:{record.line}", mac=record.mac,
                 endpoint=endpoint(record.address, record.port), via=one.name, scan=scan,
             )  # fmt: skip
+            if not (one.hears and strangers and strangers.passed_over(made)):
+                yield made
 
 
 def endpoint(host: str, port: int) -> str:

@@ -64,4 +64,4 @@ def recognises(head: bytes, _name: str) -> bool:
     return first.lstrip().startswith(b"{") and b'"event_type"' in first and b'"timestamp"' in first
 
 
-IMPORTER = Importer(name="suricata", title="Suricata EVE JSON", recognises=recognises, read=read, rank=3)
+IMPORTER = Importer(name="suricata", title="Suricata EVE JSON", recognises=recognises, read=read, rank=3, hears=True)

@@ -118,4 +118,4 @@ def recognises(head: bytes, _name: str) -> bool:
     )
 
 
-IMPORTER = Importer(name="zeek", title="Zeek logs, tab-separated or JSON", recognises=recognises, read=read, rank=3)
+IMPORTER = Importer(name="zeek", title="Zeek logs, tab-separated or JSON", recognises=recognises, read=read, rank=3, hears=True)
