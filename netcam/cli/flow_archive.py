@@ -15,6 +15,7 @@ from netcam.cli.scan import ConfigOption, FormatOption, StoreOption
 
 if TYPE_CHECKING:
     from netcam.config import Settings
+    from netcam.flows.archive import Archive
     from netcam.flows.retention import Retention
 
 PIECE = 30_000
@@ -77,16 +78,21 @@ def flows(
     """Make flows of captures and logs and archive them, without judging them."""
     from netcam import config as settings_file
     from netcam.flows import files as reading
-    from netcam.flows.archive import Archive
 
-    internal = settings_file.load(config).internal(checked_site(site))
-    kept = Archive(archive)
+    internal = settings_file.load(config).internal(site)
+    kept: Archive | None = None
     for file in files:
         counters: dict[str, int] = {}
         notes: list[str] = []
-        before = kept.rows
         stamp = int(file.stat().st_mtime_ns) if file.exists() else 0
-        for table in reading.windows(file, internal=internal, idle=idle, active=active, now=stamp, window_rows=PIECE):
+        tables = reading.windows(file, internal=internal, idle=idle, active=active, now=stamp, window_rows=PIECE)
+        if kept is None:
+            from netcam.flows.archive import Archive  # imported while the first capture is being read
+
+            checked_site(site)
+            kept = Archive(archive)
+        before = kept.rows
+        for table in tables:
             kept.write(table, site)
             for name, count in table.counters.items():
                 counters[name] = counters.get(name, 0) + count

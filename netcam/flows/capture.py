@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 """Bytes read at a time: they stay in the processor's cache until they are walked."""
+HEAD = 8192
+"""Bytes by which a format is told."""
 MAPPED = 32 << 20
 """Bytes of a plain file that are mapped at a time; the next piece is mapped meanwhile."""
 COMMON = 1 << 20
@@ -77,9 +79,9 @@ def windows(
     notes: list[str] = []
     raw = opened(path)
     try:
-        source = _Reader(_decompressed(raw), notes)
+        source = _Reader(unpacked(raw), notes)
         magic = source.take(4)
-        if magic not in _MAGIC and magic != _PCAPNG:
+        if not recognised(magic):
             if notes or not magic:
                 raise ContentError(
                     where, notes[0] if notes else "is empty, or truncated before anything can be unpacked", "copy the file again"
@@ -153,6 +155,20 @@ def _tables(found: Ahead[_Found], walk: Walk, where: str, notes: list[str], wind
     yield last
 
 
+def recognised(head: bytes) -> bool:
+    """Whether a file that begins so is a capture."""
+    return head[:4] in _MAGIC or head[:4] == _PCAPNG
+
+
+def beginning(path: Path) -> bytes:
+    """The first bytes of a file, unpacked, by which its format is told. Raises ContentError where it cannot be read or unpacked."""
+    with opened(path) as raw, unpacked(raw) as file:
+        try:
+            return file.read(HEAD)
+        except Exception as error:  # a broken compression, whose reader has an error of its own
+            raise ContentError(str(path), f"cannot be unpacked: {error}", "copy the file again") from None
+
+
 def opened(path: Path) -> IO[bytes]:
     """The file. Raises ContentError where it cannot be read."""
     try:
@@ -161,7 +177,7 @@ def opened(path: Path) -> IO[bytes]:
         raise ContentError(str(path), error.strerror or "cannot be read", "give a capture file (pcap or pcapng)") from None
 
 
-def _decompressed(raw: IO[bytes]) -> IO[bytes]:
+def unpacked(raw: IO[bytes]) -> IO[bytes]:
     head = raw.read(6)
     raw.seek(0)
     if head[:2] == b"\x1f\x8b":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 from netcam.errors import ConfigError
-from netcam.flows.files import WINDOW_RECORDS, window
+from netcam.flows.logs import WINDOW_RECORDS, window
 from netcam.flows.records import Records
 from netcam.flows.source import MAX_LINE, LogSource, Reading, sources
 from netcam.flows.table import FlowTable

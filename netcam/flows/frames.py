@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from netcam.errors import ContentError
-from netcam.flows.capture import _MAGIC, _PCAPNG, _decompressed, _Reader, _resolution
+from netcam.flows.capture import _MAGIC, _PCAPNG, _Reader, _resolution, unpacked
 from netcam.flows.rows import INTERFACES, MAX_BLOCK
 
 MAX_PACKET = 262_144
@@ -33,7 +33,7 @@ def read(path: Path, notes: list[str]) -> Iterator[Frame]:
         raw = path.open("rb")
     except OSError as error:
         raise ContentError(where, error.strerror or "cannot be read", "give a capture file (pcap or pcapng)") from None
-    with raw, _decompressed(raw) as file:
+    with raw, unpacked(raw) as file:
         source = _Reader(file, notes)
         magic = source.take(4)
         if magic in _MAGIC:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netcam.errors import ContentError
-from netcam.flows import files, follow
+from netcam.flows import files, follow, logs
 from netcam.flows.build import merged
 from netcam.flows.records import Records
 from netcam.flows.source import Reading, sources
@@ -221,7 +221,7 @@ def test_any_line_gives_a_flow_or_a_count(name: str, data: st.DataObject) -> Non
         text = line[:cut] + data.draw(st.text(max_size=12)) + line[cut + data.draw(st.integers(0, 6)) :]
         if source.line is not None:
             source.line(text.encode("utf-8", "replace"), "x.log", reading)
-    table = files.window(reading)
+    table = logs.window(reading)
     assert (table["end"] >= table["start"]).all()
 
 
@@ -245,4 +245,4 @@ def test_fuzz_lines_and_files(data: st.DataObject) -> None:
             source.line(line, "x", reading)
         source.recognises(line, "x")
     test_damaged_packed_blocks_raise_one_error.hypothesis.inner_test(line)  # type: ignore[attr-defined]
-    files.window(reading)
+    logs.window(reading)
