@@ -18,7 +18,7 @@ LOW48 = 0xFFFFFFFFFFFF
 
 
 def _fast(function: Any) -> Any:
-    return njit(error_model="numpy", boundscheck=False)(function)
+    return njit(error_model="numpy", boundscheck=False, _nrt=False)(function)
 
 
 @_fast
