@@ -9,7 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
+from llvmlite import ir
+from numba import njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 from netcam.flows.rows import *
 
@@ -19,6 +22,23 @@ LOW48 = 0xFFFFFFFFFFFF
 
 def _fast(function: Any) -> Any:
     return njit(error_model="numpy", boundscheck=False, _nrt=False)(function)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def _prefetch(context: Any, array: Any, index: Any) -> Any:
+    """Ask for the cache line that holds array[index] and go on; an index outside is no error to the processor."""
+
+    def code(target: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = target.make_array(signature.args[0])(target, builder, arguments[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        place = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(ir.VoidType(), [byte, number, number, number]), "llvm.prefetch.p0"
+        )
+        builder.call(function, [place, number(0), number(3), number(1)])
+        return target.get_dummy_value()
+
+    return types.void(array, types.int64), code
 
 
 @_fast

@@ -51,6 +51,8 @@ MAX_PACKET = 0x40000
 """Bytes of one captured packet: the largest snapshot length that capture programs use."""
 MAX_BLOCK = 16 << 20
 """Bytes of one pcapng block; real ones hold one packet."""
+AHEAD = 8
+"""Packets by which the loop looks ahead for what it will need of memory."""
 SWEEP = 4096
 """Rows looked at for silence each time the loop is called."""
 SAMPLE = 8

@@ -21,6 +21,7 @@ from netcam.flows.accounts import (
     _mac,
     _n16,
     _n32,
+    _prefetch,
     _quiet,
     _sweep,
     _tell,
@@ -448,6 +449,9 @@ def _pcap(
         cap, wire = _n32(b, at + 8, big), _n32(b, at + 12, big)
         if cap > MAX_PACKET:
             return -1 - at
+        # packets of a stream are mostly as long as this one: what one needs of memory is asked for while others are walked
+        _prefetch(b, at + AHEAD * (16 + cap))
+        _prefetch(b, at + AHEAD * (16 + cap) + 64)
         if n - at - 16 < cap:
             break
         _frame(b, at + 16, at + 16 + cap, max(min(wire, MAX_PACKET), cap), s * 1_000_000_000 + f * unit, link, np.int64(0), memory)
