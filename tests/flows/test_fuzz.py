@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from netcam.errors import ContentError, StoreError
-from netcam.flows import files
+from netcam.flows import files, logs
 from netcam.flows.build import Assembly
 from netcam.flows.checkpoint import Keeper
 from netcam.flows.records import Records
@@ -55,7 +55,7 @@ def nfcapd_file(data: st.DataObject, whole: dict[str, bytes]) -> None:
     reading = Reading(Records(), NOW)
     for _ in nfcapd.read(io.BytesIO(broken(data, whole[data.draw(st.sampled_from(sorted(whole)))])), "x", reading):
         pass
-    table = files.window(reading)
+    table = logs.window(reading)
     assert (table["end"] >= table["start"]).all()
     assert (table["packets_out"] >= 0).all() and (table["bytes_out"] >= 0).all()
 
@@ -135,7 +135,7 @@ def test_fuzz_lines_broken_from_good_ones(name: str, data: st.DataObject) -> Non
     reading = Reading(Records(), NOW)
     for _ in range(data.draw(st.integers(1, 6))):
         read(broken(data, data.draw(st.sampled_from(LINES[name])), 4).replace(b"\n", b" "), "x.log", reading)
-    table = files.window(reading)
+    table = logs.window(reading)
     assert (table["end"] >= table["start"]).all()
     for flow in table:
         flow.record()
