@@ -141,7 +141,7 @@ def settle_traffic(
 
     What is found opens, or changes under its key. It closes as `not found again` when a look of a whole day at the same place of
     capture, all of it later than the traffic that showed it, saw its device talk in COVERED_HOURS and did not find it; as `suppressed`
-    when an exception covers it; as `expired` when nothing could be said of it for EXPIRY. Traffic from before the closing is no news.
+    when an exception covers it; as `expired` when EXPIRY has passed since it was last seen and since it was told. Traffic from before the closing is no news.
 
     Events carry the time of the traffic, so that the same traffic makes the same events.
     """
@@ -177,7 +177,7 @@ def settle_traffic(
                 if known is not None:
                     close(key, Ended.WEIGHS_LESS, last, finding)
                 continue
-            mark, since = material(finding), known.since if known else last.isoformat()
+            mark, since = material(finding), known.since if known else now.isoformat()
             standing[key] = told[key] = Told(finding=finding, digest=mark, since=since, source=look.source, seen=last.isoformat())
             ended.pop(key, None)
             if known is not None and known.digest == mark:
@@ -194,7 +194,7 @@ def settle_traffic(
             continue
         if key in excepted:
             close(key, Ended.SUPPRESSED, now)
-        elif now - seen_at(known) > EXPIRY:
+        elif now - max(seen_at(known), wire.instant(known.since) or now) > EXPIRY:  # an old capture that is read today is news today
             close(key, Ended.EXPIRED, now)
     quiet_until = {key: at.isoformat() for key, at in ended.items()}
     closed = frozenset(before.keys() - standing.keys())
@@ -241,7 +241,7 @@ def rules() -> tuple[str, ...]:
         f"  {Ended.WEIGHS_LESS}: it is there, below the level from which findings are told one by one (advisory, unknown, low).",
         f"  {Ended.SUPPRESSED}: an exception covers it (netcam policy except). It is told again when the exception ends or the finding grows.",
         "    A dispute closes nothing by itself: it corrects the device, and the next look judges it so.",
-        f"  {Ended.EXPIRED}: of traffic: for {month} no look could have found it again. This says that nothing is known, not that it is gone.",
+        f"  {Ended.EXPIRED}: of traffic: for {month} after it was told no look could have found it again. This says that nothing is known, not that it is gone.",
         f"  {Ended.SUPERSEDED}: its device turned out to be part of another one, which has findings of its own.",
         "",
         "Files of one folder count as one place of capture; so do an interface, an exporter's address, a folder of Zeek. Traffic older than",

@@ -98,6 +98,7 @@ def test_a_capture_analysed_twice_tells_its_findings_and_their_flows_once(home: 
     found = [one for one in ran(home, "egress", "analyse", "leak.pcap") if one["type"] == "finding"]
     told = events(home)
     assert {one["kind"] for one in told} == {"egress-finding", "network-traffic"}
+    assert {one["state"] for one in told if "finding" in one} == {"opened"}, "a capture of long ago is news when it is read"
     loud = {one["key"] for one in found if one["severity"] in ("low", "medium", "high")}
     assert {one["finding"]["key"] for one in told if "finding" in one} == loud
     ran(home, "egress", "analyse", "leak.pcap")

@@ -86,6 +86,14 @@ def test_what_nobody_could_look_at_for_a_month_expires_and_is_not_resolved(tmp_p
     assert told(box, [look(31, hours=0)]) == [("bulk-upload", "closed", "expired")]
 
 
+def test_an_old_capture_that_is_read_today_is_news_today(tmp_path):
+    box = outbox(tmp_path)
+    assert told(box, [look(0, seen(UPLOAD, 0))], day=200) == [("bulk-upload", "opened", "")]
+    assert told(box, [look(0, seen(UPLOAD, 0))], day=229) == []
+    assert told(box, [look(0, seen(UPLOAD, 0))], day=231) == [("bulk-upload", "closed", "expired")]
+    assert told(box, [look(0, seen(UPLOAD, 0))], day=232) == []
+
+
 def test_a_sweep_expires_it_too_and_says_suppressed_of_what_is_excepted(tmp_path):
     box = outbox(tmp_path)
     teller = Teller(box, {"jsonl": dispatch.formats()["jsonl"]})
