@@ -160,6 +160,7 @@ def certain(seen: Sequence[Observation], content: Content) -> bool:
     """Whether one device's observations answer every question that policies and advisories ask, each with confidence enough."""
     from netcam.identify import identify
 
+    # signs of two makers leave neither with that much: a forged answer in a device's name does not keep its own from being heard
     return any(all(one.confidence.get(slot, 0.0) >= least for slot, least in ENOUGH.items()) for one in identify(seen, content.matcher))
 
 

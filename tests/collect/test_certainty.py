@@ -15,6 +15,9 @@ from netcam.collect.gate import Gate, StopSwitch
 from netcam.collect.pace import Rates
 from netcam.collect.plan import PROFILES, Plan, SweepRequest
 from netcam.collect.probe import Prober
+from netcam.model import Observation
+from netcam.pipeline.content import Content
+from netcam.pipeline.sweeping import certain
 from netcam.protocols import http, onvif
 from netcam.protocols.registry import discoveries
 
@@ -100,3 +103,31 @@ def test_a_lost_packet_does_not_end_what_is_half_said() -> None:
 
     asyncio.run(driver.reopen(Lossy(), 0.5))  # type: ignore[arg-type]
     assert opened == [0.5, 0.5]
+
+
+@pytest.fixture(scope="module")
+def content() -> Content:
+    return Content()
+
+
+SADP = {
+    "sadp.DeviceDescription": "DS-2CD2385G1-I",
+    "sadp.SoftwareVersion": "V5.6.2build 190701",
+    "onvif.scope.name": "HIKVISION DS-2CD2385G1-I",
+}
+WEB = {"http.server": "App-webs/", "rtsp.realm": "IP Camera(E3384)"}
+
+
+@pytest.mark.parametrize(
+    ("told", "sure"),
+    [
+        (SADP | WEB, True),
+        (WEB, False),
+        ({k: v for k, v in SADP.items() if k != "sadp.SoftwareVersion"} | WEB, False),
+        (SADP | WEB | {"tls.issuer": "CN=Dahua Device General CA,O=Dahua,C=CN"}, False),
+        ({}, False),
+    ],
+)
+def test_what_leaves_no_doubt(told: dict[str, str], sure: bool, content: Content) -> None:
+    seen = [Observation(field=field, value=value, endpoint="10.1.0.9:80", via=field.partition(".")[0]) for field, value in told.items()]
+    assert certain(seen, content) is sure
