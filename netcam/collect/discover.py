@@ -8,7 +8,7 @@ import errno
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from typing import Any
@@ -44,6 +44,8 @@ LISTEN_AT_MOST = 4
 """Times the listening time after which the waiting ends all the same: some device always talks."""
 BLIND = ("wsdiscovery", "sadp", "dhip")
 """Protocols whose question is put to every silent address of a routed network: one datagram each finds most cameras."""
+MAX_AGAIN = 1 << 13
+"""Addresses of a network whose silent ones are asked once more in the end; of a larger one that would take minutes at a polite rate."""
 MAX_BLIND = 1 << 16
 """Addresses asked so; more would take hours at a polite rate."""
 
@@ -66,6 +68,8 @@ class Found:
     open_port: str = ""
     answers: list[Heard] = field(default_factory=list)
     seen: set[tuple[str, str, str]] = field(default_factory=set)
+    replied: set[str] = field(default_factory=set)
+    """Protocols in which it answered us, as an announcement to everybody does not show."""
 
 
 class Discoverer:
@@ -271,7 +275,8 @@ class Discoverer:
 
     async def _socket(self, link: Interface | None, port: int, groups: list[str], readers: list[Discovery], *, six: bool = False) -> None:
         def heard(data: bytes, addr: tuple[Any, ...]) -> None:
-            self._heard(readers, data, str(addr[0]), int(addr[1]))
+            # a port of our own choice is known to nobody who was not asked from it
+            self._heard(readers, data, str(addr[0]), int(addr[1]), reply=port < 0)
 
         try:
             if six and link is not None:
@@ -316,13 +321,24 @@ class Discoverer:
         tries = self.plan.profile.tries
         return tries if link is None or self.plan.profile.thorough else 1 if heard else min(2, tries)
 
-    async def _each(self) -> None:
-        """Put the unicast questions to every device that is there."""
+    async def again(self) -> None:
+        """Ask silent addresses of links once more by ARP, and who answers what groups were asked: a burst, or its start, may have kept it silent."""
+        before = set(self.found)
+        async with asyncio.TaskGroup() as group:
+            for network in self._by_arp:
+                link = self.plan.on_link(network)
+                if link is not None and network.num_addresses <= MAX_AGAIN:
+                    group.create_task(self._links.arp(link, network, tries=1, known=before))
+        if late := set(self.found) - before:
+            await self._each(late)
+
+    async def _each(self, some: Collection[str] | None = None) -> None:
+        """Put the unicast questions to every device that is there, or to `some` that came late."""
         asked = [(one, q) for one, q in self.plan.questions(self.nonce) if q.host == "{unicast}"]
         if not asked:
             return
         links: dict[str, Interface | None] = {}
-        for address in self.found:
+        for address in self.found if some is None else some:
             plain = ip_address(address.partition("%")[0])
             if not self.gate.permits(plain) or address in self.crowded:
                 continue
@@ -335,8 +351,8 @@ class Discoverer:
         ways = {one.name: kinds(one.questions(self.nonce)) for one in self.plan.discoveries} | {"sadp_link": {"broadcast"}}
 
         async def one_device(address: str, link: Interface | None) -> None:
-            heard = [] if self.plan.profile.thorough else [ways.get(via, set()) for via, *_ in self.found[address].answers]
-            # what it answered came to everybody: so do questions of that kind, and it was asked those as often already
+            heard = [] if self.plan.profile.thorough else [ways[name] for name in self.found[address].replied]
+            # what it answered was put to everybody: questions of that kind reach it, and it was asked those as often already
             reached = {kind for some in heard if len(some) == 1 for kind in some}
             for one, question in asked:
                 if link is not None and ways[one.name] & reached:
@@ -361,7 +377,7 @@ class Discoverer:
             for address, link in links.items():
                 if address not in self.plan.request.done:
                     group.create_task(one_device(address, link))
-            for network in self.plan.networks:
+            for network in self.plan.networks if some is None else ():
                 if network.version == 4 and self.plan.on_link(network) is None:
                     group.create_task(blind(network))
         await self._listen(min(1.5, self.plan.profile.listen))
@@ -381,7 +397,7 @@ class Discoverer:
         if heard:
             await self._listen(min(1.5, self.plan.profile.listen))
 
-    def _heard(self, readers: list[Discovery], data: bytes, address: str, port: int) -> None:
+    def _heard(self, readers: list[Discovery], data: bytes, address: str, port: int, *, reply: bool = False) -> None:
         """A datagram: the first codec that can read it does."""
         if address in self._own:
             return  # a broadcast comes back to who sent it
@@ -397,6 +413,8 @@ class Discoverer:
             device = self._meet(address, one.name)
             if device is None:
                 return
+            if reply:
+                device.replied.add(one.name)
             kept = one.redact(data)
             endpoint = f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
             for fact in facts:
@@ -409,6 +427,8 @@ class Discoverer:
         self._garbled += 1
 
     def _heard_on_link(self, address: str, via: str, endpoint: str, fact: Fact, raw: bytes) -> None:
+        if via == "sadp_link":
+            self.found[address].replied.add(via)
         self._add(self.found[address], via, endpoint, fact, raw)
 
     def _add(self, one: Found, via: str, endpoint: str, fact: Fact, raw: bytes) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from ipaddress import ip_address
 from typing import Any, Protocol
 
@@ -113,15 +113,17 @@ class OnLink:
             if helper.returncode is None:
                 await self._end(helper, told)
 
-    async def arp(self, link: Interface, network: Network) -> bool:
-        """Ask a network by ARP; False where the privilege is missing."""
-        runs = self.gate.arp_targets(
-            network, self.plan.request.done | self.own | {str(a) for a in no_device(network, self.plan.attached())}
-        )
+    async def arp(self, link: Interface, network: Network, *, tries: int = 0, known: Collection[str] = ()) -> bool:
+        """Ask a network by ARP, `tries` times (0: as the profile says), except those that are `known`; False where the privilege is missing."""
+        nobody = {str(a) for a in no_device(network, self.plan.attached())}
+        left_out = self.plan.request.done | self.own | nobody | {a for a in known if ":" not in a and ip_address(a) in network}
+        runs = self.gate.arp_targets(network, left_out)
+        if not runs:
+            return True
         profile = self.plan.profile
         source = link.source_for(network) or "0.0.0.0"  # noqa: S104 - an ARP probe, RFC 5227
         rate, wait = self.gate.rates.frames_per_second, profile.arp_wait
-        helper = await self.gate.link(link.name, source, str(rate), str(profile.tries), str(wait))
+        helper = await self.gate.link(link.name, source, str(rate), str(tries or profile.tries), str(wait))
         assert helper.stdin is not None
         assert helper.stdout is not None
         try:

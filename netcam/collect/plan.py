@@ -124,7 +124,7 @@ class Plan:
         for network in self.networks:
             on = self.on_link(network)
             if on is not None and network.version == 4:
-                packets = network.num_addresses * tries
+                packets = network.num_addresses * (tries + 1)  # once more in the end
                 once += packets
                 yield {"type": "probe", "protocol": "arp", "to": f"{network} on {on.name}", "sends": "ARP request, who has this address (RFC 826)", "packets": packets}  # fmt: skip
             elif on is not None:

@@ -178,6 +178,7 @@ class _Run:
         prober = Prober(self.plan, self.gate, self._certain if self.certain is not None else None)
         todo = self._to_ask()
         await self._ask(prober, todo)
+        await self.discoverer.again()
         if late := [a for a in self._to_ask() if a not in self.covered][:MAX_OF_ONE]:
             await self._ask(prober, late)  # a busy network or machine is late; forged answers have no end
             todo += late

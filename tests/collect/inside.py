@@ -161,6 +161,8 @@ def main() -> None:
         def progress(now: Progress) -> None:
             if now.phase == told.get("stop_phase") and now.done == 0:
                 in_a_while(told["stop_after"], later)
+            if now.phase == told.get("plugged_in_when") and now.done == 0:
+                ip("link set lab0 up\n")
 
         def after_arp() -> None:
             # many runs share the machine: the helper may take seconds to start

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from netcam.collect.plan import PROFILES
+
 pytestmark = pytest.mark.lab
 DEVICES = {f"10.66.0.{n}": f"02:66:00:00:00:{n:02d}" for n in (1, 20, 21, 22, 23, 24)}
 SPACES = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
@@ -49,6 +51,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "no route": {"scope": SCOPE.replace('["10.66.0.0/24"]', '["10.99.0.0/29"]'), "targets": ["10.99.0.0/29"]},
     "no privilege": {"targets": ["10.66.0.0/27"], "codecs": ["http"], "without_raw": True},
     "both families": {"targets": ["10.66.0.16/28", "fd66::/64", "fe80::/64"], "codecs": ["http"], "six": True},
+    "late": {"targets": ["10.66.0.0/27"], "codecs": ["http"], "commands": "link set lab0 down\n", "plugged_in_when": "asking devices"},
     "dying": {"targets": ["10.66.0.20"], "codecs": ["http", "onvif", "rtsp"], "dies_after_first_answer": True},
 }
 
@@ -105,7 +108,7 @@ def test_what_the_audit_log_counts_is_what_crossed_the_wire(scoped: dict[str, An
     on_the_wire = {a for a in scoped["wire"]["to"] if a != "224.0.0.22"}  # the kernel's own IGMP reports
     assert asked == on_the_wire
     silent = [n for a, n in scoped["wire"]["arp"].items() if a not in DEVICES]
-    assert set(silent) == {2}
+    assert set(silent) == {PROFILES["polite"].tries + 1}, "as often as the profile says, and once more in the end"
     # the kernel asks again for those it talks to, on its own account
     assert 0 <= sum(scoped["wire"]["arp"].values()) - scoped["totals"]["sent.arp.packets"] <= len(DEVICES)
 
@@ -130,6 +133,14 @@ def test_the_stop_switch_ends_a_run_within_a_second_with_what_was_found(runs: Ca
     waiting = {a for a, s in states(result).items() if s == "not reached"}
     assert waiting
     assert "interrupted" in result["coverage"][min(waiting)][1]
+
+
+def test_devices_that_were_silent_while_all_were_looked_for_are_found_in_the_end(runs: Callable[[str], dict[str, Any]]) -> None:
+    result = runs("late")
+    assert result["status"] == "complete"
+    assert set(macs(result)) == {a for a in DEVICES if int(a.rpartition(".")[2]) < 32}
+    assert ("10.66.0.20", "http.server", "App-webs/") in {(a, f, v) for a, _, _, f, v in result["observations"]}
+    assert result["coverage"]["10.66.0.20"] == ["answered", "by arp"]
 
 
 def test_a_run_stopped_amid_arp_still_counts_what_it_sent(runs: Callable[[str], dict[str, Any]]) -> None:
