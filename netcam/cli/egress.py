@@ -101,8 +101,10 @@ def analyse(
                 for one in kept.values():
                     one.write(proof)
                 found, looks = with_proofs(found, looks, kept)
-            everything += found
-            concluded(found, looks, output.clock(), store=store, site=site, identities=identities, teller=teller, proofs=kept)
+            found, raised = concluded(
+                found, looks, output.clock(), store=store, site=site, identities=identities, teller=teller, proofs=kept
+            )
+            everything += raised
             told.end(found, identities)
     raise typer.Exit(output.fail_code(everything, fail_on))
 
@@ -181,26 +183,26 @@ def watch(
 
             yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal)
 
-    everything: dict[str, Finding] = {}
+    met: set[str] = set()
+    everything: list[Finding] = []
     with telling(settings, wanted=events, meanwhile=True) as teller:
 
-        def conclude(found: list[Finding]) -> None:
-            concluded(found, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)
+        def conclude(found: list[Finding]) -> list[Finding]:
+            fresh = [f for f in found if f.key not in met]
+            met.update(f.key for f in fresh)
+            fresh, raised = concluded(fresh, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)
+            everything.extend(raised)
+            return fresh
 
         for table in tables():
             judge.add(table, now=time.time_ns())
             told.window(table)
             if kept is not None:
                 thinned(kept, told)
-            fresh = [f for f in judge.ready() if f.key not in everything]
-            everything |= {f.key: f for f in fresh}
-            told.findings(fresh, identities)
-            conclude(fresh)
-        last = [f for f in judge.finish(whole=told.only) if f.key not in everything]
-        everything |= {f.key: f for f in last}
-        conclude(last)
+            told.findings(conclude(judge.ready()), identities)
+        last = conclude(judge.finish(whole=told.only))
     told.end(last, identities)
-    raise typer.Exit(output.fail_code(list(everything.values()), fail_on))
+    raise typer.Exit(output.fail_code(everything, fail_on))
 
 
 def thinned(kept: Retention, told: Told) -> None:
@@ -219,8 +221,11 @@ def thinned(kept: Retention, told: Told) -> None:
 def concluded(
     fresh: Sequence[Finding], looks: Sequence[Look], now: datetime, *, store: str | None, site: str, identities: Sequence[Identity],
     teller: Teller | None, proofs: Mapping[str, Proof] = MappingProxyType({}),
-) -> None:  # fmt: skip
-    """Keep what was found of known devices in their inventory, with its packets, and tell the receivers what opened, changed and closed."""
+) -> tuple[list[Finding], list[Finding]]:  # fmt: skip
+    """Keep what was found of known devices in their inventory, with its packets, and tell the receivers what opened, changed and closed;
+    returns the findings, each with what people decided of it, and those of them that still count."""
+    from dataclasses import replace
+
     from netcam.assess.decisions import Decisions
     from netcam.pipeline import sign, tell_traffic
 
@@ -243,6 +248,9 @@ def concluded(
             inventory.close()
     if teller and (problem := tell_traffic(teller, looks, now, site=site, identities=identities, decisions=held)):
         output.say(problem)
+    stands = [held.of(one, now.date()) for one in fresh]
+    told = [replace(one, evidence=(*one.evidence, stand.text)) if stand.text else one for one, stand in zip(fresh, stands, strict=True)]
+    return told, [one for one, stand in zip(told, stands, strict=True) if stand.raised]
 
 
 def with_proofs(found: list[Finding], looks: Sequence[Look], proofs: Mapping[str, Proof]) -> tuple[list[Finding], list[Look]]:

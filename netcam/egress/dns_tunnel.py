@@ -40,6 +40,8 @@ MIN_ODD = 0.3
 """Share of NULL, TXT, MX and CNAME questions: a camera asks for addresses."""
 MIN_BYTES, MIN_PAYLOAD, MIN_PACKETS = 12_000, 65, 100
 """Payload up to port 53, its mean per packet and packets, where questions cannot be read: an ordinary question has 30 to 50 bytes, iodine's 76, dnscat2's 174."""
+MOSTLY = 0.5
+"""Share of the packets up whose questions were read from which the questions themselves are judged, and not their volume."""
 
 
 def detect(w: Window) -> Iterator[Hit]:
@@ -57,8 +59,10 @@ def detect(w: Window) -> Iterator[Hit]:
         hint = ~sure & (dense > 0) & (q["longest"] >= 50) & ~fresh | (~sure & fresh & (dense >= 0.5))
         hint &= ~np.isin(q["dev"], q["dev"][sure])  # cut and broken names of a tunnel that is told already
         for n in np.flatnonzero((sure | hint) & (kinds[q["dev"]] != 0)).tolist():
-            told.add(int(q["dev"][n]))
+            if sure[n]:
+                told.add(int(q["dev"][n]))
             yield from _questions(w, n, bool(sure[n]), float(mean[n]), float(odd[n]))
+    read = np.bincount(q["dev"], weights=q["asked"], minlength=len(w.devices)) if len(q["dev"]) else np.zeros(max(1, len(w.devices)))
     packets = np.maximum(c["pk_up"], 1)
     wide = (
         w.mask(OUT, LAN)
@@ -66,6 +70,7 @@ def detect(w: Window) -> Iterator[Hit]:
         & (c["up"] >= MIN_BYTES)
         & (c["up"] / packets >= MIN_PAYLOAD - 8 * (c["proto"] == 6))
         & (packets >= MIN_PACKETS)
+        & (read[c["dev"]] < MOSTLY * packets)
     )
     for k in np.flatnonzero(wide).tolist():
         if int(c["dev"][k]) in told:

@@ -165,8 +165,8 @@ def server_name(hello: bytes) -> str:
 
 
 def host_header(request: bytes) -> str:
-    """The Host of an HTTP request; empty where there is none."""
-    found = re.search(rb"(?i)\r\nhost:[ \t]*([^\r\n]{1,300})", request[:2048])
+    """The Host of an HTTP request; empty where there is none, or where the packet was cut within it: half a name is another's."""
+    found = re.search(rb"(?i)\r\nhost:[ \t]*([^\r\n]{1,300})\r", request[:2048])
     return valid(found[1].decode("latin-1").strip().partition(":")[0]) if found else ""
 
 

@@ -156,6 +156,7 @@ def test_server_names_are_read_from_a_real_client_hello() -> None:
     hello = outgoing.read()
     assert server_name(hello) == "dev.hik-connect.com"
     assert host_header(b"GET / HTTP/1.1\r\nHost: cam.example.com:8080\r\n\r\n") == "cam.example.com"
+    assert host_header(b"GET / HTTP/1.1\r\nHost: cam.exam") == ""
     for cut in range(0, len(hello), 7):
         assert server_name(hello[:cut]) in ("", "dev.hik-connect.com")
 
