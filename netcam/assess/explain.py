@@ -9,7 +9,7 @@ from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import verdicts
 from netcam.catalog.advisories import Advisories, Fact, RangeKind, Span
 from netcam.catalog.families import Families, Family, Oem, fold
-from netcam.catalog.policies import Match, Policies, Policy
+from netcam.catalog.policies import Match, Policies, Policy, PolicyStatus
 from netcam.catalog.sources import Status
 from netcam.model import Claim, Finding, Identity, Observation, Site, Verdict, verdict_rank
 
@@ -216,10 +216,11 @@ def check_model(
     kind: str = "camera",
     bought: date | None = None,
 ) -> list[Finding]:
-    """What the policies would say of a model before it is bought: strongest first, `not matched` left out. No network is touched."""
+    """What the policies would say of a model before it is bought: strongest first, `not matched` and drafts left out. No network is touched."""
     identity = offered(brand, model, families, kind)
     found = verdicts(identity, policies, families, site or Site(id=""), on, record=DeviceRecord(bought=bought or on))
-    told = [f for f in found.values() if f.verdict is not Verdict.NOT_MATCHED]
+    drafts = {policy.id for policy in policies.policies.values() if policy.status is PolicyStatus.DRAFT}  # they raise nothing anywhere
+    told = [f for f in found.values() if f.verdict is not Verdict.NOT_MATCHED and f.rule not in drafts]
     return sorted(told, key=lambda f: (-verdict_rank(f.verdict) if f.verdict else 0, f.rule))
 
 

@@ -118,7 +118,9 @@ def _egress(made: _Made, finding: Finding, identity: Identity | None, sensor: st
 def _flow(made: _Made, one: Traffic, own: str | None, times: Mapping[str, str]) -> tuple[str, list[str]] | None:
     """The peer to look for (its name, else its address), and all objects of one flow; None where the peer has neither."""
     address = _address(made, one.address)
-    named = made.observable("domain-name", {"value": one.name.lower()}) if _HOST.fullmatch(one.name) and not _is_address(one.name) else None
+    named = (
+        made.observable("domain-name", {"value": one.name.lower()}) if _HOST.fullmatch(one.name) and not wire.is_address(one.name) else None
+    )
     peer = named or address
     if peer is None:
         return None
@@ -137,11 +139,3 @@ def _flow(made: _Made, one: Traffic, own: str | None, times: Mapping[str, str]) 
         end = {"src": "dst", "dst": "src"}[side] if one.way.startswith("from") else side
         more |= {name: n for name, n in ((f"{end}_byte_count", count), (f"{end}_packets", packets)) if n is not None}
     return peer, [*([named] if named else []), *([address] if address else []), made.observable("network-traffic", told, more)]
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True

@@ -112,7 +112,7 @@ def _model(identity: Identity | None) -> str:
 
 def _device(told: dict[str, Any], identity: Identity) -> tuple[list[str], list[str]]:
     """Put host, device and netcam.identity; returns the addresses and names for `related`."""
-    addresses = [plain for address in identity.addresses if ends.is_address(plain := address.partition("%")[0])]
+    addresses = [plain for address in identity.addresses if wire.is_address(plain := address.partition("%")[0])]
     host: dict[str, Any] = {"id": identity.device, "type": identity.get("kind") or "unknown"}
     if addresses:
         host["ip"] = list(addresses)

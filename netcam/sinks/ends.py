@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
 
 from netcam.model import Finding, Identity, Traffic
+from netcam.wire import is_address
 
 TRANSPORT = {1: "icmp", 4: "ipip", 6: "tcp", 17: "udp", 41: "ipv6", 47: "gre", 50: "esp", 51: "ah", 58: "ipv6-icmp"}
 """IANA's keywords for protocol numbers, in lower case."""
@@ -27,15 +27,6 @@ class End:
     """Key of the device, at its end."""
     bytes: int | None = None
     packets: int | None = None
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address without a zone."""
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return "%" not in text
 
 
 def is_host(text: str) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 from netcam import wire
 from netcam.model import Finding, Identity, Traffic, Verdict
 from netcam.sinks import ends
-from netcam.sinks.ends import is_address
 from netcam.sinks.event import Ended, Event, EventKind, FindingState, bounded, epoch_ms, scan_of, scope_of, traffic_events, when
 from netcam.sinks.format import Format
 
@@ -141,7 +140,7 @@ def _scan(told: dict[str, Any], unmapped: dict[str, Any], event: Event) -> None:
 def device(identity: Identity) -> dict[str, Any]:
     """The device object of an identity: vendor_name is who made it, the badge stands under unmapped."""
     told: dict[str, Any] = {**_IOT, "uid": identity.device, "name": identity.addresses[0] if identity.addresses else identity.device}
-    addresses = [address.partition("%")[0] for address in identity.addresses if is_address(address.partition("%")[0])]
+    addresses = [address.partition("%")[0] for address in identity.addresses if wire.is_address(address.partition("%")[0])]
     if addresses:
         told["ip"] = addresses[0]
     if identity.macs:
@@ -161,7 +160,9 @@ def device(identity: Identity) -> dict[str, Any]:
 def observables(identity: Identity) -> list[dict[str, Any]]:
     """The addresses and MACs that a search starts from."""
     found = [
-        ("device.ip", "IP Address", 2, address.partition("%")[0]) for address in identity.addresses if is_address(address.partition("%")[0])
+        ("device.ip", "IP Address", 2, address.partition("%")[0])
+        for address in identity.addresses
+        if wire.is_address(address.partition("%")[0])
     ]
     found += [("device.mac", "MAC Address", 3, mac.upper()) for mac in identity.macs]
     return [{"name": name, "type": kind, "type_id": number, "value": value} for name, kind, number, value in found]

@@ -7,8 +7,9 @@ import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from ipaddress import ip_address
 from typing import Any
+
+from netcam import wire
 
 _NUMBERS: dict[str, tuple[type, ...]] = {"long": (int,), "float": (int, float), "boolean": (bool,)}
 
@@ -61,7 +62,7 @@ def _ecs_value(item: Any, told: Mapping[str, Any]) -> list[str]:
     if not isinstance(item, str):
         return [f"{item!r} is no text"]
     wrong = []
-    if told["type"] == "ip" and not _is_address(item):
+    if told["type"] == "ip" and not wire.is_address(item):
         wrong.append(f"{item!r} is no address")
     if told["type"] == "date" and not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z", item):
         wrong.append(f"{item!r} is no date")
@@ -70,14 +71,6 @@ def _ecs_value(item: Any, told: Mapping[str, Any]) -> list[str]:
     if "pattern" in told and not re.fullmatch(told["pattern"], item):
         wrong.append(f"{item!r} does not match {told['pattern']}")
     return wrong
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
 
 
 def ocsf(document: Mapping[str, Any]) -> list[str]:
