@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from netcam.flows.live_proof import LivePackets
     from netcam.flows.proof import Proof
     from netcam.flows.retention import Retention
     from netcam.flows.table import FlowTable
@@ -28,6 +29,8 @@ app = typer.Typer(help="Flows of devices, named and judged.", no_args_is_help=Tr
 flow_archive.register(app)
 judging.register(app)
 
+MAX_FOLLOWED = 8
+"""Batches of findings whose packets are waited for at a time; of more nothing is kept."""
 WINDOW_SECONDS = 300.0
 """Seconds of one window of a watch: short enough to see an upload while it runs, and a checkpoint that loses little."""
 SiteOption = Annotated[str, typer.Option("--site")]
@@ -36,6 +39,7 @@ ArchiveOption = Annotated[Path | None, typer.Option("--archive", help="Folder of
 NetworksOption = Annotated[
     Path | None, typer.Option("--networks", help="MMDB file with ASN and country, in place of the packaged database.")
 ]
+PayloadOption = Annotated[bool, typer.Option("--proof-payload", help="Keep the packets' payload in the proof too.")]
 IdleOption = Annotated[float, typer.Option("--idle-timeout", help="Seconds of silence that end a flow; 0: never.")]
 
 
@@ -55,7 +59,7 @@ def analyse(
     proof: Annotated[
         Path | None, typer.Option("--proof", help="Folder for the first packets of each finding as pcap, headers only.")
     ] = None,
-    payload: Annotated[bool, typer.Option("--proof-payload", help="Keep the packets' payload in the proof too.")] = False,
+    payload: PayloadOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
@@ -128,6 +132,10 @@ def watch(
     networks: NetworksOption = None,
     idle: IdleOption = 300.0,
     active: Annotated[float, typer.Option("--active-timeout", help="Seconds after which a long flow is told in parts; 0: never.")] = 1800.0,
+    proof: Annotated[
+        Path | None, typer.Option("--proof", help="Folder for the packets that follow each finding, as pcap, headers only (--interface).")
+    ] = None,
+    payload: PayloadOption = False,
     store: StoreOption = None,
     config: ConfigOption = None,
     content: ContentOption = None,
@@ -145,6 +153,8 @@ def watch(
         raise ConfigError(
             "egress watch", f"{', '.join(given) or 'no source'} given", "give one of --interface, --netflow, --zeek and --suricata"
         )
+    if proof is not None and not interface:
+        raise ConfigError("--proof", "there are no packets in this source", "give it with --interface")
     settings = settings_file.load(config)
     internal = settings.internal(site)
     identities, seen = known(store, site)
@@ -194,15 +204,60 @@ def watch(
             everything.extend(raised)
             return fresh
 
+        def prove(found: list[Finding], proofs: Mapping[str, Proof]) -> None:
+            if found:
+                concluded(found, [], output.clock(), store=store, site=site, identities=identities, teller=teller, proofs=proofs)
+
+        follower = Follower(interface, proof, identities, told, payload=payload) if interface and proof is not None else None
         for table in tables():
             judge.add(table, now=time.time_ns())
             told.window(table)
             if kept is not None:
                 thinned(kept, told)
-            told.findings(conclude(judge.ready()), identities)
+            found = judge.ready()
+            fresh = conclude(found)
+            told.findings(fresh, identities)
+            if follower is not None:
+                prove(*follower.ended())
+                keys = {one.key for one in fresh}
+                follower.follow([one for one in found if one.key in keys])  # without the words of decisions, which are no evidence
         last = conclude(judge.finish(whole=told.only))
+        if follower is not None:
+            prove(*follower.ended(everything=True))
     told.end(last, identities)
     raise typer.Exit(output.fail_code(everything, fail_on))
+
+
+class Follower:
+    """Keeps the packets that follow findings of a watch."""
+
+    def __init__(self, interface: str, folder: Path, identities: Sequence[Identity], told: Told, *, payload: bool) -> None:
+        self._told = told
+        self._interface, self._folder, self._payload = interface, folder, payload
+        self._addresses = {one.device: one.addresses for one in identities}
+        self._open: list[tuple[LivePackets, dict[str, Finding]]] = []
+
+    def follow(self, fresh: Sequence[Finding]) -> None:
+        """Listen for the packets of findings that have just been made."""
+        from netcam.flows.live_proof import LivePackets
+        from netcam.flows.proof import coming
+
+        if (wanted := coming(fresh, self._addresses)) and len(self._open) < MAX_FOLLOWED:
+            self._open.append((LivePackets(self._interface, wanted, payload=self._payload), {f.key: f for f in fresh}))
+
+    def ended(self, *, everything: bool = False) -> tuple[list[Finding], dict[str, Proof]]:
+        """Findings whose packets are there, with the line of evidence, and the packets; each is printed once."""
+        found: list[Finding] = []
+        proofs: dict[str, Proof] = {}
+        for packets, findings in [one for one in self._open if everything or one[0].ended]:
+            self._open = [one for one in self._open if one[0] is not packets]
+            made = packets.close()
+            for key, kept in made.items():
+                kept.write(self._folder)
+                self._told.proof(key, kept)
+            found += [one for one in with_proofs(list(findings.values()), [], made)[0] if one.key in made]
+            proofs |= made
+        return found, proofs
 
 
 def thinned(kept: Retention, told: Told) -> None:
@@ -347,6 +402,14 @@ class Told:
         columns = ("start", "source", "destination", "protocol", "name", "bytes_out", "bytes_in", "packets")
         rows = [[str(r.get(c, "")) for c in columns] for r in (f.record() for f in table)]
         output.console().print(output.table(f"Flows in {self._where}", columns, rows))
+
+    def proof(self, key: str, kept: Proof) -> None:
+        """Print what was kept for a finding that has been told."""
+        if self._table:
+            self.note(kept.line)
+            return
+        told = {"type": "proof", "finding": key, "file": kept.name, "packets": kept.packets, "seen": kept.seen, "sha256": kept.digest}
+        output.line(told)
 
     def findings(self, found: Sequence[Finding], identities: Sequence[Identity]) -> None:
         """Print findings of a watch that goes on."""

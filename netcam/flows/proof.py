@@ -39,6 +39,8 @@ class Wanted:
     peers: frozenset[tuple[str, int, int]]
     """Name or address, port (0 where the protocol has none) and protocol."""
     pairs: set[tuple[str, str, int, int]] = field(default_factory=set)
+    own: frozenset[str] = frozenset()
+    """The device's own addresses, where they are known."""
     kept: list[tuple[float, bytes, int]] = field(default_factory=list)
     link: int = -1
     size: int = 0
@@ -86,6 +88,21 @@ def wanted(findings: Iterable[Finding]) -> list[Wanted]:
         peers = frozenset((one.name or one.address, one.port, one.protocol) for one in finding.traffic if one.name or one.address)
         if peers:
             made.append(Wanted(finding.key, finding.device, peers))
+    return made
+
+
+def coming(findings: Iterable[Finding], addresses: Mapping[str, Sequence[str]]) -> list[Wanted]:
+    """What to look for in packets that are still to come; `addresses`: device -> its own."""
+    made = []
+    for finding in islice(findings, MAX_SUBJECTS):
+        own = frozenset(addresses.get(finding.device) or (finding.device,))
+        one = Wanted(finding.key, finding.device, frozenset(), own=own)
+        for traffic in finding.traffic:
+            for mine in own if traffic.address else ():
+                ends = (traffic.address, mine) if traffic.way.startswith("from") else (mine, traffic.address)
+                one.pairs.add((*ends, traffic.port, traffic.protocol))
+        if one.pairs:
+            made.append(one)
     return made
 
 
@@ -141,6 +158,11 @@ class Collector:
             one.kept.append((at, kept[:SNAP], max(wire, len(data))))
             one.link = number
             one.size += len(kept) + 16
+
+    @property
+    def full(self) -> bool:
+        """Whether every finding has all that is kept."""
+        return all(one.size >= self._limit for one in self._wanted)
 
     def proofs(self, source: str) -> dict[str, Proof]:
         """Finding key -> its packets; `source` in words."""

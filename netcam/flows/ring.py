@@ -81,36 +81,51 @@ def _program(text: str) -> bytes:
         raise ConfigError("--filter", f"{shown(text)} is no BPF program", "give what `tcpdump -ddd 'net 10.0.0.0/8'` prints") from None
 
 
+def raw_socket(interface: str, what: str) -> socket.socket:
+    """A socket for frames of `interface` that hears nothing yet, for the command `what`.
+
+    Raises ConfigError for an interface that is not there, PrivilegeError without CAP_NET_RAW.
+    """
+    names = [name for _, name in socket.if_nameindex()]
+    if interface not in names:
+        raise ConfigError("--interface", f"no interface {shown(interface)}", nearest(interface, names))
+    try:
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    except PermissionError:
+        raise PrivilegeError(
+            what, "listening needs CAP_NET_RAW", "run as root, or: setcap cap_net_raw+ep on a copy of the interpreter"
+        ) from None
+
+
+def attach(link: socket.socket, code: bytes) -> None:
+    """Let through what a classic BPF program lets through."""
+    kept = ctypes.create_string_buffer(code)
+    link.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", len(code) // 8, ctypes.addressof(kept)))
+
+
+def begin(link: socket.socket, interface: str) -> None:
+    """Hear everything that passes on the interface from now on."""
+    link.bind((interface, ETH_P_ALL))
+    member = struct.pack("iHH8s", socket.if_nametoindex(interface), PACKET_MR_PROMISC, 0, b"")
+    link.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, member)
+
+
 @contextmanager
 def opened(interface: str, *, what: str, program: str = "", fanout: int = 0) -> Iterator[Ring]:
     """A ring on `interface` for the command `what`; `program` as `tcpdump -ddd` prints it, `fanout` a group number that rings share.
 
     Raises ConfigError for an interface that is not there or a program that is none, PrivilegeError without CAP_NET_RAW.
     """
-    names = [name for _, name in socket.if_nameindex()]
-    if interface not in names:
-        raise ConfigError("--interface", f"no interface {shown(interface)}", nearest(interface, names))
-    try:
-        link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-    except PermissionError:
-        raise PrivilegeError(
-            what, "listening needs CAP_NET_RAW", "run as root, or: setcap cap_net_raw+ep on a copy of the interpreter"
-        ) from None
-    with link:
+    with raw_socket(interface, what) as link:
         link.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V3)
         frames = BLOCK * BLOCKS // 2048
         link.setsockopt(SOL_PACKET, PACKET_RX_RING, struct.pack("IIIIIII", BLOCK, BLOCKS, 2048, frames, BLOCK_TIMEOUT, 0, 0))
         with mmap.mmap(link.fileno(), BLOCK * BLOCKS, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE) as memory:
             if program:
-                code = ctypes.create_string_buffer(_program(program))
-                size = (len(code) - 1) // 8
-                link.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HL", size, ctypes.addressof(code)))
-            link.bind((interface, ETH_P_ALL))
+                attach(link, _program(program))
+            begin(link, interface)
             if fanout:
                 # not FLAG_DEFRAG: the kernel would make one packet of all parts, and two groups would take parts from each other. The
                 # parts of a datagram come to one ring without it, since the hash leaves out the ports of all of them
                 link.setsockopt(SOL_PACKET, PACKET_FANOUT, struct.pack("I", fanout & 0xFFFF | PACKET_FANOUT_HASH << 16))
-            link.setsockopt(
-                SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", socket.if_nametoindex(interface), PACKET_MR_PROMISC, 0, b"")
-            )
             yield Ring(link, memory)
