@@ -258,6 +258,11 @@ class Makers:
             own = [n for b in file.brands if b.own for n in (b.name, *b.also)]
             for name in (file.maker, *own, *file.also_called, *file.legal):
                 found.setdefault(_bare(name), file.maker)
+        for file in self.makers.values():  # and without company words, where nobody is called so
+            words = file.maker.split()
+            while len(words) > 1 and _bare(words[-1]) in COMPANY_WORDS:
+                words.pop()
+                found.setdefault(_bare(" ".join(words)), file.maker)
         return found
 
     def names_of(self, maker: str) -> list[str]:
@@ -277,13 +282,18 @@ class Makers:
         return _bare(word) in self._spellings or _bare(word) in self._called
 
     def called(self, name: str) -> str:
-        """A maker by the name of its file, where `name` is its legal, former or short name, with or without company words; else as given."""
-        words = re.sub(r"\([^)]*\)", " ", name).replace(",", " ").split()
-        for end in range(len(words), 0, -1):
-            if (found := self._called.get(_bare(" ".join(words[:end])))) is not None:
-                return found
-            if _bare(words[end - 1]) not in COMPANY_WORDS:
-                break
+        """A maker by the name of its file, else as given.
+
+        `name` is its legal, former or short name, with or without company words and the place in front, or several names with a slash.
+        """
+        for part in (name, *(p for p in name.split("/") if len(_bare(p)) > 1)):
+            words = re.sub(r"\([^)]*\)", " ", part).replace(",", " ").split()
+            for start in range(2 if len(words) > 1 and re.fullmatch(naming.PLACES, words[0]) else 1):
+                for end in range(len(words), start, -1):
+                    if (found := self._called.get(_bare(" ".join(words[start:end])))) is not None:
+                        return found
+                    if _bare(words[end - 1]) not in COMPANY_WORDS:
+                        break
         return name
 
     def brand(self, maker: str, name: str) -> Brand | None:

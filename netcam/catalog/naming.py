@@ -75,7 +75,7 @@ People name computers after what they do: a maker's name in a host name alone st
 """
 
 
-_PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|Shanghai|The)"
+PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|Shanghai|The)"
 """What company names begin with before the name itself."""
 
 
@@ -110,7 +110,7 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     source = brand.source or file.source or "the maker's own name for its products"
     end = f"(?!{brand.not_before})" if brand.not_before else ""
     where = {
-        "any.maker": (rf"\A\W{{0,3}}(?:{_PLACES} )?(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
+        "any.maker": (rf"\A\W{{0,3}}(?:{PLACES} )?(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
         "any.badge": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", TEXT),
         "any.made": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
         "any.host": (rf"\A(?:{words})(?![A-Za-z]){end}", HOST_NAME),
