@@ -9,6 +9,7 @@ from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import verdicts
 from netcam.catalog.advisories import Advisories, Fact, RangeKind, Span
 from netcam.catalog.families import Families, Family, Oem, fold
+from netcam.catalog.makers import Makers
 from netcam.catalog.policies import Match, Policies, Policy, PolicyStatus
 from netcam.catalog.sources import Status
 from netcam.model import Claim, Finding, Identity, Observation, Site, Verdict, verdict_rank
@@ -215,20 +216,28 @@ def check_model(
     site: Site | None = None,
     kind: str = "camera",
     bought: date | None = None,
+    makers: Makers | None = None,
 ) -> list[Finding]:
     """What the policies would say of a model before it is bought: strongest first, `not matched` and drafts left out. No network is touched."""
-    identity = offered(brand, model, families, kind)
+    identity = offered(brand, model, families, kind, makers)
     found = verdicts(identity, policies, families, site or Site(id=""), on, record=DeviceRecord(bought=bought or on))
     drafts = {policy.id for policy in policies.policies.values() if policy.status is PolicyStatus.DRAFT}  # they raise nothing anywhere
     told = [f for f in found.values() if f.verdict is not Verdict.NOT_MATCHED and f.rule not in drafts]
     return sorted(told, key=lambda f: (-verdict_rank(f.verdict) if f.verdict else 0, f.rule))
 
 
-def offered(brand: str, model: str, families: Families, kind: str = "camera") -> Identity:
-    """A device on offer as an identity: the badge is what the seller says, and a badge of the maker's own names the maker."""
+def offered(brand: str, model: str, families: Families, kind: str = "camera", makers: Makers | None = None) -> Identity:
+    """A device on offer as an identity: the badge is what the seller says, and a badge of the maker's own names the maker.
+
+    Of a badge that somebody else makes devices for, even some, only the seller can say who made this one.
+    """
     said = Observation(field="offer.brand", value=brand)
     slots = {"kind": kind, "brand": brand} | ({"model": model} if model else {})
     because = [Claim(slot="brand", value=brand, weight=1.0, by="offer", because=(said,))]
+    shared = families.of_brand(brand) or families.badge_rows(brand)
+    if makers is not None and not shared and (maker := makers.told_by(brand)):
+        slots["maker"] = maker
+        because.append(Claim(slot="maker", value=maker, weight=1.0, by="offer", because=(said,)))
     return Identity(device=f"{brand} {model}".strip(), slots=slots, confidence=dict.fromkeys(slots, 1.0), because=tuple(because))
 
 

@@ -230,6 +230,17 @@ class Makers:
         """Fingerprint id -> its maker and itself."""
         return {f.id: (self.makers[name], f) for name, f in self.owned}
 
+    def told_by(self, badge: str) -> str | None:
+        """The one maker of cameras whose own name on the badge says who made the device, None where there is none or several."""
+        wanted = _bare(badge)
+        found = {
+            file.maker
+            for file in self.makers.values()
+            for brand in file.brands
+            if brand.own and brand.tells in ("", "maker") and file.makes_cameras and wanted in map(_bare, (brand.name, *brand.also))
+        }
+        return found.pop() if len(found) == 1 else None
+
     def own_brand(self, maker: str) -> str | None:
         """The brand that a maker puts on its own products, or None."""
         file = self.makers.get(maker)

@@ -139,6 +139,7 @@ def policy_check_model(
     found = check_model(
         brand, model, judged.policies, judged.families, on=output.clock().date(),
         site=settings.site(site) if site else None, kind=kind, bought=day("--bought", bought) if bought else None,
+        makers=judged.makers,
     )  # fmt: skip
     if output.wants_table(format_):
         for finding in found:
@@ -146,7 +147,7 @@ def policy_check_model(
             put(f"  would change it: {change}" for change in finding.would_change)
             put(f"  source: {cited.title}. {cited.published}. {cited.url}" for cited in finding.citations)
         if not found:
-            put([f"unknown: no policy names {brand}; unknown is not a pass"])
+            put([f"not matched: no policy names {brand} or who made it"])
     else:
         output.each(wire.finding_record(finding) for finding in found)
     raise typer.Exit(output.fail_code(found, fail_on))
