@@ -14,7 +14,7 @@ from netcam.egress.explained import Explainer, SiteRules
 from netcam.egress.hit import Hit
 from netcam.egress.join import DeviceRef
 from netcam.egress.registry import detectors
-from netcam.egress.score import CLASSES, RANK, WEIGHTS, Judgement, judge
+from netcam.egress.score import CLASSES, MOVEMENT, RANK, WEIGHTS, Judgement, judge
 from netcam.egress.stream import Stream
 from netcam.egress.window import Window, window
 from netcam.flows.inside import Network
@@ -55,9 +55,11 @@ def _findings(w: Window, one: Judgement) -> Iterator[Finding]:
     known = "" if one.known else "; volumes are not known, so the score is a lower bound"
     weighed = f"score {one.score} of 100, {one.category} ({CLASSES[one.category]}): {shares}{held}{known}"
     level = one.severity
+    # what shows that data moved carries the level, whatever weighs most besides
+    carrier = next((n for n, (detector, hit) in enumerate(one.hits) if (hit.component or detectors()[detector].component) in MOVEMENT), 0)
     for n, (detector, hit) in enumerate(one.hits):
         lower = min(hit.severity, level, key=RANK.__getitem__)
-        severity = max(level, lower, key=RANK.__getitem__) if n == 0 and _carries(hit, one) else lower
+        severity = max(level, lower, key=RANK.__getitem__) if n == carrier and _carries(hit, one) else lower
         yield _finding(w, detector, hit, severity, weighed, one)
 
 

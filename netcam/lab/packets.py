@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from netcam.flows.table import TELLS
+from netcam.lab.conversation import client_hello
 from netcam.lab.trace import EPOCH, Trace
-from netcam.lab.traffic import client_hello
 
 SNAP = 200
 """Bytes of a packet that are kept: all headers and the first bytes, enough for every mark; the length on the wire is written beside."""

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from netcam.errors import PrivilegeError
-from netcam.lab import answers, crowd, searches, tagger, traffic
+from netcam.lab import answers, conversation, crowd, searches, tagger, traffic
 from netcam.lab.estate import ip
 from netcam.lab.scenario import PER_PARENT, ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, Search, load, members, parents
 
@@ -86,9 +86,9 @@ def build(scenario: Scenario, devices: list[Device], part: str) -> dict[str, str
     if len(devices) > CROWD:
         lines += short_cuts([(ip_address(scenario.address(d)), 1000 + n) for n, d in enumerate(devices) if "4" in d.families])
     if part == "outside":
-        lines += [f"addr add {destination}/32 dev lo" for destination in traffic.DESTINATIONS.values()]
+        lines += [f"addr add {destination}/32 dev lo" for destination in conversation.DESTINATIONS.values()]
         # what answers from outside comes back through the router, so under its MAC
-        lines += [f"rule add from {far} lookup 900 pref 900" for far in traffic.OUTSIDE]
+        lines += [f"rule add from {far} lookup 900 pref 900" for far in conversation.OUTSIDE]
         lines.append(f"route add {scenario.net()} dev eth0 table 900")
         for n, segment in enumerate(s for s in scenario.segments if s.routed):
             lines += [f"addr add {segment.net().network_address + ROUTER_HOST}/{segment.net().prefixlen} dev r{n}", f"link set r{n} up"]
