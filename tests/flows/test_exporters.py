@@ -166,6 +166,77 @@ def test_sampling_told_in_options_multiplies_and_marks() -> None:
     assert int(table["quality"][0]) & QUALITY["estimate"]
 
 
+def v9(*sets: bytes, sequence: int = 0) -> bytes:
+    return struct.pack("!HHIIII", 9, len(sets), 1000, T0 // 10**9, sequence, 1) + b"".join(sets)
+
+
+def test_padding_of_version_9_is_no_record_and_a_sampler_of_its_options_counts() -> None:
+    """Sets are padded to four bytes (RFC 3954 section 5.3); a random sampler is named by its number in options and data."""
+    fields = ((8, 4), (12, 4), (7, 2), (11, 2), (4, 1), (1, 3), (2, 2), (48, 1))
+    template = struct.pack("!HH", 260, len(fields)) + b"".join(struct.pack("!HH", *field) for field in fields)
+    options = (
+        struct.pack("!HHH", 270, 4, 12) + b"".join(struct.pack("!HH", *field) for field in ((1, 4), (48, 1), (49, 1), (50, 4))) + bytes(2)
+    )
+
+    def row(host: int, sampler: int) -> bytes:
+        return (
+            bytes([10, 0, 0, host, 203, 0, 113, 9])
+            + struct.pack("!HHB", 40000, 443, 6)
+            + (5000).to_bytes(3, "big")
+            + struct.pack("!HB", 10, sampler)
+        )
+
+    data = row(5, 7) + row(6, 8) + row(7, 0)
+    assert len(data) % 4
+    sampled = flow_set(270, bytes(4) + b"\x07\x02" + struct.pack("!I", 100) + bytes(2))
+    table = told(
+        v9(flow_set(0, template), flow_set(1, options)),
+        v9(sampled, sequence=1),
+        v9(flow_set(260, data + bytes(-len(data) % 4)), sequence=2),
+    )
+    assert [(f.source, f.bytes_out, f.packets_out) for f in table] == [
+        ("10.0.0.5", 500_000, 1000),
+        ("10.0.0.6", 5000, 10),
+        ("10.0.0.7", 5000, 10),
+    ]
+    assert not table.counters.get("malformed")
+
+
+@pytest.mark.parametrize("size", [3, 300])
+def test_enterprise_fields_and_lengths_in_the_record_are_skipped(size: int) -> None:
+    """A vendor's field of unknown meaning and a text in the short and in the long form (RFC 7011 sections 3.2 and 7)."""
+    fields = [
+        (8, 4, 0),
+        (100, 65535, 9),
+        (12, 4, 0),
+        (7, 2, 0),
+        (82, 65535, 0),
+        (11, 2, 0),
+        (4, 1, 0),
+        (1, 4, 0),
+        (2, 4, 0),
+        (152, 8, 0),
+        (153, 8, 0),
+    ]
+    template = struct.pack(">HH", 257, len(fields))
+    for element, length, enterprise in fields:
+        template += struct.pack(">HH", element | (0x8000 if enterprise else 0), length) + (
+            struct.pack(">I", enterprise) if enterprise else b""
+        )
+    text = bytes([size]) + b"x" * size if size < 255 else b"\xff" + struct.pack(">H", size) + b"x" * size
+    row = (
+        bytes([10, 0, 0, 5])
+        + text
+        + bytes([203, 0, 113, 9])
+        + struct.pack(">H", 40000)
+        + text
+        + struct.pack(">HBIIQQ", 443, 6, 5000, 10, T0 // 10**6, T0 // 10**6 + 1500)
+    )
+    table = told(ipfix(flow_set(2, template) + flow_set(257, row + row + bytes(3))))
+    assert [(f.destination_port, f.bytes_out, (f.end - f.start).total_seconds()) for f in table] == [(443, 5000, 1.5)] * 2
+    assert not table.counters.get("malformed")
+
+
 def test_both_directions_in_one_record_and_variable_lengths() -> None:
     fields = [(8, 4, 0), (12, 4, 0), (7, 2, 0), (11, 2, 0), (4, 1, 0), (1, 4, 0), (2, 4, 0), (1, 4, 29305), (2, 4, 29305), (96, 65535, 0)]
     template = struct.pack(">HH", 257, len(fields))

@@ -67,7 +67,7 @@ def test_broken_flow_files_give_flows_or_counts(flow_file: dict[str, bytes], dat
 
 
 @pytest.mark.fuzz
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_fuzz_flow_files(flow_file: dict[str, bytes], data: st.DataObject) -> None:
     nfcapd_file(data, flow_file)
@@ -94,7 +94,7 @@ def checkpoint(data: st.DataObject, folder: Path) -> None:
 
 
 @pytest.mark.fuzz
-@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_fuzz_checkpoints(tmp_path: Path, data: st.DataObject) -> None:
     checkpoint(data, tmp_path)
@@ -127,7 +127,7 @@ LINES = {
 
 @pytest.mark.fuzz
 @pytest.mark.parametrize("name", sorted(LINES))
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_fuzz_lines_broken_from_good_ones(name: str, data: st.DataObject) -> None:
     read = sources()[name].line
@@ -142,7 +142,7 @@ def test_fuzz_lines_broken_from_good_ones(name: str, data: st.DataObject) -> Non
 
 
 @pytest.mark.fuzz
-@settings(max_examples=3000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=1000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_fuzz_whole_files(tmp_path: Path, data: st.DataObject) -> None:
     """Any file is read, or refused in words, whatever it claims to be."""

@@ -100,7 +100,7 @@ def test_damaged_databases_are_refused_or_answer_within_bounds(tmp_path: Path, d
 
 
 @pytest.mark.fuzz
-@settings(max_examples=20_000, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5000, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_fuzz_databases(tmp_path: Path, data: st.DataObject) -> None:
     if not (tmp_path / "x.good").exists():

@@ -89,6 +89,39 @@ def test_zeek_as_json_tells_the_same(tmp_path: Path) -> None:
     assert [f.record() for f in told] == [f.record() for f in text]
 
 
+def test_zeeks_columns_come_in_any_order_and_its_clock_in_any_way(tmp_path: Path) -> None:
+    lines = ZEEK_CONN.splitlines()
+    names, rows = lines[6].split("\t")[1:], [line.split("\t") for line in lines[8:]]
+    wanted = [f.record() for f in table_of(tmp_path, "conn.log", ZEEK_CONN)]
+    order = sorted(range(len(names)), key=lambda k: names[k][::-1])
+    head = [
+        "#separator \\x2c",
+        "#set_separator,;",
+        "#empty_field,EMPTY",
+        "#unset_field,NONE",
+        "#path,conn",
+        "#fields," + ",".join(names[k] for k in order),
+    ]
+    body = [",".join({"-": "NONE", "(empty)": "EMPTY"}.get(row[k], row[k]) for k in order) for row in rows]
+    assert [f.record() for f in table_of(tmp_path, "other.log", "\n".join([*head, *body]))] == wanted
+    fewer = [k for k, name in enumerate(names) if name not in ("missed_bytes", "history", "tunnel_parents", "local_orig", "service")]
+    short = ["#separator \\x09", "#path\tconn", "#fields\t" + "\t".join(names[k] for k in fewer), "\t".join(rows[0][k] for k in fewer)]
+    assert [f.record() for f in table_of(tmp_path, "short.log", "\n".join(short))] == wanted[:1]
+    base = {
+        "id.orig_h": "10.0.0.5",
+        "id.orig_p": 5,
+        "id.resp_h": "203.0.113.9",
+        "id.resp_p": 443,
+        "proto": "tcp",
+        "orig_pkts": 1,
+        "orig_ip_bytes": 60,
+        "conn_state": "S0",
+    }
+    for told in (1764000000.123457, 1764000000123.457, "2025-11-24T16:00:00.123457Z", "1764000000.123457"):
+        (flow,) = table_of(tmp_path, "json.log", json.dumps(base | {"ts": told}))
+        assert flow.start.isoformat() == "2025-11-24T16:00:00.123457+00:00"
+
+
 def event(kind: str, **more: Any) -> str:
     base = {"timestamp": "2025-11-24T16:00:05.000000+0000", "flow_id": 77, "event_type": kind, "src_ip": "10.0.0.5", "src_port": 50000,
             "dest_ip": "203.0.113.9", "dest_port": 443, "proto": "TCP"}  # fmt: skip

@@ -25,7 +25,7 @@ def _when(iso: bytes | None, bsd: bytes | None, now: int) -> int:
     """The line's time in ns. BSD syslog writes neither year nor zone: the latest year that is not in the future, UTC."""
     try:
         if iso:
-            return int(datetime.fromisoformat(iso.decode()).timestamp() * 1e6) * 1000
+            return round(datetime.fromisoformat(iso.decode()).timestamp() * 1e6) * 1000
         if bsd:
             base = datetime.fromtimestamp(now / 1e9, UTC)
             for year in (base.year, base.year - 1):

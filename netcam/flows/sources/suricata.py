@@ -55,7 +55,7 @@ def line(raw: bytes, where: str, reading: Reading) -> None:
 
 def _time(value: Any) -> int:
     try:
-        return int(datetime.fromisoformat(str(value)).timestamp() * 1e6) * 1000
+        return round(datetime.fromisoformat(str(value)).timestamp() * 1e6) * 1000
     except (ValueError, OverflowError):
         return 0
 
@@ -106,7 +106,7 @@ def _flow(event: Mapping[str, Any], kind: str, reading: Reading, where: str) -> 
         directed=kind == "flow", paired=kind == "flow", flags_out=_hex(tcp.get("tcp_flags_ts")), flags_in=_hex(tcp.get("tcp_flags_tc")),
         a_mac=mac_number(str(mac_a[0])) if isinstance(mac_a, list) and mac_a else 0,
         b_mac=mac_number(str(mac_b[0])) if isinstance(mac_b, list) and mac_b else 0,
-        vlan=_count(vlan[0]) if isinstance(vlan, list) and vlan else 0, end_reason={"timeout": 1, "forced": 4, "shutdown": 4}.get(str(part.get("reason")), 0),
+        vlan=_count(vlan[0] if isinstance(vlan, list) and vlan else vlan), end_reason={"timeout": 1, "forced": 4, "shutdown": 4}.get(str(part.get("reason")), 0),
         tells=_APPS.get(app, 0), icmp=_icmp(event, proto),
         texts={"id": key, "service": app if app != "failed" else "", "community_id": told_community(event.get("community_id"))},
         blocked=int(str(part.get("action", "")) == "drop"),

@@ -23,6 +23,8 @@ MAX_COLUMNS = 200
 _PATHS = ("conn", "dns", "ssl", "http", "quic")
 _STATES = {"S0": 0, "REJ": 0, "SF": 3, "S1": 0, "RSTO": 3, "RSTR": 3, "RSTOS0": 3, "RSTRH": 3}
 _SERVICES = {"ssl": r.T_TLS, "http": r.T_HTTP, "dns": r.T_DNS, "quic": r.T_QUIC, "ssh": r.T_SSH, "ntp": r.T_NTP, "rtsp": r.T_RTSP}
+LATEST = 1e11
+"""A time in seconds that is later (the year 5138) is one in milliseconds."""
 _ESCAPE = re.compile(r"\\x([0-9a-fA-F]{2})")
 
 
@@ -102,13 +104,14 @@ def _row(raw: bytes, where: str, reading: Reading) -> tuple[Mapping[str, Any] | 
 
 
 def _time(value: Any) -> int:
-    """Zeek's time, seconds since 1970 or ISO 8601, in ns; 0 where it is none."""
+    """Zeek's time in ns: seconds since 1970, milliseconds (`JSON::TS_MILLIS`) or ISO 8601; 0 where it is none."""
     try:
-        return int(float(value) * 1_000_000) * 1000
+        told = float(value)
+        return round(told * (1000 if told > LATEST else 1_000_000)) * 1000
     except (TypeError, ValueError, OverflowError):
         pass
     try:
-        return int(datetime.fromisoformat(str(value)).timestamp() * 1e6) * 1000
+        return round(datetime.fromisoformat(str(value)).timestamp() * 1e6) * 1000
     except (ValueError, OverflowError):
         return 0
 
