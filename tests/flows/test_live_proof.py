@@ -22,16 +22,11 @@ INSIDE = """
 import socket, subprocess, sys, threading, time
 from datetime import UTC, datetime
 sys.path[:0] = [{tests!r}, {root!r}]
-import frames
+import frames, veth
 import netcam.pipeline
 from netcam.inventory import open_inventory
 from netcam.model import Finding, Identity, Traffic
-for words in (["link", "add", "s0", "type", "veth", "peer", "name", "h0"], ["link", "set", "s0", "addrgenmode", "none"],
-              ["link", "set", "h0", "addrgenmode", "none"], ["link", "set", "s0", "up"], ["link", "set", "h0", "up"]):
-    subprocess.run(["ip", *words], check=True)
-def sent():
-    (line,) = [line for line in open("/proc/self/net/dev") if line.strip().startswith("h0:")]
-    return int(line.split()[10])
+link = veth.made()
 inventory = open_inventory({store!r})
 inventory.save_identities(None, [Identity(device="cam-1", site="default", slots={{"kind": "camera"}}, addresses=("10.0.0.5", "2001:db8::5"))], datetime.now(UTC))
 inventory.close()
@@ -39,8 +34,6 @@ peers = (Traffic(address="203.0.113.9", port=443, protocol=6), Traffic(address="
          Traffic(address="198.51.100.3", port=80, protocol=6, way="from outside"))
 made = [Finding(rule="x", kind="egress", device="cam-1", title="x", site="default", traffic=peers)]
 netcam.pipeline.EgressWatch.ready = lambda self: [made.pop()] if made else []
-link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-link.bind(("s0", 0))
 over = threading.Event()
 def talk():
     n = 0
@@ -56,7 +49,7 @@ def talk():
             link.send(frames.ether(packet))
 talker = threading.Thread(target=talk)
 talker.start()
-before = sent()
+before = veth.sent()
 sys.argv = ["netcam", "egress", "watch", "--interface", "h0", "--seconds", "6", "--every", "1", "--proof", {folder!r}, "--store", {store!r}, "--format", "jsonl"]
 from netcam.cli import main
 try:
@@ -66,7 +59,7 @@ except SystemExit as end:
 finally:
     over.set()
     talker.join()
-assert sent() == before
+assert veth.sent() == before
 """
 
 

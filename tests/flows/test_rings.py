@@ -13,16 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 INSIDE = """
 import subprocess, sys, threading, time, socket
 sys.path[:0] = [{tests!r}, {root!r}]
-import frames
+import frames, veth
 from netcam.flows import live
 from netcam.flows.build import merged
-for words in (["link", "add", "s0", "type", "veth", "peer", "name", "h0"], ["link", "set", "s0", "addrgenmode", "none"],
-              ["link", "set", "h0", "addrgenmode", "none"], ["link", "set", "s0", "up"], ["link", "set", "h0", "up"]):
-    subprocess.run(["ip", *words], check=True)
-def sent():
-    (line,) = [line for line in open("/proc/self/net/dev") if line.strip().startswith("h0:")]
-    return int(line.split()[10])
-before = sent()
+link = veth.made()
+before = veth.sent()
 class Watch:
     def __init__(self, **settings):
         self.tables, self.stop, self.ready = [], threading.Event(), threading.Event()
@@ -38,8 +33,6 @@ class Watch:
         return sorted((f.source, f.source_port, f.destination, f.packets_out, f.packets_in, f.bytes_out) for f in table), table.counters
 rings = {{"alone": Watch(), "first of three": Watch(fanout=7), "second of three": Watch(fanout=7), "third of three": Watch(fanout=7),
          "filtered": Watch(filter_={program!r}), "filtered and shared": Watch(filter_={program!r}, fanout=9)}}
-link = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
-link.bind(("s0", 0))
 for n in range(600):
     a, b, port = "10.0.%d.%d" % (n % 3, n % 50), "203.0.113.9", 40000 + n % 60
     out, back = frames.udp(port, 8800, b"x" * (n % 90)), frames.udp(8800, port, b"y" * 10)
@@ -52,7 +45,7 @@ link.send(frames.ether(frames.ip4("10.0.0.99", "203.0.113.9", 17, frames.udp(5, 
 link.send(frames.ether(frames.ip4("10.0.0.99", "203.0.113.9", 17, big, fragment=0x007E)))
 time.sleep(1)
 answers = {{name: one.flows() for name, one in rings.items()}}
-answers["sent by us"] = sent() - before
+answers["sent by us"] = veth.sent() - before
 print(repr(answers))
 """
 
