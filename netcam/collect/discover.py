@@ -330,6 +330,7 @@ class Discoverer:
                 if link is not None and network.num_addresses <= MAX_AGAIN:
                     group.create_task(self._links.arp(link, network, tries=1, known=before))
         if late := set(self.found) - before:
+            self.notes.extend(note for note in self._thin_out() if note not in self.notes)
             await self._each(late)
 
     async def _each(self, some: Collection[str] | None = None) -> None:

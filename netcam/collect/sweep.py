@@ -179,8 +179,10 @@ class _Run:
         todo = self._to_ask()
         await self._ask(prober, todo)
         await self.discoverer.again()
-        if late := [a for a in self._to_ask() if a not in self.covered][:MAX_OF_ONE]:
-            await self._ask(prober, late)  # a busy network or machine is late; forged answers have no end
+        late = [a for a in self._to_ask() if a not in self.covered]
+        late = [a for a in late if self.found[a].first_via == "arp"] + [a for a in late if self.found[a].first_via != "arp"][:MAX_OF_ONE]
+        if late:
+            await self._ask(prober, late)  # a busy network or machine is late; forged answers, which need no ARP, have no end
             todo += late
         await self.discoverer.close()
         attached = [n for i in self.plan.interfaces for n in i.networks]
