@@ -68,10 +68,16 @@ def analyse(
     """Read captures and flow logs, name the flows, and say which camera sends data where."""
     from netcam import config as settings_file
     from netcam.flows import files as reading
-    from netcam.pipeline import Content, EgressWatch, restricted, site_rules
 
     settings = settings_file.load(config)
     internal = settings.internal(site)
+
+    def begun(file: Path) -> Iterator[FlowTable]:
+        return reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file))
+
+    first: Iterator[FlowTable] | None = begun(files[0])  # a capture is being read while what judges it is imported
+    from netcam.pipeline import Content, EgressWatch, restricted, site_rules
+
     identities, seen = known(store, site)
     loaded = Content(content)
     limited = restricted(identities, loaded, settings.site(site), output.clock())
@@ -93,15 +99,14 @@ def analyse(
             )
             told = Told(str(file), format_, flows)
             kept: dict[str, Proof] = {}
-            for table in reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)):
+            tables, first = first or begun(file), None
+            for table in tables:
                 judge.add(table)
                 told.window(table)
             found = judge.finish(whole=told.only)
             looks = judge.looks()
             if proof is not None:
-                kept = proven(
-                    file, told, found, judge, reading.windows(file, internal=internal, idle=idle, active=active, now=modified(file)), payload=payload
-                )  # fmt: skip
+                kept = proven(file, told, found, judge, begun(file), payload=payload)
                 for one in kept.values():
                     one.write(proof)
                 found, looks = with_proofs(found, looks, kept)

@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from netcam.egress import join, lookups
-from netcam.egress.columns import Columns, joined, size, take
+from netcam.egress.columns import Columns, empty, joined, size, take
 from netcam.egress.join import HOUR, DeviceRef
 from netcam.egress.ledger import DAYS, HOURS, SIGNATURES, STARTS, Hour, Ledger
 from netcam.errors import StoreError
@@ -240,9 +240,21 @@ class Stream:
 
 
 def _split(parts: list[Columns], hour: int, kinds: Mapping[str, str]) -> tuple[Columns, list[Columns]]:
-    """The rows up to `hour`, joined, and the rest."""
-    mine = joined([take(p, p["hour"] <= hour) for p in parts], kinds)
-    return mine, [q for q in (take(p, p["hour"] > hour) for p in parts) if size(q)]
+    """The rows up to `hour`, joined, and the rest. `parts` are used up, column by column: a full hour is not held twice."""
+    mine, rest = [], []
+    while parts:
+        part = parts.pop(0)
+        due = part["hour"] <= hour
+        if due.all():
+            mine.append(part)
+        elif not due.any():
+            rest.append(part)
+        else:
+            mine.append(take(part, due))
+            rest.append(take(part, ~due))
+    if not mine:
+        return empty(kinds), rest
+    return {name: np.concatenate([part.pop(name) for part in mine]).astype(kind, copy=False) for name, kind in kinds.items()}, rest
 
 
 def _ref_record(ref: DeviceRef) -> dict[str, Any]:

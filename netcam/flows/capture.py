@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CHUNK = 1 << 20
 """Bytes read at a time: they stay in the processor's cache until they are walked."""
+SMALL = 40_000
+"""Rows of a window while whose reader is at work the next is made; of larger ones two at a time would take too much memory."""
 HEAD = 8192
 """Bytes by which a format is told."""
 MAPPED = 32 << 20
@@ -93,7 +95,7 @@ def windows(
         raw.close()
         raise
     found = Ahead(_found(walked, walk, raw), "netcam-walk", held=lambda one: one.hints)
-    return Ahead(_tables(found, walk, where, notes, window_rows), "netcam-tables")
+    return Ahead(_tables(found, walk, where, notes, window_rows), "netcam-tables", held=lambda table: len(table) > SMALL)
 
 
 @dataclass(frozen=True, slots=True)
