@@ -108,7 +108,7 @@ def test_a_question_reads_the_archive_and_nothing_else(tmp_path: Path) -> None:
     assert not (tmp_path / "out.csv").exists()
     with pytest.raises(ConfigError):
         Archive(root).write(table(tmp_path), "../up")
-    with pytest.raises(StoreError):
+    with pytest.raises(ConfigError):
         archive.query(tmp_path / "nowhere", "SELECT 1")
 
 
