@@ -18,6 +18,8 @@ from typing import Any
 from netcam.errors import ConfigError
 from netcam.flows.image import Image
 
+SOURCES = ("rows.py", "octets.py", "open_table.py", "looks.py", "accounts.py", "walker.py", "blocks.py")
+"""What the loop is made of."""
 NUMBERS, POINTERS = 5, 12
 """What the loop takes after its number and a buffer: five numbers, then the arrays of a walk (`walk.Walk`)."""
 _ABSENT = ("NRT_MemInfo_call_dtor", "numba_gil_ensure", "numba_gil_release", "numba_unpickle", "numba_do_raise")
@@ -52,7 +54,7 @@ def _processor() -> str:
 def _key() -> str:
     here = Path(__file__).resolve().parent
     digest = hashlib.sha256()
-    for name in ("rows.py", "accounts.py", "walker.py"):
+    for name in SOURCES:
         digest.update((here / name).read_bytes())
     digest.update(f"{_installed()} {sys.version_info} {_processor()}".encode())
     return digest.hexdigest()[:24]
@@ -103,9 +105,9 @@ def loop() -> Callable[..., int]:
     path = folder() / f"flows-{_key()}.o"
     content = _stored(path)
     if content is None:
-        from netcam.flows import walker
+        from netcam.flows import blocks
 
-        name, made = walker.compile_object()
+        name, made = blocks.compile_object()
         content = name.encode() + b"\n" + made
         _keep(path, content)
     title, _, made = content.partition(b"\n")
