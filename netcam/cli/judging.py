@@ -148,6 +148,10 @@ def profile(
                  "louder": list(drift.louder), "share_outside": drift.share_outside}
             )  # fmt: skip
         raise typer.Exit(10 if drifted else 0)
+    if model and format_ in (ProfileFormat.NFTABLES, ProfileFormat.CISCO):
+        raise ConfigError(
+            "egress profile", "a type has no addresses for the rules of a firewall", "write it as mud or json, or leave --model out"
+        )
     learnt = behaviour.of_type(seen, key) if model else behaviour.learn(seen, key)
     for rule in learnt.left_out:
         output.say(f"left out: {rule.way} {output.escaped(rule.peer, limit=200)}:{rule.port}: {rule.why}")

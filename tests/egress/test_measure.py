@@ -57,6 +57,13 @@ def test_a_week_of_a_healthy_estate_makes_no_high_finding() -> None:
     assert one.false["high"] == set()
 
 
+def test_slow_leaks_are_found_beside_a_healthy_estate() -> None:
+    """The whole month of 500 cameras: tests/bench/month.py."""
+    one = play(month(24, 5, every=1, leaks=("slow-5kB", "dns-tunnel", "dns-drip")), known())
+    assert one.in_time == {"slow-5kB": True, "dns-tunnel": True, "dns-drip": True}, one.found
+    assert one.false["high"] == set()
+
+
 def test_the_summary_counts() -> None:
     told = summary([*played("bulk"), *played("healthy-axis")])
     assert told["kinds"]["bulk"]["recall"] == 1.0

@@ -19,6 +19,7 @@ INSIDE = (ip_network("10.1.0.0/16"),)
 LEAVING = {
     "turn_call": "peer-to-peer-media", "iodine_null": "covert-channel", "iodine_txt": "covert-channel", "dns2tcp": "covert-channel",
     "ptunnel": "covert-channel", "icmptx": "covert-channel", "openvpn_udp": "covert-channel", "openvpn_tcp443": "covert-channel",
+    "openvpn_auth": "covert-channel", "openvpn_crypt": "covert-channel", "openvpn_crypt2": "covert-channel",
     "wireguard": "covert-channel", "ssh_forward": "covert-channel", "vxlan": "covert-channel", "tls_nameless": "bulk-transfer",
     "http_put": "bulk-transfer",
 }  # fmt: skip

@@ -19,14 +19,18 @@ vpn_keys() {
         for n in server client; do
             openssl req -newkey rsa:2048 -nodes -keyout $n.key -out $n.csr -subj /CN=$n
             openssl x509 -req -in $n.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out $n.crt -days 2
-        done) >/dev/null 2>&1
+        done
+        openvpn --genkey secret shared.key
+        openvpn --genkey tls-crypt-v2-server server2.key
+        openvpn --tls-crypt-v2 server2.key --genkey tls-crypt-v2-client client2.key) >/dev/null 2>&1
 }
-openvpn_over() { # protocol of the server, of the client, port
+openvpn_over() { # protocol of the server, of the client, port, how each wraps its control packets
+    # shellcheck disable=SC2086
     vpn_keys
-    behind outside openvpn --cd "$W" --dev tun --proto "$1" --port "$3" --tls-server --ca ca.crt --cert server.crt --key server.key --dh none --ifconfig 10.97.0.1 10.97.0.2
+    behind outside openvpn --cd "$W" --dev tun --proto "$1" --port "$3" --tls-server --ca ca.crt --cert server.crt --key server.key --dh none ${4:-} --ifconfig 10.97.0.1 10.97.0.2
     sleep 1
-    behind camera openvpn --cd "$W" --dev tun --proto "$2" --remote 203.0.113.80 "$3" --nobind --tls-client --ca ca.crt --cert client.crt --key client.key --ifconfig 10.97.0.2 10.97.0.1
-    sleep 5; sink; sleep 1; push 300000 TCP:10.97.0.1:9000
+    behind camera openvpn --cd "$W" --dev tun --proto "$2" --remote 203.0.113.80 "$3" --nobind --tls-client --ca ca.crt --cert client.crt --key client.key ${5:-} --ifconfig 10.97.0.2 10.97.0.1
+    sleep 5; sink; sleep 1; push 120000 TCP:10.97.0.1:9000
 }
 iodine_by() { # type of question
     behind outside iodined -f -c -P secret 10.99.0.1 t.exfil-test.net
@@ -69,6 +73,9 @@ scene_icmptx() {
 }
 scene_openvpn_udp() { openvpn_over udp udp 1194; }
 scene_openvpn_tcp443() { openvpn_over tcp-server tcp-client 443; }
+scene_openvpn_auth() { openvpn_over udp udp 1194 '--tls-auth shared.key 0' '--tls-auth shared.key 1'; }
+scene_openvpn_crypt() { openvpn_over udp udp 1194 '--tls-crypt shared.key' '--tls-crypt shared.key'; }
+scene_openvpn_crypt2() { openvpn_over udp udp 1194 '--tls-crypt-v2 server2.key' '--tls-crypt-v2 client2.key'; }
 scene_wireguard() {
     for n in a b; do wg genkey >"$W/$n"; wg pubkey <"$W/$n" >"$W/$n.pub"; done
     behind outside wireguard-go -f wgo; behind camera wireguard-go -f wgc; sleep 4
@@ -167,5 +174,5 @@ behind router dnsmasq --no-daemon --no-resolv --no-hosts --listen-address=10.1.0
 behind router tcpdump -i tocam -w "$W/all.pcap" -U
 sleep 1; "scene_$scene"; sleep 1
 # long conversations are cut after their first bytes, names and handshakes stay whole
-case $scene in turn_call | tls_nameless | ptunnel | openvpn_* | ssh_forward | shadowsocks | icmptx | vxlan) cut=96 ;; wireguard | http_put | update_check) cut=240 ;; *) cut=1600 ;; esac
+case $scene in openvpn_crypt2) cut=400 ;; turn_call | tls_nameless | ptunnel | openvpn_* | ssh_forward | shadowsocks | icmptx | vxlan) cut=96 ;; wireguard | http_put | update_check) cut=240 ;; *) cut=1600 ;; esac
 editcap -F pcap -s "$cut" "$W/all.pcap" "$W/cut.pcap" && gzip -9 -n -c "$W/cut.pcap" >"$folder/$scene.pcap.gz"
