@@ -6,7 +6,7 @@ observation that was made.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -19,7 +19,7 @@ MAX_READ = 65_536
 
 
 def _title(value: str) -> list[Fact]:
-    return [Fact("http.title", markup.title(value))] if "<title" in value[:MAX_READ].lower() else []
+    return [Fact("http.title", markup.title(value[:MAX_READ]))] if any(tag in value for tag in ("<title", "<TITLE", "<Title")) else []
 
 
 def _cookie(value: str) -> list[Fact]:
@@ -44,34 +44,35 @@ def _realms(field: str) -> Callable[[str], list[Fact]]:
     return lambda value: [Fact(field, realm) for realm in message.challenge_realms(value[:MAX_READ])]
 
 
-_HOLDS: Mapping[str, Callable[[str], list[Fact]]] = MappingProxyType(
+_HOLDS: Mapping[str, tuple[str, Callable[[str], list[Fact]]]] = MappingProxyType(
     {
-        "http.body": _title,
-        "http.header.server": _same("http.server"),
-        "http.header.location": _same("http.location"),
-        "http.header.www-authenticate": _realms("http.realm"),
-        "http.header.set-cookie": _cookie,
-        "http.raw": _answer(http.parse_response),
-        "rtsp.header.server": _same("rtsp.server"),
-        "rtsp.header.www-authenticate": _realms("rtsp.realm"),
-        "rtsp.header.public": _same("rtsp.public"),
-        "rtsp.raw": _answer(rtsp.parse),
+        "http.body": ("http.title", _title),
+        "http.header.server": ("http.server", _same("http.server")),
+        "http.header.location": ("http.location", _same("http.location")),
+        "http.header.www-authenticate": ("http.realm", _realms("http.realm")),
+        "http.header.set-cookie": ("http.cookie", _cookie),
+        "http.raw": ("http.status", _answer(http.parse_response)),
+        "rtsp.header.server": ("rtsp.server", _same("rtsp.server")),
+        "rtsp.header.www-authenticate": ("rtsp.realm", _realms("rtsp.realm")),
+        "rtsp.header.public": ("rtsp.public", _same("rtsp.public")),
+        "rtsp.raw": ("rtsp.status", _answer(rtsp.parse)),
     }
 )
-"""Field -> the facts that a value of it holds besides."""
+"""Field -> the field whose presence shows that the facts were told apart already, and the facts that a value of it holds besides."""
 
 
-def implied(observations: Iterable[Observation]) -> dict[Observation, Observation]:
+def implied(observations: Sequence[Observation]) -> dict[Observation, Observation]:
     """Observation that one device's observations imply and do not hold themselves -> the one that implies it."""
-    seen = list(observations)
-    holding = [one for one in seen if one.field in _HOLDS]
+    holding = [one for one in observations if one.field in _HOLDS]
     if not holding:
         return {}
-    known = {(one.field, one.value) for one in seen}
+    told = {one.field for one in observations}
+    holding = [one for one in holding if _HOLDS[one.field][0] not in told]
+    facts = [(one, fact) for one in holding for fact in _HOLDS[one.field][1](one.value) if fact.value]
+    known: set[tuple[str, str]] = set()
     found: dict[Observation, Observation] = {}
-    for one in holding:
-        for fact in _HOLDS[one.field](one.value):
-            if fact.value and (fact.field, fact.value) not in known:
-                known.add((fact.field, fact.value))
-                found[replace(one, field=fact.field, value=fact.value)] = one
+    for one, fact in facts:
+        if (fact.field, fact.value) not in known:
+            known.add((fact.field, fact.value))
+            found[replace(one, field=fact.field, value=fact.value)] = one
     return found

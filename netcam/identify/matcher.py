@@ -150,7 +150,7 @@ class Matcher:
         found: dict[tuple[str, str, str], Claim] = {}
         made = implied(observations)
         # one order, so that what came first on the wire changes nothing in the answer
-        observations = sorted((*observations, *made), key=_order)
+        observations = sorted((*observations, *made) if made else observations, key=_order)
         by_field: dict[str, list[Observation]] = {}
         for seen in observations:
             by_field.setdefault(seen.field, []).append(seen)
