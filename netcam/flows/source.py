@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import IO
 
+import msgspec
+
 from netcam import plugins
 from netcam.flows.lookups import Resolver
 from netcam.flows.records import Record, Records
@@ -81,12 +83,23 @@ def give_name(record: Record, reading: Reading, log: str, key: str) -> None:
         record.name, record.name_source = known["certified"], "certificate"
 
 
+_decode = msgspec.json.Decoder().decode
 _COMMUNITY = re.compile(r"\d:[A-Za-z0-9+/=]{1,64}")
 
 
 def told_community(value: object) -> str:
     """A Community ID as a log tells it; empty for anything that is none."""
     return value if isinstance(value, str) and _COMMUNITY.fullmatch(value) else ""
+
+
+def json_line(raw: bytes) -> object:
+    """The value of a line of JSON. Raises ValueError; bytes that are no UTF-8 become U+FFFD, so that a hostile name hides no flow."""
+    try:
+        return _decode(raw)
+    except UnicodeDecodeError:
+        return _decode(raw.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deep") from None
 
 
 def lines(file: IO[bytes], records: Records) -> Iterator[bytes]:

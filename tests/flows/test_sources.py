@@ -164,6 +164,20 @@ def test_every_version_of_suricatas_dns_names_the_flow(tmp_path: Path, dns: dict
     assert table.lookups["rcode"].tolist() == [0]
 
 
+def test_a_name_that_is_no_text_hides_no_flow(tmp_path: Path) -> None:
+    """Bytes of a stranger in a log that should be UTF-8: the flow is read, its name is made harmless."""
+    for name, line in (
+        ("conn.log", json.dumps(ZEEK_DNS | {"conn_state": "S0", "orig_pkts": 1, "service": "XX", "query": "a"})),
+        ("eve.json", event("flow", flow=FLOW, app_proto="XX")),
+    ):
+        (tmp_path / name).write_bytes(line.encode().replace(b"XX", b"\xff\x80"))
+        table = merged(list(files.windows(tmp_path / name, now=NOW)))
+        assert [f.source for f in table] == ["10.0.0.5"]
+        assert table.text("service", 0) == "\ufffd\ufffd"
+    (tmp_path / "deep.json").write_text(event("flow", flow=FLOW) + "\n" + '{"timestamp":' + "[" * 100_000)
+    assert merged(list(files.windows(tmp_path / "deep.json", now=NOW))).counters["malformed"] == 1
+
+
 def test_filterlog_tells_attempts_and_passes(tmp_path: Path) -> None:
     lines = [
         "Nov 24 16:00:00 fw filterlog[12345]: 4,,,1000000103,igb1,match,block,out,4,0x0,,64,4711,0,DF,6,tcp,60,10.0.0.5,203.0.113.9,50000,8800,0,S,123456,,64240,,mss",

@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from netcam.flows import rows as r
 from netcam.flows.community import icmp_number
 from netcam.flows.hello import valid
 from netcam.flows.records import Record, mac_number, number, within
-from netcam.flows.source import LogSource, Reading, give_name, told_community, told_names
+from netcam.flows.source import LogSource, Reading, give_name, json_line, told_community, told_names
 
 _PROTOCOLS = {"TCP": 6, "UDP": 17, "ICMP": 1, "IPV6-ICMP": 58, "SCTP": 132, "GRE": 47, "ESP": 50, "IGMP": 2}
 _TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "NULL": 10, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28, "SRV": 33, "HTTPS": 65, "ANY": 255}
@@ -27,7 +25,6 @@ _APPS = {
     "mqtt": r.T_MQTT,
     "rtsp": r.T_RTSP,
 }
-_decode = msgspec.json.Decoder().decode
 
 
 def line(raw: bytes, where: str, reading: Reading) -> None:
@@ -35,8 +32,8 @@ def line(raw: bytes, where: str, reading: Reading) -> None:
     if not raw:
         return
     try:
-        event = _decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+        event = json_line(raw)
+    except ValueError:
         reading.records.count("malformed")
         return
     if not isinstance(event, dict):

@@ -10,13 +10,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from netcam.flows import rows as r
 from netcam.flows.community import PAIRS, icmp_number
 from netcam.flows.hello import valid
 from netcam.flows.records import Record, mac_number, number, within
-from netcam.flows.source import LogSource, Reading, give_name, told_community, told_names
+from netcam.flows.source import LogSource, Reading, give_name, json_line, told_community, told_names
 
 MAX_COLUMNS = 200
 """Columns of one log: Zeek's own have under 60."""
@@ -64,8 +62,8 @@ def _guess(row: Mapping[str, Any]) -> str:
 def _row(raw: bytes, where: str, reading: Reading) -> tuple[Mapping[str, Any] | None, str]:
     if raw[:1] == b"{":
         try:
-            row = msgspec.json.decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+            row = json_line(raw)
+        except ValueError:
             reading.records.count("malformed")
             return None, ""
         return (row, str(row.get("_path", ""))) if isinstance(row, dict) else (None, "")
