@@ -8,6 +8,7 @@ from pathlib import Path
 
 import frames
 import numpy as np
+import pytest
 
 from netcam.flows import capture
 from netcam.flows import rows as r
@@ -185,6 +186,47 @@ def test_payloads_are_told_by_their_marks(tmp_path: Path) -> None:
     assert told[49999] & TELLS["http"]
     noise = read(tmp_path, [(T0 + n, frames.ether(udp4("10.0.0.5", "203.0.113.9", 40000, 7000, bytes([n + 1]) * 40))) for n in range(8)])
     assert noise["tells"].tolist() == [0]
+
+
+RESET = b"\x38" + bytes(range(1, 9))
+"""A client of OpenVPN asks for a session: opcode 7, eight bytes of session number."""
+
+
+@pytest.mark.parametrize(
+    ("protocol", "payload", "told"),
+    [
+        (6, struct.pack(">HHI", 1, 0, 0x2112A442) + bytes(12), {"stun"}),
+        (6, struct.pack(">HHI", 3, 8, 0x2112A442) + bytes(20), {"stun", "turn"}),
+        (6, struct.pack(">HHI", 1, 0, 0x2112A443) + bytes(12), set()),
+        (17, b"\x04\0\0\0" + bytes(4) + struct.pack("<Q", 900) + bytes(16), {"wireguard"}),
+        (17, b"\x04\0\0\0" + bytes(4) + struct.pack("<Q", 2**40) + bytes(16), set()),
+        (17, b"\x04\0\0\0" + bytes(4) + struct.pack("<Q", 900) + bytes(17), set()),
+        (17, RESET + bytes(5), {"openvpn"}),
+        (17, RESET + bytes(4) + b"\x01", set()),
+        (17, RESET + bytes(20) + struct.pack(">II", 1, 0x6B07B2CB) + bytes(5), {"openvpn"}),
+        (17, RESET + bytes(64) + struct.pack(">II", 1, 0x6B07B2CB) + bytes(5), {"openvpn"}),
+        (17, RESET + struct.pack(">II", 1, 0x6B07B2CB) + bytes(37), {"openvpn"}),
+        (17, RESET + struct.pack(">II", 0x0F000001, 0x6B07B2CB) + bytes(37), {"openvpn"}),
+        (17, RESET + struct.pack(">II", 2, 0x6B07B2CB) + bytes(37), set()),
+        (17, b"\x50" + RESET[1:] + struct.pack(">II", 1, 0x6B07B2CB) + bytes(320), {"openvpn"}),
+        (6, b"\0\x0e" + RESET + bytes(5), {"openvpn"}),
+        (6, b"\0\x0f" + RESET + bytes(5), set()),
+    ],
+)
+def test_tunnels_and_relays_are_told_by_their_first_bytes(tmp_path: Path, protocol: int, payload: bytes, told: set[str]) -> None:
+    transport = frames.udp(40000, 7000, payload) if protocol == 17 else frames.tcp(40000, 7000, 0x18, payload, seq=1)
+    table = read(tmp_path, [(T0, frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", protocol, transport)))])
+    assert {name for name, bit in TELLS.items() if int(table["tells"][0]) & bit} == told
+
+
+def test_parts_of_a_long_conversation_keep_what_it_began_with(tmp_path: Path) -> None:
+    hello = b"\x01\0\0\0" + bytes(144)
+    packets = [
+        (T0 + n * 50 * S, frames.ether(udp4("10.0.0.5", "203.0.113.9", 40000, 51820, hello if n == 0 else b"x" * 99))) for n in range(8)
+    ]
+    table = read(tmp_path, packets, active=120.0)
+    assert len(table) > 1
+    assert all(int(t) & TELLS["wireguard"] for t in table["tells"])
 
 
 def test_who_began_is_told_by_the_syn_then_ports_then_place(tmp_path: Path) -> None:
