@@ -94,15 +94,15 @@ def windows(
     except BaseException:
         raw.close()
         raise
-    found = Ahead(_found(walked, walk, raw), "netcam-walk", held=lambda one: one.hints)
+    found = Ahead(_found(walked, walk, raw), "netcam-walk", held=lambda one: one.lent)
     return Ahead(_tables(found, walk, where, notes, window_rows), "netcam-tables", held=lambda table: len(table) > SMALL)
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a walk collected between two steps: copies; or, where hints point into `buffer`, what stands in the walk itself."""
+    """What a walk collected between two steps: copies; or, where it is lent, what stands in the walk itself, with hints into `buffer`."""
 
-    hints: bool
+    lent: bool
     buffer: Any
     minutes: bytearray
     done: bytearray
@@ -122,7 +122,8 @@ def _found(walked: Iterator[Any], walk: Walk, raw: IO[bytes]) -> Generator[_Foun
                 walk.clear()
         sys.setswitchinterval(before)
         for _ in walk.finish():
-            yield _copy(walk)
+            # lent and not copied: to tell what is open takes no time beside what is made of it
+            yield _Found(True, None, bytearray(), bytearray())
             walk.clear()
     finally:
         sys.setswitchinterval(before)
@@ -142,7 +143,7 @@ def _tables(found: Ahead[_Found], walk: Walk, where: str, notes: list[str], wind
 
         assembly = Assembly(where, walk, window_rows=window_rows or WINDOW_ROWS)
         for one in found:
-            if one.hints:
+            if one.lent:
                 assembly.collect(one.buffer)
             else:
                 minutes, done = np.frombuffer(one.minutes, np.int64), np.frombuffer(one.done, np.int64)
