@@ -6,6 +6,7 @@ and country, DB-IP Lite or IPinfo Lite.
 
 from __future__ import annotations
 
+import struct
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,10 @@ MAX_REMEMBERED = 50_000
 """Addresses whose answer is kept."""
 MAX_ASKED = 5000
 """Addresses of one table that are looked up anew, a second or two; an address scan has more, and a note says so."""
+
+
+_DAMAGED = (ValueError, TypeError, LookupError, OverflowError, RecursionError, MemoryError, struct.error)
+"""What maxminddb's reader raises, besides its own error, for damaged files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +77,20 @@ class Mmdb:
         import maxminddb
 
         try:
-            self._reader = maxminddb.open_database(path)
-        except (OSError, ValueError, maxminddb.InvalidDatabaseError) as error:
+            # the reader in Python: the one in C ends the program on some damaged files
+            self._reader = maxminddb.open_database(path, maxminddb.MODE_MMAP)
+            made = self._reader.metadata()
+            self.date = datetime.fromtimestamp(made.build_epoch, UTC).date().isoformat()
+        except (OSError, *_DAMAGED, maxminddb.InvalidDatabaseError) as error:
             raise ConfigError(str(path), f"is no MMDB file: {error}", "give GeoLite2-ASN.mmdb, dbip-asn-lite.mmdb or the like") from None
         self._damaged = maxminddb.InvalidDatabaseError
-        made = self._reader.metadata()
-        self.name = made.database_type
-        self.date = datetime.fromtimestamp(made.build_epoch, UTC).date().isoformat()
+        self.name = str(made.database_type)[:100]
 
     def find(self, address: str) -> Network:
         """The network of an address."""
         try:
             record: Any = self._reader.get(address)
-        except (ValueError, self._damaged):
+        except (*_DAMAGED, self._damaged):
             return Network()
         if not isinstance(record, dict):
             return Network()
