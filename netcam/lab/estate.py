@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +22,10 @@ from netcam.lab.scenario import ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Scenario, 
 
 BRIDGE = "br-lab"
 _USER = ["--user", "--map-root-user"]
+MAX_START = 20
+"""Seconds until all links of an estate must carry frames."""
+_SIOCGIFFLAGS, _IFF_RUNNING = 0x8913, 0x40
+"""linux/sockios.h, linux/if.h."""
 _SPACES = ["--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
 
 
@@ -53,6 +61,24 @@ def ip(batch: str) -> None:
         raise PrivilegeError(
             "lab", f"the namespace could not be set up: {first}", "load the kernel modules bridge, veth and macvlan, or run as root"
         )
+
+
+def until_running(links: Iterable[str]) -> None:
+    """Wait until the kernel says that links carry frames: on a busy machine it tells their queues so a second after both ends are up.
+
+    Raises ConfigError where one does not within MAX_START.
+    """
+    end = time.monotonic() + MAX_START
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+        for link in links:
+            while (
+                not struct.unpack("16xH", fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("16sH", link.encode(), 0)))[0] & _IFF_RUNNING
+            ):
+                if time.monotonic() > end:
+                    raise ConfigError(
+                        "lab", f"the virtual link {link!r} did not come up in {MAX_START} s", "try again on a less busy machine"
+                    )
+                time.sleep(0.02)
 
 
 class Estate:
@@ -109,6 +135,7 @@ class Estate:
             self._say(child, "go")
         if self.pcap is not None:
             self._recorder = Recorder(BRIDGE, self.pcap)
+        until_running([f"lab{n}" for n in range(ports)])
         for child in self._children:
             self._expect(child, "ready")
             threading.Thread(target=self._listen, args=(child,), daemon=True).start()

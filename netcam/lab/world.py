@@ -20,7 +20,7 @@ from typing import Any
 
 from netcam.errors import PrivilegeError
 from netcam.lab import answers, conversation, crowd, searches, tagger, traffic
-from netcam.lab.estate import ip
+from netcam.lab.estate import ip, until_running
 from netcam.lab.scenario import PER_PARENT, ROUTER_HOST, SENSOR_HOST, SENSOR_MAC, Device, Scenario, Search, load, members, parents
 
 TRIPWIRE = range(9100, 9108)
@@ -265,6 +265,7 @@ async def run(scenario: Scenario, part: str) -> None:
         await serve(scenario, device, links[device.name])
     if outside:
         await traffic.sinks(scenario)
+    until_running(links.values())
     ended = asyncio.Event()
     begin = asyncio.Event()
     loop = asyncio.get_running_loop()
