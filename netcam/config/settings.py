@@ -87,7 +87,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     sensor: str = ""
     inventory: str = ""
     """File, relative to the settings, or postgresql:// address; `--store` goes before it."""
-    content: str = ""
     policies: str = ""
     """Folder with the site's own policy files, relative to the settings file."""
     rates: Rates = Rates()

@@ -78,16 +78,36 @@ def judge(
     if part:
         touched = {(one.site, devices.device_of(one)) for one in seen}
         seen = observed_of(inventory, devices, touched)
-    identities = tuple(
-        corrections.locked(one, holds.locks.get((one.site, one.device), ()))
-        for one in identify(seen, content.matcher, devices, current=part)
-    )
+    told = list(identify(seen, content.matcher, devices, current=part))
+    if not part:
+        told = remembered(inventory, content, devices, told)
+    identities = tuple(corrections.locked(one, holds.locks.get((one.site, one.device), ())) for one in told)
     records = device_records(inventory, {one.site for one in identities})
     named = {}
     for _ in recorder_channels(seen, named):
         pass
     findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
     return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes, tuple(moves))
+
+
+def remembered(inventory: Inventory, content: Content, devices: Correlation, told: list[Identity]) -> list[Identity]:
+    """`told`, and what was known before of the devices that showed nothing but a MAC this time.
+
+    A camera that answers only ARP for a night is still that camera; what it was taken for must not fall to its network card's maker.
+    """
+    from netcam.identify import identify
+    from netcam.identify.resolve import MAC_ALONE
+
+    silent = {(one.site, one.device) for one in told if all(claim.origin == "mac" for claim in one.because)}
+    known = {
+        (one.site, one.device)
+        for site in sorted({site for site, _ in silent})
+        for one in inventory.devices(site=site)
+        if max(one.confidence.values(), default=0.0) > MAC_ALONE
+    }
+    again = identify(observed_of(inventory, devices, silent & known), content.matcher, devices, current=True) if silent & known else ()
+    before = {(one.site, one.device): one for one in again}
+    return [before.get((one.site, one.device), one) for one in told]
 
 
 def observed_of(inventory: Inventory, devices: Correlation, wanted: Set[tuple[str, str]]) -> list[Observation]:

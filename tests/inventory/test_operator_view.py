@@ -281,3 +281,19 @@ def test_upkeep_from_the_command_line(run, tmp_path):
     run("inventory", "restore", "copy.sqlite", lines=False)
     assert run("devices", "--where", "owner=x") == []
     assert "already there" in run("inventory", "backup", "copy.sqlite", code=1)
+
+
+def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_path):
+    inventory, content = open_inventory(str(tmp_path / "n.sqlite")), Content()
+    sweep(inventory, content, 0, [(HIK, "10.0.0.3", HIK_FACTS), (AXIS, "10.0.0.4", AXIS_FACTS)])
+    (before,) = (one for one in inventory.identities(site="hq") if HIK in one.macs)
+    sweep(inventory, content, 1, [(HIK, "10.0.0.3", {}), (MOVED, "10.0.0.9", {})])
+    after = {one.macs[0]: one for one in inventory.identities(site="hq")}
+    assert (after[HIK].slots, after[HIK].confidence) == (before.slots, before.confidence)
+    assert before.slots["model"] == "DS-2CD2042WD-I"
+    # of one that never told more, the network card's maker is all there is
+    assert after[MOVED].confidence["maker"] <= 0.5
+    # what it tells anew counts again
+    sweep(inventory, content, 2, [(HIK, "10.0.0.3", {**HIK_FACTS, "sadp.SoftwareVersion": "V5.5.0build 180101"})])
+    (later,) = (one for one in inventory.identities(site="hq") if HIK in one.macs)
+    assert later.slots["firmware"] != before.slots["firmware"]
