@@ -156,6 +156,8 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`maker` where the badge stands on products of this maker only, `brand` where it names no maker; by default an own brand tells the maker."""
     word: bool = True
     """Distinct enough to be looked for in running text and host names; `false` for words that have a meaning of their own."""
+    noun: bool = True
+    """Told in running text where a camera noun follows (`Pelco Network Camera`); `false` for words that tell what a camera does or where."""
     not_before: str = ""
     """A regular expression that must not follow the name: another company's longer name."""
     words: list[str] = []

@@ -79,6 +79,12 @@ PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|
 """What company names begin with before the name itself."""
 
 
+_ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
+_WHAT = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)[ _-]?(?:Video[ _-])?Camera"
+NOUN = rf"[ _-]{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam)(?![A-Za-z])"
+"""What must follow a name that is a word of its own before running text is taken to speak of the badge: the thing and how it is built."""
+
+
 def spelling(name: str) -> str:
     """A name as a pattern: case does not matter, and spaces, hyphens and underscores stand for each other or for nothing."""
     return r"[ _-]?".join(re.escape(part) for part in re.split(r"[ _-]+", name) if part)
@@ -109,6 +115,11 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         says["maker"] = file.maker
     source = brand.source or file.source or "the maker's own name for its products"
     end = f"(?!{brand.not_before})" if brand.not_before else ""
+    if not brand.word and brand.noun:
+        yield Fingerprint(
+            id=f"{stem}/named-{_slug(brand.name)}-noun", field="any.text", match=rf"(?<![A-Za-z0-9])(?:{declared}){end}{NOUN}", says=says,
+            weight=TEXT, examples=[Example(see=f"{brand.name} Network Camera", says=says, source=source)], status="draft",
+        )  # fmt: skip
     where = {
         "any.maker": (rf"\A\W{{0,3}}(?:{PLACES} )?(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
         "any.badge": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", TEXT),

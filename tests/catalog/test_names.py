@@ -8,6 +8,8 @@ import pytest
 
 from netcam.catalog import makers
 from netcam.catalog.home import content_root
+from netcam.identify.check import said
+from netcam.identify.matcher import Matcher
 
 
 @pytest.fixture(scope="module")
@@ -32,3 +34,23 @@ def loaded() -> makers.Makers:
 )
 def test_called(loaded: makers.Makers, name: str, maker: str) -> None:
     assert loaded.called(name) == maker
+
+
+@pytest.mark.parametrize(
+    ("title", "brand"),
+    [
+        ("Pelco Network Camera", "Pelco"),
+        ("Axis HD Dome Network Camera", "Axis"),
+        ("Samsung DVR", "Samsung"),
+        ("LTS_NVR login", "LTS"),
+        ("Pelco D protocol", None),
+        ("Planet of cameras", None),
+        ("Linear IP Camera", None),
+        ("Motion IP Camera", None),
+        ("unaxis Network Camera", None),
+        ("Axis2 web services", None),
+    ],
+)
+def test_a_name_that_is_a_word_needs_a_camera_noun(loaded: makers.Makers, title: str, brand: str | None) -> None:
+    claims = said(Matcher(loaded, engine="re"), "http.title", title, {})
+    assert {one.value for one in claims if one.slot == "brand"} == ({brand} if brand else set())
