@@ -31,7 +31,8 @@ _MAKER = (
     "mdns.txt.vendor", "mdns.txt.brand", "mdns.txt.usb_mfg", "axis.Brand", "bosch.manufacturer", "list.maker",
 )  # fmt: skip
 _TEXT = (
-    "http.title", "http.realm", "http.server", "http.location", "rtsp.server", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "tls.subject",
+    "http.title", "http.realm", "http.server", "http.location", "rtsp.server", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "rtsp.sdp.tool",
+    "rtsp.sdp.x-qt-text-nam", "rtsp.sdp.x-qt-text-inf", "http.copyright", "tls.subject",
     "tls.issuer", "onvif.scope.name", "onvif.scope.hardware", "onvif.scope.acc", "onvif.model", "upnp.friendly_name", "upnp.model_name",
     "upnp.model_description", "upnp.model_number", "upnp.manufacturer_url", "ssdp.server", "mdns.name", "snmp.sysdescr", "ftp.banner",
     "telnet.banner", "ssh.banner", "smtp.banner", "dhcp.vendor_class", "lldp.system_description", "cdp.platform", "cdp.version",
@@ -41,7 +42,7 @@ _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
 )  # fmt: skip
 
-_MADE = ("http.server", "rtsp.server", "ssdp.server", "tls.subject", "tls.issuer")
+_MADE = ("http.server", "rtsp.server", "rtsp.sdp.tool", "http.copyright", "ssdp.server", "tls.subject", "tls.issuer")
 
 CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

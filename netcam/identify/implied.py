@@ -1,4 +1,4 @@
-"""What an observation holds of other fields: the title in a page, a header under its name, an answer kept whole.
+"""What an observation holds of other fields: the title and copyright line of a page, a header under its name, a MAC used as realm.
 
 netcam's own scan tells these apart; lists that others made often keep them together. A claim from what is implied rests on the
 observation that was made.
@@ -6,8 +6,10 @@ observation that was made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from types import MappingProxyType
 
 from netcam.errors import DecodeError
@@ -17,9 +19,33 @@ from netcam.protocols import http, markup, message, rtsp
 MAX_READ = 65_536
 """Characters of a page or answer that are read again: a title stands in the head of a page, and no header field behind the first 64 KiB."""
 
+MAX_COPYRIGHTS = 4
+"""Copyright lines of a page that are read: the maker's and those of the libraries it uses."""
+
 
 def _title(value: str) -> list[Fact]:
     return [Fact("http.title", markup.title(value[:MAX_READ]))] if any(tag in value for tag in ("<title", "<TITLE", "<Title")) else []
+
+
+_COPYRIGHT = re.compile(
+    r"(?:copyright|&copy;|©)(?:[ \t]|&nbsp;|&copy;|©|\(c\)|copyright|by\b|[-,0-9]){1,40}([A-Za-z][^<>\r\n\"';]{1,60})", re.IGNORECASE
+)
+
+
+def _copyright(value: str) -> list[Fact]:
+    """Who a page says holds its copyright: the maker of the firmware, whatever badge is on the product."""
+    return [Fact("http.copyright", " ".join(found[1].split())) for found in islice(_COPYRIGHT.finditer(value[:MAX_READ]), MAX_COPYRIGHTS)]
+
+
+_MAC = re.compile(r"\A[0-9A-Fa-f]{2}(?:([:-]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}\Z")
+
+
+def _mac(value: str) -> list[Fact]:
+    """A realm that is the device's own MAC (universal and of one station); it says what a MAC says and no more."""
+    if _MAC.match(value) is None or int(value[:2], 16) & 3:
+        return []
+    digits = re.sub(r"[:-]", "", value).lower()
+    return [Fact("mac", ":".join(digits[at : at + 2] for at in range(0, 12, 2)))]
 
 
 def _cookie(value: str) -> list[Fact]:
@@ -44,21 +70,23 @@ def _realms(field: str) -> Callable[[str], list[Fact]]:
     return lambda value: [Fact(field, realm) for realm in message.challenge_realms(value[:MAX_READ])]
 
 
-_HOLDS: Mapping[str, tuple[str, Callable[[str], list[Fact]]]] = MappingProxyType(
+_HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = MappingProxyType(
     {
-        "http.body": ("http.title", _title),
-        "http.header.server": ("http.server", _same("http.server")),
-        "http.header.location": ("http.location", _same("http.location")),
-        "http.header.www-authenticate": ("http.realm", _realms("http.realm")),
-        "http.header.set-cookie": ("http.cookie", _cookie),
-        "http.raw": ("http.status", _answer(http.parse_response)),
-        "rtsp.header.server": ("rtsp.server", _same("rtsp.server")),
-        "rtsp.header.www-authenticate": ("rtsp.realm", _realms("rtsp.realm")),
-        "rtsp.header.public": ("rtsp.public", _same("rtsp.public")),
-        "rtsp.raw": ("rtsp.status", _answer(rtsp.parse)),
+        "http.body": (("http.title", _title), ("http.copyright", _copyright)),
+        "http.realm": (("mac", _mac),),
+        "rtsp.realm": (("mac", _mac),),
+        "http.header.server": (("http.server", _same("http.server")),),
+        "http.header.location": (("http.location", _same("http.location")),),
+        "http.header.www-authenticate": (("http.realm", _realms("http.realm")),),
+        "http.header.set-cookie": (("http.cookie", _cookie),),
+        "http.raw": (("http.status", _answer(http.parse_response)),),
+        "rtsp.header.server": (("rtsp.server", _same("rtsp.server")),),
+        "rtsp.header.www-authenticate": (("rtsp.realm", _realms("rtsp.realm")),),
+        "rtsp.header.public": (("rtsp.public", _same("rtsp.public")),),
+        "rtsp.raw": (("rtsp.status", _answer(rtsp.parse)),),
     }
 )
-"""Field -> the field whose presence shows that the facts were told apart already, and the facts that a value of it holds besides."""
+"""Field -> the field whose presence shows that the facts were told apart already, and how the facts that a value holds besides are read."""
 
 
 def implied(observations: Sequence[Observation]) -> dict[Observation, Observation]:
@@ -67,8 +95,8 @@ def implied(observations: Sequence[Observation]) -> dict[Observation, Observatio
     if not holding:
         return {}
     told = {one.field for one in observations}
-    holding = [one for one in holding if _HOLDS[one.field][0] not in told]
-    facts = [(one, fact) for one in holding for fact in _HOLDS[one.field][1](one.value) if fact.value]
+    readers = [(one, read) for one in holding for field, read in _HOLDS[one.field] if field not in told]
+    facts = [(one, fact) for one, read in readers for fact in read(one.value) if fact.value]
     known: set[tuple[str, str]] = set()
     found: dict[Observation, Observation] = {}
     for one, fact in facts:

@@ -15,6 +15,8 @@ ASSUMED_BRAND = 0.6
 """How far the maker's own name is taken for the badge where no badge was seen: most of what a maker sells carries its name."""
 ASSUMED_KIND = 0.6
 """How far the usual kind of a maker's products is taken for the kind of one that tells none."""
+_KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
+"""Fields of a streaming server, which tell who wrote it and not whose badge is on the device."""
 MAC_ALONE = 0.5
 """A maker known by its MAC prefix alone never exceeds this."""
 
@@ -28,6 +30,17 @@ def strength(claims: Iterable[Claim]) -> float:
     for weight in best.values():
         doubt *= 1 - weight
     return 1 - doubt
+
+
+def _part_number(claims: Iterable[Claim]) -> bool:
+    """Whether only a UPnP model number says it: makers write part numbers there, and the product's name into the model name."""
+    return all(seen.field == "upnp.model_number" for one in claims for seen in one.because)
+
+
+def _kit(one: Claim) -> bool:
+    """Whether a claim rests on a streaming server or session description alone, which come with a kit that is sold to many badges."""
+    named = "/named-" in one.by
+    return not named and all(seen.field in _KIT or seen.field.startswith("rtsp.sdp.") for seen in one.because)
 
 
 def resolve(device: str, observations: Sequence[Observation], claims: Sequence[Claim], makers: Makers) -> Identity:
@@ -44,7 +57,9 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         values: dict[str, list[Claim]] = {}
         for one in mine:
             values.setdefault(one.value, []).append(one)
-        scored = sorted(((strength(v), value) for value, v in values.items()), key=lambda item: (-item[0], item[1]))
+        scored = sorted(
+            ((strength(v), value) for value, v in values.items()), key=lambda item: (-item[0], _part_number(values[item[1]]), item[1])
+        )
         top, value = scored[0]
         against = scored[1][0] if len(scored) > 1 else 0.0
         # a MAC of another company is common on cameras (modules, rebrands) and contradicts nobody
@@ -59,7 +74,7 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         agree += values[value]
         disputed += [c for c in mine if c.value != value]
     maker = slots.get("maker")
-    if maker and "brand" not in slots and any(c.slot == "maker" and c.value == maker and c.origin != "mac" for c in agree):
+    if maker and "brand" not in slots and any(c.slot == "maker" and c.value == maker and c.origin != "mac" and not _kit(c) for c in agree):
         own = makers.own_brand(maker)
         if own is not None:
             slots["brand"], confidence["brand"] = own, round(confidence["maker"] * ASSUMED_BRAND, 4)

@@ -14,6 +14,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "http.status": "status code of the answer",
         "http.server": "Server header",
         "http.title": "text of the page's title element",
+        "http.copyright": "who a page says holds its copyright",
         "http.realm": "realm of a WWW-Authenticate challenge, whatever the status",
         "http.location": "Location header",
         "http.cookie": "name of a cookie that was set, never its value",

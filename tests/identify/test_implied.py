@@ -27,6 +27,13 @@ from netcam.model import Observation
         ("rtsp.raw", "RTSP/1.0 200 OK\r\nServer: Acme\r\n\r\n", [("rtsp.status", "200"), ("rtsp.server", "Acme")]),
         ("rtsp.raw", "SSH-2.0-x", []),
         ("http.title", "<title>Not a page</title>", []),
+        ("http.body", "<p>Copyright (c) 2003-2009 by Acme Inc.</p>", [("http.copyright", "Acme Inc.")]),
+        ("http.body", "&copy; 2011 Acme<br>", [("http.copyright", "Acme")]),
+        ("http.body", "copyrighted work", []),
+        ("rtsp.realm", "00408CA1B2C3", [("mac", "00:40:8c:a1:b2:c3")]),
+        ("http.realm", "00-40-8c-a1-b2-c3", [("mac", "00:40:8c:a1:b2:c3")]),
+        ("rtsp.realm", "02408CA1B2C3", []),
+        ("rtsp.realm", "00408CA1B2C3D4", []),
     ],
 )
 def test_what_a_value_holds_besides(field: str, value: str, held: list[tuple[str, str]]) -> None:

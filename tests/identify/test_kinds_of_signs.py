@@ -1,0 +1,68 @@
+"""What each kind of sign may say: names in session descriptions, realms, kits, part numbers, kinds in running text."""
+
+from __future__ import annotations
+
+import pytest
+
+from netcam.catalog import makers
+from netcam.catalog.home import content_root
+from netcam.identify import Matcher, identify
+from netcam.identify.resolve import MAC_ALONE
+from netcam.model import Identity, Observation
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(makers.load(content_root()), engine="re")
+
+
+def _seen(matcher: Matcher, **fields: str) -> Identity:
+    (found,) = identify([Observation(device="a", field=f.replace("__", "."), value=v) for f, v in fields.items()], matcher)
+    return found
+
+
+@pytest.mark.parametrize("field", ["rtsp__sdp__s", "rtsp__sdp__i", "rtsp__sdp__tool"])
+def test_a_maker_names_itself_in_its_session_description(matcher: Matcher, field: str) -> None:
+    assert _seen(matcher, **{field: "Brickcom streaming"}).get("maker") == "Brickcom"
+    assert _seen(matcher, **{field: "Brickcommon streaming"}).get("maker") is None
+
+
+def test_a_copyright_line_tells_the_maker(matcher: Matcher) -> None:
+    assert _seen(matcher, http__body="<p>Copyright (c) 2009 Brickcom Corporation</p>").get("maker") == "Brickcom"
+
+
+def test_a_mac_as_realm_is_a_mac_and_no_name(matcher: Matcher) -> None:
+    found = _seen(matcher, rtsp__realm="00408CA1B2C3")
+    assert found.get("maker") == "Axis"
+    assert found.confidence["maker"] <= MAC_ALONE
+    assert found.get("brand") is None
+
+
+def test_a_streaming_server_of_a_kit_tells_no_badge(matcher: Matcher) -> None:
+    found = _seen(matcher, rtsp__server="StreamSystem4.1")
+    assert found.get("maker") is not None
+    assert found.get("brand") is None
+
+
+def test_a_model_name_goes_before_a_part_number_of_the_same_scheme(matcher: Matcher) -> None:
+    found = _seen(matcher, upnp__model_number="FB-130Np", upnp__model_name="WCB-100A")
+    assert found.get("model") == "WCB-100A"
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kind"),
+    [
+        ("onvif__model", "NVR-8CH", "recorder"),
+        ("onvif__scope__hardware", "XVR", "recorder"),
+        ("snmp__sysdescr", "Fixed dome camera", "camera"),
+        ("snmp__sysdescr", "4-channel video encoder", "encoder"),
+        ("snmp__sysdescr", "8-port switch for cameras", None),
+    ],
+)
+def test_words_that_tell_the_kind(matcher: Matcher, field: str, value: str, kind: str | None) -> None:
+    assert _seen(matcher, **{field: value}).get("kind") == kind
+
+
+def test_a_recorder_that_also_transmits_is_a_recorder(matcher: Matcher) -> None:
+    found = _seen(matcher, onvif__types="NetworkVideoTransmitter", onvif__scope__type="video_encoder", onvif__model="NVR-8CH")
+    assert found.get("kind") == "recorder"
