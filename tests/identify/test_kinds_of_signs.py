@@ -57,6 +57,7 @@ def test_a_model_name_goes_before_a_part_number_of_the_same_scheme(matcher: Matc
         ("snmp__sysdescr", "Fixed dome camera", "camera"),
         ("snmp__sysdescr", "4-channel video encoder", "encoder"),
         ("snmp__sysdescr", "8-port switch for cameras", None),
+        ("snmp__sysdescr", "8-port IP camera switch", None),
     ],
 )
 def test_words_that_tell_the_kind(matcher: Matcher, field: str, value: str, kind: str | None) -> None:
