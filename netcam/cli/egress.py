@@ -247,8 +247,14 @@ class Follower:
         from netcam.flows.live_proof import LivePackets
         from netcam.flows.proof import coming
 
-        if (wanted := coming(fresh, self._addresses)) and len(self._open) < MAX_FOLLOWED:
-            self._open.append((LivePackets(self._interface, wanted, payload=self._payload), {f.key: f for f in fresh}))
+        if not (wanted := coming(fresh, self._addresses)):
+            return
+        if len(self._open) >= MAX_FOLLOWED:
+            self._told.note(
+                f"the packets of {len(fresh)} findings are not kept: those of {MAX_FOLLOWED} earlier batches are still waited for"
+            )
+            return
+        self._open.append((LivePackets(self._interface, wanted, payload=self._payload), {f.key: f for f in fresh}))
 
     def ended(self, *, everything: bool = False) -> tuple[list[Finding], dict[str, Proof]]:
         """Findings whose packets are there, with the line of evidence, and the packets; each is printed once."""
