@@ -28,13 +28,10 @@ def main(folder: Path) -> None:
     conf.write_text(
         "agentAddress udp:127.0.0.1:161\nrocommunity read-secret\nsysName near-switch\nmaster agentx\nagentXSocket /run/agentx\n"
     )
-    started = [
-        subprocess.Popen(["dumpcap", "-q", "-i", "near0", "-w", str(pcap)], stderr=subprocess.DEVNULL),
-        subprocess.Popen(["snmpd", "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", str(conf), f"--persistentDir={folder}"]),
-    ]
+    started = [subprocess.Popen(["snmpd", "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", str(conf), f"--persistentDir={folder}"])]
     time.sleep(1)
     # -cc: CDP is spoken although nobody speaks it first
-    speaking = ("-S", "yard-switch runs a test", "-I")
+    speaking = ("-S", "a system that runs a test", "-I")
     started += [
         subprocess.Popen(
             ["lldpd", "-d", "-u", "/run/near.sock", "-x", "-X", "/run/agentx", "-I", "near0"], stderr=(folder / "near.log").open("w")
@@ -50,12 +47,18 @@ def main(folder: Path) -> None:
         heard = ""
         for _ in range(90):
             heard = run("lldpcli", "-u", "/run/near.sock", "show", "neighbors", check=False).stdout
-            if "yard-switch" in heard:
+            if {"SysName: yard-switch", "Capability: Bridge, on"} <= {" ".join(line.split()) for line in heard.splitlines()}:  # it is set
                 break
             time.sleep(0.5)
-        time.sleep(3)
-        started[0].terminate()
-        started[0].wait(10)
+        # first now: what lldpd said before it was set (the machine's own name) is no part of the capture
+        capture = subprocess.Popen(["dumpcap", "-q", "-i", "near0", "-w", str(pcap)], stderr=subprocess.DEVNULL)
+        for _ in range(60):
+            time.sleep(0.5)
+            read = run("tshark", "-r", str(pcap), "-Y", "lldp or cdp", "-T", "fields", "-e", "_ws.col.Protocol", check=False).stdout.split()
+            if {"LLDP", "CDP"} <= set(read):
+                break
+        capture.terminate()
+        capture.wait(10)
         accounts = folder / "accounts.toml"
         accounts.write_text('[[snmp]]\nswitches = ["127.0.0.1"]\ncommunity = "read-secret"\n')
         accounts.chmod(0o600)

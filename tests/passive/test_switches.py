@@ -241,7 +241,7 @@ def test_the_neighbour_that_two_lldpd_tell_each_other_is_heard_and_read(tmp_path
     run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
-    assert "yard-switch" in told["neighbours"], told["logs"]
+    assert "yard-switch" in told["neighbours"], told["said"]
     read_one = json.loads(told["switches"].splitlines()[0])
     assert (read_one["name"], read_one["uplinks"]) == ("near-switch", [{"port": "near0", "why": "LLDP: yard-switch is a switch or router"}])
     heard = [json.loads(line) for line in told["listen"].splitlines()]
