@@ -23,29 +23,29 @@ def main(folder: Path) -> None:
     run("ip", "link", "add", "near0", "address", "44:19:b6:00:00:01", "type", "veth", "peer", "name", "gi1", "netns", "far")
     run("ip", "link", "set", "near0", "up")
     run(*far, "ip", "link", "set", "gi1", "alias", "car park west")
-    run(*far, "ip", "link", "set", "gi1", "up")
+    run(*far, "ip", "link", "add", "br0", "type", "bridge")  # so that lldpd itself sees that it runs on a bridge
+    run(*far, "ip", "link", "set", "gi1", "master", "br0", "up")
+    run(*far, "ip", "link", "set", "br0", "up")
     conf, pcap = folder / "snmpd.conf", folder / "link.pcapng"
     conf.write_text(
         "agentAddress udp:127.0.0.1:161\nrocommunity read-secret\nsysName near-switch\nmaster agentx\nagentXSocket /run/agentx\n"
     )
     started = [subprocess.Popen(["snmpd", "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", str(conf), f"--persistentDir={folder}"])]
     time.sleep(1)
+    # its own host name, not `configure system hostname`: lldpd forgets that when it looks at its interfaces again
+    speaker = (*far, "unshare", "--uts", "sh", "-c", 'hostname yard-switch && exec "$@"', "sh", "lldpd")
     # -cc: CDP is spoken although nobody speaks it first
-    speaking = ("-S", "a system that runs a test", "-I")
+    speaking = ("-d", "-cc", "-u", "/run/far.sock", "-S", "a system that runs a test", "-I", "gi1")
     started += [
         subprocess.Popen(
             ["lldpd", "-d", "-u", "/run/near.sock", "-x", "-X", "/run/agentx", "-I", "near0"], stderr=(folder / "near.log").open("w")
         ),
-        subprocess.Popen([*far, "lldpd", "-d", "-cc", "-u", "/run/far.sock", *speaking, "gi1"], stderr=(folder / "far.log").open("w")),
+        subprocess.Popen([*speaker, *speaking], stderr=(folder / "far.log").open("w")),
     ]
-    for words in ("configure system hostname yard-switch", "configure system capabilities enabled bridge", "configure lldp tx-interval 1"):
-        for _ in range(50):  # until it listens
-            if run("lldpcli", "-u", "/run/far.sock", *words.split(), check=False).returncode == 0:
-                break
-            time.sleep(0.2)
     try:
         heard = ""
         for _ in range(90):
+            run("lldpcli", "-u", "/run/far.sock", "configure", "lldp", "tx-interval", "1", check=False)
             heard = run("lldpcli", "-u", "/run/near.sock", "show", "neighbors", check=False).stdout
             if {"SysName: yard-switch", "Capability: Bridge, on"} <= {" ".join(line.split()) for line in heard.splitlines()}:  # it is set
                 break
