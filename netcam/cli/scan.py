@@ -42,7 +42,10 @@ StoreOption = Annotated[str | None, typer.Option("--store", help="Inventory: a f
 ContentOption = Annotated[str | None, typer.Option("--content", help="Folder with makers/, policies/, destinations/.")]
 FormatOption = Annotated[output.Format, typer.Option("--format", help="auto: table on a terminal, JSON lines in a pipe.")]
 EventsOption = Annotated[bool, typer.Option("--events/--no-events", help="Tell the sinks of the settings what was found.")]
-FailOnOption = Annotated[output.Level | None, typer.Option("--fail-on", help="Exit with 10 where a finding stands at this level or above.")]
+FailOnOption = Annotated[
+    output.Level | None,
+    typer.Option("--fail-on", help="Exit with 10 where a finding stands at this level or above; unknown counts as advisory."),
+]
 
 
 def cache_folder() -> Path:
