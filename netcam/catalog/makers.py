@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -299,15 +300,23 @@ class Makers:
 
         `name` is its legal, former or short name, with or without company words and the place in front, or several names with a slash.
         """
-        for part in (name, *(p for p in name.split("/") if len(_bare(p)) > 1)):
-            words = re.sub(r"\([^)]*\)", " ", part).replace(",", " ").split()
-            for start in range(2 if len(words) > 1 and re.fullmatch(naming.PLACES, words[0]) else 1):
-                for end in range(len(words), start, -1):
-                    if (found := self._called.get(_bare(" ".join(words[start:end])))) is not None:
-                        return found
-                    if _bare(words[end - 1]) not in COMPANY_WORDS:
-                        break
-        return name
+        return next((found for one in _shortened(name) if (found := self._called.get(_bare(one))) is not None), name)
+
+    def maker_of(self, name: str) -> str:
+        """A maker by a name as `called` takes it or by the name of a line that only this maker sells, else as given."""
+        found = self.called(name)
+        if found in self.makers:
+            return found
+        badge = _bare(self.badge(name))
+        lines = {file.maker for file in self.makers.values() for one in file.brands if one.tells == "maker" and _bare(one.name) == badge}
+        return lines.pop() if len(lines) == 1 else name
+
+    def badge(self, name: str) -> str:
+        """A brand as its maker's file spells it: by any spelling, with or without company words, or by a name of the maker; else as given."""
+        found = next((spelt for one in _shortened(name) if (spelt := self._spellings.get(_bare(one))) is not None), None)
+        if found is not None:
+            return found
+        return self.own_brand(self.called(name)) or name
 
     def brand(self, maker: str, name: str) -> Brand | None:
         """What the maker's file says of a brand."""
@@ -325,6 +334,17 @@ class Makers:
             draft = sum(f.status == "draft" for f in mine[name])
             rows.append((name, len(file.brands), stable, draft, sum(len(f.examples) for f in mine[name])))
         return rows
+
+
+def _shortened(name: str) -> Iterator[str]:
+    """A company's name as it is, then without what stands in brackets, the place in front and company words; each part between slashes."""
+    for part in (name, *(p for p in name.split("/") if len(_bare(p)) > 1)):
+        words = re.sub(r"\([^)]*\)", " ", part).replace(",", " ").split()
+        for start in range(2 if len(words) > 1 and re.fullmatch(naming.PLACES, words[0]) else 1):
+            for end in range(len(words), start, -1):
+                yield " ".join(words[start:end])
+                if _bare(words[end - 1]) not in COMPANY_WORDS:
+                    break
 
 
 def _bare(name: str) -> str:

@@ -47,6 +47,13 @@ def catalog_measure(
 ) -> None:
     """Say how right the catalog is on labelled devices: precision and recall by slot and maker, calibration, confusions.
 
+    A corpus has NAME.observations.jsonl (lines as `netcam identify` reads them: device, field, value) with NAME.truth.jsonl (one line per
+    device: device, source, is_camera, kind, brand, maker, model, firmware), or files with one line per device that hold both:
+    {"device": ..., "observations": [{"field": ..., "value": ...}], "truth": {...}}.
+
+    A label that is left out, empty or `unknown` is not judged; null must stay unknown; a list names several that are right.
+    Makers and brands may be written as their legal, former and short names.
+
     Where recog or nmap is installed, their answers to the same banners stand beside ours.
     """
     from netcam.catalog.calibration import Calibration, written

@@ -1,53 +1,29 @@
 """How right the catalog is on labelled devices: precision and recall by slot and maker, calibration, and what was mixed up.
 
-A corpus is a folder of pairs: `NAME.observations.jsonl` in the observation format and `NAME.truth.jsonl` with one object per device;
-or a file of one JSON object per device that holds both (`{"device", "observations": [...], "truth": {...}}`).
-A slot that the truth leaves out is not judged; one that is null must stay unknown.
+Devices labelled as no cameras are counted in a table of their own: the catalog is to know cameras, and of others only never to say wrong.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import msgspec
-
-from netcam import wire
 from netcam.catalog.calibration import EDGES, Bin, diagram
 from netcam.catalog.makers import Makers
 from netcam.errors import ContentError, shown
 from netcam.identify import identify
+from netcam.identify.agreement import bare, known, same
+from netcam.identify.labels import JUDGED, Remarks, Truth, corpus
 from netcam.identify.matcher import Matcher
 from netcam.identify.peers import Peer
 from netcam.model import Identity, Observation
 
-JUDGED = ("kind", "brand", "maker", "model", "firmware")
+__all__ = ["Measured", "Score", "lines", "measure", "same"]
 
-
-class Truth(msgspec.Struct, frozen=True):
-    """What is true of a device, and who says so; further keys are the corpus's own business."""
-
-    device: str = ""
-    source: str = ""
-    is_camera: bool | None = None
-    kind: str | msgspec.UnsetType | None = msgspec.UNSET
-    brand: str | msgspec.UnsetType | None = msgspec.UNSET
-    maker: str | msgspec.UnsetType | None = msgspec.UNSET
-    model: str | msgspec.UnsetType | None = msgspec.UNSET
-    firmware: str | msgspec.UnsetType | None = msgspec.UNSET
-
-
-class _Whole(msgspec.Struct, frozen=True):
-    """A device with what was seen of it and what is true of it, in one line."""
-
-    observations: list[dict[str, Any]]
-    truth: Truth
-    device: str = ""
-    source: str = ""
+MAX_TOLD = 20
+"""Keys or labels of a sort that the result names; the rest is counted."""
 
 
 @dataclass(slots=True)
@@ -76,7 +52,13 @@ class Measured:
 
     devices: int = 0
     slots: dict[str, Score] = field(default_factory=lambda: {slot: Score() for slot in JUDGED})
+    """Of cameras, recorders and encoders, and of devices whose kind is not labelled."""
+    stated: dict[str, Score] = field(default_factory=lambda: {slot: Score() for slot in ("model", "firmware")})
+    """Of these, where something that was seen of the device holds the label's own text."""
+    others_slots: dict[str, Score] = field(default_factory=lambda: {slot: Score() for slot in JUDGED})
+    """Of devices labelled as no cameras."""
     makers: dict[str, Score] = field(default_factory=dict)
+    """By the catalog's name where it has one, else by the label."""
     calibration: list[Bin] = field(default_factory=list)
     """Over all judged claims."""
     peers: dict[str, tuple[Peer, Score]] = field(default_factory=dict)
@@ -89,85 +71,28 @@ class Measured:
     """What was said of the devices that are no cameras."""
     confusions: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """Slot, true value, claimed value -> how often."""
-
-
-def corpus(place: Path) -> Iterator[tuple[list[Observation], dict[str, Truth]]]:
-    """The parts of a corpus. Raises ContentError where a file is missing or broken: a measure over half a corpus is none."""
-    if place.is_dir():
-        pairs = sorted(place.glob("*.truth.jsonl"))
-        whole = [p for p in sorted(place.glob("*.jsonl")) if not p.name.endswith((".truth.jsonl", ".observations.jsonl"))]
-    else:
-        name = place.name.replace(".observations.", ".truth.")
-        pairs, whole = ([place.with_name(name)], []) if ".truth." in name else ([], [place])
-    if not pairs and not whole:
-        raise ContentError(str(place), "holds no NAME.truth.jsonl", "give the folder or file of a labelled corpus")
-    for path in pairs:
-        yield _observed(path.with_name(path.name.replace(".truth.", ".observations."))), _truths(path)
-    for path in whole:
-        yield _wholes(path)
-
-
-def _lines(path: Path) -> list[tuple[int, bytes]]:
-    try:
-        return [(n, line) for n, line in enumerate(path.read_bytes().splitlines(), 1) if line.strip()]
-    except OSError as error:
-        raise ContentError(str(error.filename), error.strerror or "cannot be read", "each truth file needs its observations") from None
-
-
-def _truths(path: Path) -> dict[str, Truth]:
-    truths: dict[str, Truth] = {}
-    for number, line in _lines(path):
-        try:
-            one = msgspec.json.decode(line, type=Truth)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ContentError(f"{path.name}:{number}", shown(str(error)), "mend the line") from None
-        if not one.device or one.device in truths:
-            raise ContentError(
-                f"{path.name}:{number}", f"device {shown(one.device)} is labelled twice or not at all", "one line per device"
-            )
-        truths[one.device] = one
-    return truths
-
-
-def _seen(lines: Iterable[bytes], where: str) -> list[Observation]:
-    seen: list[Observation] = []
-    for thing in wire.observations(lines):
-        if isinstance(thing, Observation):
-            seen.append(thing)
-        elif thing.dropped:
-            raise ContentError(f"{where}:{thing.line}", thing.problem, "mend the line")
-    return seen
-
-
-def _observed(path: Path) -> list[Observation]:
-    return _seen((line for _, line in _lines(path)), path.name)
-
-
-def _wholes(path: Path) -> tuple[list[Observation], dict[str, Truth]]:
-    seen: list[Observation] = []
-    truths: dict[str, Truth] = {}
-    for number, line in _lines(path):
-        try:
-            one = msgspec.json.decode(line, type=_Whole)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise ContentError(f"{path.name}:{number}", shown(str(error)), "mend the line") from None
-        key = one.device or one.truth.device or f"line {number}"
-        truths[key] = msgspec.structs.replace(one.truth, device=key, source=one.truth.source or one.source)
-        seen += _seen((msgspec.json.encode(o | {"device": key}) for o in one.observations), f"{path.name}:{number}")
-    return seen, truths
+    strangers: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Slot and label that the catalog does not know -> how often: no claim can agree with it."""
+    remarks: Remarks = field(default_factory=Remarks)
+    unlabelled: int = 0
+    """Devices that were observed and have no label."""
 
 
 def measure(places: Path | Sequence[Path], matcher: Matcher, peers: Sequence[Peer] = ()) -> Measured:
     """Identify every labelled device of one or more corpora and compare; `peers` are asked about the same banners."""
     result = Measured(peers={one.name: (one, Score()) for one in peers})
     bins = [[0, 0] for _ in EDGES[1:]]
-    parts = [(place, part) for place in ([places] if isinstance(places, Path) else places) for part in corpus(place)]
-    for folder, (seen, truths) in parts:
+    for folder, part in ((p, part) for p in ([places] if isinstance(places, Path) else places) for part in corpus(p, result.remarks)):
+        seen, truths = part.seen, part.truths
+        texts: dict[str, list[str]] = {}
+        for one in seen:
+            texts.setdefault(one.key, []).append(bare(one.value))
         found = {one.device: one for one in identify(seen, matcher)}
+        result.unlabelled += len(found.keys() - truths.keys())
         for key, truth in sorted(truths.items()):
             if key not in found:
                 raise ContentError(folder.name, f"device {shown(key)} has no observation", "remove its label or add what was seen")
-            _judge(result, truth, found[key], bins, matcher.makers)
+            _judge(result, truth, found[key], "\n".join(texts.get(key, ())), bins, matcher.makers)
         if peers:
             _compare(result, seen, truths, found, matcher.makers)
     result.calibration = [Bin(low, high, count, right) for low, high, (count, right) in zip(EDGES, EDGES[1:], bins, strict=False)]
@@ -182,44 +107,44 @@ def _compare(
     for one in seen:
         by_device.setdefault(one.key, []).append(one)
     for key, truth in truths.items():
-        wanted = {_bare(makers.called(truth.maker))} if isinstance(truth.maker, str) else set()
-        if not wanted:
+        labels = truth.slots.get("maker", ())
+        if not labels:
             continue
-        wanted |= {_bare(truth.maker)} if isinstance(truth.maker, str) else set()
-        wanted |= {_bare(n) for n in makers.names_of(str(truth.maker))} | ({_bare(truth.brand)} if isinstance(truth.brand, str) else set())
+        wanted = {bare(name) for one in labels for name in (one, makers.called(one), *makers.names_of(one))}
+        wanted |= {bare(one) for one in truth.slots.get("brand", ())}
         _count(result.beside, [str(found[key].get("maker") or "")], wanted, makers)
         for peer, score in result.peers.values():
             _count(score, peer.says(by_device.get(key, [])), wanted, makers)
 
 
 def _count(score: Score, told: Sequence[str], wanted: set[str], makers: Makers) -> None:
-    words = _bare(" ".join(told))
+    words = bare(" ".join(told))
     if any(len(name) > 1 and name in words for name in wanted):
         score.right += 1
-    elif any(_bare(name) in words for name in makers.makers if len(_bare(name)) > 3):
+    elif any(bare(name) in words for name in makers.makers if len(bare(name)) > 3):
         score.wrong += 1
     else:
         score.missed += 1
 
 
-def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]], makers: Makers) -> None:
+def _judge(result: Measured, truth: Truth, found: Identity, seen: str, bins: list[list[int]], makers: Makers) -> None:
     result.devices += 1
     if truth.is_camera is False:
         result.others.append(found)
-    if truth.is_camera is False and found.is_camera:
-        result.false_cameras.append(truth.device)
-    for slot in JUDGED:
-        wanted = getattr(truth, slot)
-        if wanted is msgspec.UNSET:
-            continue
+        if found.is_camera:
+            result.false_cameras.append(truth.device)
+    for slot, wanted in truth.slots.items():
         said = found.get(slot)
-        right = same(slot, said, wanted, makers)
-        scores = [result.slots[slot]]
-        if slot == "maker" and wanted is not None:
-            scores.append(result.makers.setdefault(wanted, Score()))
+        right = any(same(slot, said, one, makers, found.get("maker")) for one in wanted)
+        scores = [(result.others_slots if truth.is_camera is False else result.slots)[slot]]
+        result.strangers.update((slot, one) for one in wanted if not known(slot, one, makers))
+        if truth.is_camera is not False and slot == "maker" and wanted:
+            scores.append(result.makers.setdefault(makers.maker_of(wanted[0]), Score()))
+        if truth.is_camera is not False and slot in result.stated and any(bare(one) in seen for one in wanted):
+            scores.append(result.stated[slot])
         for score in scores:
             if said is None:
-                score.missed += wanted is not None
+                score.missed += bool(wanted)
             elif right:
                 score.right += 1
             else:
@@ -227,53 +152,11 @@ def _judge(result: Measured, truth: Truth, found: Identity, bins: list[list[int]
         if said is None:
             continue
         if not right:
-            result.confusions[slot, wanted or "unknown", said] += 1
+            result.confusions[slot, " or ".join(wanted) or "unknown", said] += 1
         confidence = found.confidence[slot]
         at = next((n for n, high in enumerate(EDGES[1:]) if confidence < high), len(EDGES) - 2)
         bins[at][0] += 1
         bins[at][1] += right
-
-
-KIND_WORDS = {
-    "nvr": "recorder", "dvr": "recorder", "xvr": "recorder", "ip camera": "camera", "ip-camera": "camera", "ipcam": "camera",
-    "ptz": "camera", "doorbell": "intercom", "door station": "intercom", "video server": "encoder", "video-server": "encoder",
-}  # fmt: skip
-"""Other words that labels use for our kinds."""
-_SALES_PREFIX = re.compile(r"\A(?:DHI?|HIK|UNV)-(?=[A-Z])", re.IGNORECASE)
-"""Sales prefixes that makers print before the model in some places and leave out in others."""
-
-
-def same(slot: str, said: str | None, wanted: str | None, makers: Makers) -> bool:
-    """Whether a claim and a label mean the same: case and punctuation never matter.
-
-    A maker counts under its legal, former and short names, a brand under its spellings, a model with or without its brand's name and
-    sales prefix, a firmware whose label gives no build day by its number alone.
-    """
-    if said is None or wanted is None:
-        return False
-    if slot == "maker":
-        return _bare(makers.called(said)) == _bare(makers.called(wanted))
-    if slot == "brand":
-        return _bare(makers.spelt(said)) == _bare(makers.spelt(wanted))
-    if slot == "kind":
-        word = wanted.strip().casefold()
-        return said.casefold() == KIND_WORDS.get(word, word)
-    if slot == "model":
-        return bool({*_models(said, makers)} & {*_models(wanted, makers)})
-    whole, number = _bare(said), _bare(re.split(r"[\s,_]{0,3}build\b", said, maxsplit=1, flags=re.IGNORECASE)[0])
-    return _bare(wanted) in (whole, number, whole.removeprefix("v"), number.removeprefix("v")) or _bare(wanted).removeprefix("v") == whole
-
-
-def _models(model: str, makers: Makers) -> Iterator[str]:
-    """The ways in which a model may be written."""
-    first, _, rest = model.strip().partition(" ")
-    for text in (model.strip(), rest if rest and makers.is_name(first) else model.strip()):
-        yield _bare(text)
-        yield _bare(_SALES_PREFIX.sub("", text))
-
-
-def _bare(text: str) -> str:
-    return re.sub(r"[\W_]+", "", text).casefold()
 
 
 def lines(result: Measured) -> Iterable[str]:
@@ -282,10 +165,19 @@ def lines(result: Measured) -> Iterable[str]:
     def share(value: float | None) -> str:
         return "   -  " if value is None else f"{100 * value:5.1f}%"
 
+    def row(name: str, score: Score) -> str:
+        return f"{name:10} {share(score.precision)}    {share(score.recall)}  {score.right:5} {score.wrong:5} {score.missed:6}"
+
     yield f"{result.devices} labelled devices; {len(result.false_cameras)} that are no cameras were called one"
     yield "slot       precision recall  right wrong missed"
     for slot, score in result.slots.items():
-        yield f"{slot:10} {share(score.precision)}    {share(score.recall)}  {score.right:5} {score.wrong:5} {score.missed:6}"
+        yield row(slot, score)
+        if slot in result.stated:
+            yield row(" where seen", result.stated[slot])
+    others = {slot: score for slot, score in result.others_slots.items() if score.right + score.wrong + score.missed}
+    if others:
+        yield f"of the {len(result.others)} that are no cameras"
+        yield from (row(slot, score) for slot, score in others.items())
     yield from diagram(result.calibration)
     high = [b for b in result.calibration if b.low >= 0.9]
     if sure := sum(b.claims for b in high):
@@ -300,3 +192,19 @@ def lines(result: Measured) -> Iterable[str]:
     for (slot, wanted, said), count in result.confusions.most_common(40):
         yield f"mixed up: {slot} {wanted} was called {said} ({count})"
     yield from (f"no camera, called one: {device}" for device in result.false_cameras)
+    yield from _remarks(result)
+
+
+def _remarks(result: Measured) -> Iterator[str]:
+    """What of the labels could not be judged, or not be found right."""
+    for (slot, label), count in result.strangers.most_common(MAX_TOLD):
+        yield f"label unknown to the catalog: {slot} {label} ({count}): no claim can agree with it"
+    if len(result.strangers) > MAX_TOLD:
+        yield f"and {len(result.strangers) - MAX_TOLD} further labels unknown to the catalog"
+    for slot, count in sorted(result.remarks.unsaid.items()):
+        yield f"{count} labels leave {slot} open in words; it was not judged there"
+    if result.unlabelled:
+        yield f"{result.unlabelled} devices were observed and have no label; they were not judged"
+    keys = result.remarks.keys.most_common(MAX_TOLD)
+    if keys:
+        yield "keys of labels that name no slot, not read: " + ", ".join(f"{name} ({count})" for name, count in keys)
