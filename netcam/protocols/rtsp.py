@@ -16,7 +16,11 @@ MAX_SDP_LINES = 200
 
 _OWN_FIELDS = frozenset({"server", "public", "www-authenticate"})
 _NOT_KEPT = frozenset({"date", "cseq", "content-length", "expires", "last-modified", "connection"})
-_TOOL = re.compile(r"(tool|x-qt-text-\w{1,8}|Media_header|x-dimensions|type|range)\s{0,2}:(.*)", re.IGNORECASE)
+_TOOL = re.compile(
+    r"(tool|x-qt-text-\w{1,8}|Media_header|x-dimensions|type|range|(?:x-)?(?:packetization|rtppayload)-supported|fmtp(?=:\d+ DecoderTag=))"
+    r"\s{0,2}:(.*)",
+    re.IGNORECASE,
+)
 
 
 def talk(target: Target) -> Exchange:
@@ -59,13 +63,13 @@ def parse(data: bytes) -> list[Fact]:
 
 
 def parse_sdp(data: bytes) -> list[Fact]:
-    """Origin, session name, information and telling attributes of a session description (RFC 8866 section 5)."""
+    """Origin, session name, information, addresses and telling attributes of a session description (RFC 8866 section 5)."""
     facts = decoding.Facts()
     for line in data[:MAX_SDP].splitlines()[:MAX_SDP_LINES]:
         letter, equals, value = decoding.text(line).partition("=")
         if not equals:
             continue
-        if letter in ("s", "i", "o"):
+        if letter in ("s", "i", "o", "u", "e"):
             facts.add(f"rtsp.sdp.{letter}", value)
         elif letter == "a" and (found := _TOOL.match(value)):
             facts.add(f"rtsp.sdp.{decoding.tail(found[1]).lower()}", found[2])

@@ -36,6 +36,18 @@ def test_a_session_description_is_read() -> None:
     assert found["rtsp.sdp.media_header"] == ["MEDIAINFO=494D4B48;"]
 
 
+def test_addresses_and_telling_attributes_of_a_session_description_are_read() -> None:
+    sdp = b"v=0\r\ns=1\r\nu=www.ui.com\r\ne=info@ui.com\r\na=packetization-supported:DH\r\na=fmtp:107 DecoderTag=h3c-v3 RTCP=0\r\n"
+    facts = {fact.field: fact.value for fact in rtsp.parse_sdp(sdp + b"a=fmtp:96 packetization-mode=1\r\na=recvonly\r\n")}
+    assert facts == {
+        "rtsp.sdp.s": "1",
+        "rtsp.sdp.u": "www.ui.com",
+        "rtsp.sdp.e": "info@ui.com",
+        "rtsp.sdp.packetization-supported": "DH",
+        "rtsp.sdp.fmtp": "107 DecoderTag=h3c-v3 RTCP=0",
+    }
+
+
 @pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"\x00\x01"])
 def test_what_is_not_rtsp_is_a_decode_error(data: bytes) -> None:
     with pytest.raises(DecodeError):
