@@ -18,7 +18,7 @@ system:
 	@.ci/system-packages ip=iproute2 unshare=util-linux
 
 system-test: system
-	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark softflowd=softflowd pmacctd=pmacct nfcapd=nfdump avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd nmap=nmap nginx=nginx-light snmpd=snmpd sshd=openssh-server pure-ftpd=pure-ftpd minidlnad=minidlna rtsp-server-perl=rtsp-server-perl openssl=openssl arp-scan=arp-scan
+	@.ci/system-packages nft=nftables tcpdump=tcpdump tshark=tshark softflowd=softflowd pmacctd=pmacct nfcapd=nfdump avahi-daemon=avahi-daemon lighttpd=lighttpd wsdd=wsdd wsdd2=wsdd2 nmap=nmap nginx=nginx-light snmpd=snmpd sshd=openssh-server pure-ftpd=pure-ftpd minidlnad=minidlna rtsp-server-perl=rtsp-server-perl openssl=openssl arp-scan=arp-scan
 	@.ci/system-packages nmap=nmap masscan=masscan dumpcap=wireshark-common dnsmasq=dnsmasq-base kea-dhcp4=kea-dhcp4-server \
 		dhcpd=isc-dhcp-server dhclient=isc-dhcp-client lldpd=lldpd snmpd=snmpd npm=npm
 	@.ci/system-packages 'rsyslogd=rsyslog rsyslog-gnutls' lognormalizer=liblognorm-utils systemd-analyze=systemd

@@ -7,9 +7,14 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
+import click
 import pytest
 import typer
+
+from netcam.cli.app import COMMANDS as PROGRAM
+from netcam.cli.app import app, load
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text()
@@ -38,9 +43,18 @@ def test_make_demo_runs_the_demo_of_the_readme() -> None:
 
 
 def test_every_command_stands_in_the_readme_with_help() -> None:
-    from netcam.cli.app import COMMANDS, load
-
-    for name in COMMANDS:
+    for name in PROGRAM:
         found = load(name)
         assert found.info.help if isinstance(found, typer.Typer) else found.__doc__, name
         assert f"netcam {name}" in README, name
+
+
+@pytest.mark.parametrize("words", sorted(set(re.findall(r"`netcam ([a-z][^`]*)`", README))))
+def test_every_command_named_in_the_text_exists_with_its_options(words: str) -> None:
+    one: Any = typer.main.get_command(app)
+    for word in words.partition(" -- ")[0].split():
+        if word.startswith("-"):
+            assert any(word in parameter.opts for parameter in one.params), word
+        elif hasattr(one, "get_command"):
+            one = one.get_command(click.Context(one), word)
+            assert one is not None, word

@@ -1,9 +1,10 @@
-"""Run inside fresh namespaces: four hosts with servers that nobody here wrote, then a command.
+"""Run inside fresh namespaces: five hosts with servers that nobody here wrote, then a command.
 
     192.0.2.20  avahi-daemon (mDNS), lighttpd (HTTP), wsdd (WS-Discovery of a PC)
     192.0.2.30  ipycam (an ONVIF camera: WS-Discovery and device service), rtsp-server-perl (RTSP)
     192.0.2.40  nginx (HTTP, HTTPS), snmpd with the community `sesame`, OpenSSH, Pure-FTPd
     192.0.2.50  minidlna (SSDP and a UPnP description)
+    192.0.2.60  wsdd2 (WS-Discovery of a file server)
 
 The command runs in a namespace of its own, 192.0.2.1, joined to them by a bridge.
 """  # fmt: skip
@@ -17,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-HOSTS = (20, 30, 40, 50)
+HOSTS = (20, 30, 40, 50, 60)
 NGINX = """daemon off; user root; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
 events {{ worker_connections 64; }}
 http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
@@ -85,6 +86,7 @@ def servers(folder: Path) -> dict[str, tuple[int, list[str]]]:
         "sshd": (40, [tool("sshd"), "-D", "-e", "-f", f"{folder}/sshd_config"]),
         "pure-ftpd": (40, [tool("pure-ftpd"), "-S", "192.0.2.40,21", "-F", f"{folder}/banner", "-g", f"{folder}/ftp.pid", "-H", "-E"]),
         "minidlna": (50, [tool("minidlnad"), "-S", "-P", f"{folder}/minidlna.pid", "-f", f"{folder}/minidlna.conf"]),
+        "wsdd2": (60, [tool("wsdd2"), "-4", "-w", "-i", "srv0", "-H", "FILES-NAS", "-N", "FILES-NAS", "-G", "RECORDS"]),
     }
 
 

@@ -37,15 +37,15 @@ def seen(records: list[dict[str, Any]], host: int) -> dict[str, Any]:
     return device
 
 
-def test_four_hosts_are_found_each_once_and_only_the_camera_is_called_one(records: list[dict[str, Any]]) -> None:
+def test_five_hosts_are_found_each_once_and_only_the_camera_is_called_one(records: list[dict[str, Any]]) -> None:
     devices = [r for r in records if r["type"] == "device"]
-    assert len(devices) == 4
+    assert len(devices) == 5
     assert {d["addresses"][0]: d["is_camera"] is True for d in devices} == {
-        "192.0.2.20": False, "192.0.2.30": True, "192.0.2.40": False, "192.0.2.50": False,
+        "192.0.2.20": False, "192.0.2.30": True, "192.0.2.40": False, "192.0.2.50": False, "192.0.2.60": False,
     }  # fmt: skip
     (scan,) = [r for r in records if r["type"] == "scan"]
     assert scan["status"] == "complete"
-    assert scan["totals"]["answered"] == 4
+    assert scan["totals"]["answered"] == 5
     assert not [
         r for r in records if r["type"] == "finding" and r["kind"] == "policy" and r["verdict"] in ("restricted", "review", "advisory")
     ]
@@ -57,6 +57,12 @@ def test_avahi_lighttpd_and_wsdd_are_read(records: list[dict[str, Any]]) -> None
     assert told["http.title"] == ["Records archive"]
     assert "archive.local" in " ".join(told["mdns.host"])
     assert any("Computer" in value for value in told["onvif.types"]), "wsdd says that it is a computer"
+
+
+def test_wsdd2_which_reads_no_xml_is_heard(records: list[dict[str, Any]]) -> None:
+    told = seen(records, 60)["observed"]
+    assert any("Computer" in value for value in told["onvif.types"])
+    assert told["onvif.xaddr"][0].startswith("http://192.0.2.60:3702/")
 
 
 def test_an_onvif_camera_of_somebody_else_tells_maker_model_firmware_and_serial(records: list[dict[str, Any]]) -> None:
