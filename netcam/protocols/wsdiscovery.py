@@ -36,15 +36,27 @@ _DPWS = "http://schemas.xmlsoap.org/ws/2006/02/devprof"
 
 def probe(message_id: str, namespace: str = "", name: str = "") -> bytes:
     """A Probe for one type (two types in one would mean both at once) or for any; without line ends, as unicast wants it."""
-    # wsdd compares the text `wsdp:Device` without looking at the namespace, so that type keeps the prefix everybody uses
-    prefix = "wsdp" if namespace == _DPWS else "dp0"
-    types = f'<d:Types xmlns:d="{_DISCOVERY}" xmlns:{prefix}="{namespace}">{prefix}:{name}</d:Types>' if name else ""
+    types = f'<d:Types xmlns:d="{_DISCOVERY}" xmlns:dp0="{namespace}">dp0:{name}</d:Types>' if name else ""
     return (
         f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope xmlns:s="{_SOAP}" xmlns:a="{_ADDRESSING}"><s:Header>'
         f'<a:Action s:mustUnderstand="1">{_DISCOVERY}/Probe</a:Action><a:MessageID>{message_id}</a:MessageID>'
         f"<a:ReplyTo><a:Address>{_ADDRESSING}/role/anonymous</a:Address></a:ReplyTo>"
         '<a:To s:mustUnderstand="1">urn:schemas-xmlsoap-org:ws:2005:04:discovery</a:To></s:Header>'
         f'<s:Body><Probe xmlns="{_DISCOVERY}">{types}</Probe></s:Body></s:Envelope>'
+    ).encode("ascii")
+
+
+def probe_computers(message_id: str) -> bytes:
+    """A Probe for the devices of DPWS 2006/02 (computers, printers, file servers), letter for letter in the shape that Windows sends.
+
+    Servers of this kind look for text instead of reading XML: wsdd for `wsdp:Device`, wsdd2 for `<wsa:Action>` and `<wsa:MessageID>`
+    without an attribute.
+    """
+    return (
+        f'<?xml version="1.0" encoding="utf-8"?><soap:Envelope xmlns:soap="{_SOAP}" xmlns:wsa="{_ADDRESSING}" xmlns:wsd="{_DISCOVERY}" '
+        f'xmlns:wsdp="{_DPWS}"><soap:Header><wsa:To>urn:schemas-xmlsoap-org:ws:2005:04:discovery</wsa:To>'
+        f"<wsa:Action>{_DISCOVERY}/Probe</wsa:Action><wsa:MessageID>{message_id}</wsa:MessageID></soap:Header>"
+        "<soap:Body><wsd:Probe><wsd:Types>wsdp:Device</wsd:Types></wsd:Probe></soap:Body></soap:Envelope>"
     ).encode("ascii")
 
 
@@ -58,10 +70,10 @@ def questions(nonce: str) -> Iterator[Question]:
             digest = hashlib.sha256(f"{nonce} {host} {name}".encode()).digest()
             style = ("uuid:", "urn:uuid:")[number]
             yield Question(probe(f"{style}{uuid.UUID(bytes=digest[:16], version=4)}", namespace, name), host, PORT)
-    # devices that match no type by the book answer the first of these only; computers and printers the second (DPWS 2006/02)
-    for namespace, name in (("", ""), (_DPWS, "Device")):
+    # devices that match no type by the book answer the first of these only, computers and printers the second
+    for name, words in (("", probe), ("Device", probe_computers)):
         digest = hashlib.sha256(f"{nonce} any {name}".encode()).digest()
-        yield Question(probe(f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=4)}", namespace, name), GROUP, PORT)
+        yield Question(words(f"urn:uuid:{uuid.UUID(bytes=digest[:16], version=4)}"), GROUP, PORT)
 
 
 def parse(data: bytes) -> Iterable[Fact]:
