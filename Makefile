@@ -58,7 +58,7 @@ bench: system-test $(VENV)/.ready
 	@for b in tests/bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
 
 fuzz: $(VENV)/.ready
-	$(BIN)/pytest -m fuzz tests $(ARGS)
+	$(BIN)/pytest --hypothesis-profile=search -m 'fuzz or hypothesis' tests $(ARGS)
 
 licences: $(VENV)/.ready
 	$(BIN)/pip-licenses --from=mixed --order=license --with-urls

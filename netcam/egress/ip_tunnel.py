@@ -9,7 +9,7 @@ Example
     A camera sends GRE to an address outside.
 Blind spots
     Tunnels inside TLS, and those without any mark of their own (OpenVPN with a static key, Shadowsocks): told by their volume only (see
-    bulk-upload, long-connection). Sessions of OpenVPN and SSH whose beginning was not seen.
+    bulk-upload, long-connection). Sessions of OpenVPN, SOCKS and SSH whose beginning was not seen.
 References
     IANA protocol numbers; RFC 2784, RFC 4301, RFC 7348, RFC 4253; WireGuard's message types; OpenVPN's network protocol.
 """

@@ -259,7 +259,8 @@ def _account(
             else:
                 r[MINUTE] = (r[MINUTE] & ~(np.int64(0xFFFF) << 48)) | want << 48
         elif seen < (3 if proto == 6 else 8) or (proto == 17 and (s_port == 53 or d_port == 53)):
-            found = _looks(b, i, stop, proto, s_port, d_port)
+            opening = outward and state & S_SYN != 0 and r[MORE] >> 8 & 0xFFFF == 0
+            found = _looks(b, i, stop, proto, s_port, d_port, opening)
             tells |= found & LOW32
             kind = found >> 32 & 0xFF
             if kind:

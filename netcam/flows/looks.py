@@ -34,8 +34,11 @@ def _openvpn(b: Any, i: Any, n: Any) -> Any:
 
 
 @_fast
-def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> Any:
-    """What the first bytes of a payload look like: tells | kind of hint << 32 | bytes of the stream to hand on << 40."""
+def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any, opening: Any) -> Any:
+    """What the first bytes of a payload look like: tells | kind of hint << 32 | bytes of the stream to hand on << 40.
+
+    `opening`: they are the first of a TCP connection whose beginning was seen, from who began it.
+    """
     n = stop - i
     if n < 1:
         return np.int64(0)
@@ -74,8 +77,8 @@ def _looks(b: Any, i: Any, stop: Any, proto: Any, s_port: Any, d_port: Any) -> A
             tells |= T_RTMP
         elif b0 == 0x10 and n >= 12 and (_u32(b, i + 4) == 0x4D515454 or _u32(b, i + 5) == 0x4D515454 or _u32(b, i + 4) == 0x4D514973):
             tells |= T_MQTT
-        elif b0 == 5 and n >= 3 and n == b[i + 1] + 2:
-            tells |= T_SOCKS
+        elif opening and b0 == 5 and n >= 3 and n == b[i + 1] + 2:
+            tells |= T_SOCKS  # RFC 1928 section 3: what opens the connection; amid a stream two bytes come so by chance
         elif _stun(b, i, n):
             tells |= _stun(b, i, n)  # not framed over TCP either (RFC 8489 section 6.2.2)
         elif n >= 16 and _u16(b, i) == n - 2 and _openvpn(b, i + 2, n - 2):

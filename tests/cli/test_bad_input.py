@@ -13,7 +13,7 @@ import pytest
 
 
 def netcam(*argv: str, home: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
-    env = {**os.environ, "NETCAM_HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
+    env = {**os.environ, "NETCAM_HOME": str(home)}
     run = subprocess.run(
         [sys.executable, "-m", "netcam", *argv], capture_output=True, env=env, input=stdin, timeout=100, cwd=home, check=False
     )

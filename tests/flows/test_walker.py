@@ -175,6 +175,9 @@ def test_payloads_are_told_by_their_marks(tmp_path: Path) -> None:
     for k, (name, payloads) in enumerate({**udp, **{n: [p] for n, p in tcp.items()}}.items()):
         for n, payload in enumerate(payloads):
             transport = frames.udp(40000 + k, 7000, payload) if name in udp else frames.tcp(40000 + k, 7000, 0x18, payload, seq=n)
+            if name == "socks":  # told only where the connection's beginning was seen
+                begin = frames.tcp(40000 + k, 7000, 2, seq=(1 << 32) - 1)
+                packets.append((T0 + k * S - 1, frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 6, begin))))
             packets.append((T0 + k * S + n, frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 17 if name in udp else 6, transport))))
     basic = b"GET / HTTP/1.1\r\nHost: cam\r\nAuthorization: Basic YTpi\r\nUser-Agent: test\r\n\r\n"
     packets.append((T0 + 90 * S, frames.ether(frames.ip4("10.0.0.5", "203.0.113.9", 6, frames.tcp(49999, 80, 0x18, basic)))))
@@ -186,6 +189,28 @@ def test_payloads_are_told_by_their_marks(tmp_path: Path) -> None:
     assert told[49999] & TELLS["http"]
     noise = read(tmp_path, [(T0 + n, frames.ether(udp4("10.0.0.5", "203.0.113.9", 40000, 7000, bytes([n + 1]) * 40))) for n in range(8)])
     assert noise["tells"].tolist() == [0]
+
+
+def test_two_bytes_amid_a_stream_are_no_proxy(tmp_path: Path) -> None:
+    """A SOCKS client's greeting is three bytes, of which noise has two by chance: it is one only as what opens a connection."""
+    greeting, request = b"\x05\x01\x00", b"DESCRIBE rtsp://h/ RTSP/1.0\r\n\r\n"
+
+    def told(*segments: tuple[bool, int, bytes]) -> set[str]:
+        packets, seq = [], {False: 1000, True: 5000}
+        for n, (back, flags, payload) in enumerate(segments):
+            ports = (7000, 40000) if back else (40000, 7000)
+            ends = ("203.0.113.9", "10.0.0.5") if back else ("10.0.0.5", "203.0.113.9")
+            packets.append((T0 + n, frames.ether(frames.ip4(*ends, 6, frames.tcp(*ports, flags, payload, seq=seq[back])), back=back)))
+            seq[back] += len(payload) + (flags & 2 != 0)
+        (tells,) = read(tmp_path, packets)["tells"].tolist()
+        return {name for name, bit in TELLS.items() if tells & bit}
+
+    syn, answer = (False, 2, b""), (True, 0x12, b"")
+    assert told(syn, answer, (False, 0x18, greeting)) == {"socks"}
+    assert told(syn, answer, (False, 0x18, request), (False, 0x18, greeting)) == {"rtsp"}
+    assert told(syn, answer, (True, 0x18, greeting)) == set()
+    assert told(syn, answer, (True, 0x18, b"220 hello\r\n"), (False, 0x18, greeting)) == set()
+    assert told((False, 0x18, greeting)) == set()
 
 
 RESET = b"\x38" + bytes(range(1, 9))
