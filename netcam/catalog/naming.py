@@ -82,7 +82,7 @@ PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|
 
 _ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
 _WHAT = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)[ _-]?(?:Video[ _-])?Camera"
-NOUN = rf"[ _-]{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam)(?![A-Za-z])"
+NOUN = rf"[ _-]{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?)(?![A-Za-z])"
 """What must follow a name that is a word of its own before running text is taken to speak of the badge: the thing and how it is built."""
 
 
