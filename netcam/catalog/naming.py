@@ -3,14 +3,15 @@
 A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
 fields that hold a model, `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
 (`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
-the maker's name behind another's badge), and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
+the maker's name behind another's badge), `any.alone` for text that may be nothing but a name, `any.site` for addresses of web sites
+and mail, and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
 server's name and a realm of whatever service: a firmware gives its services the same ones.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -24,11 +25,13 @@ _MODEL = (
     "tplink.model", "hnap.ModelName", "gvcp.model", "mdns.txt.model", "mdns.txt.md", "mdns.txt.mdl", "mdns.txt.product",
     "mdns.txt.modelname", "mdns.txt.model_name", "mdns.txt.ty", "xm.DeviceModel", "bosch.modelName", "cdp.platform", "list.model",
     "snmp.oid.1.3.6.1.4.1.39165.1.1.0",
+    "mdns.txt.usb_mdl", "mdns.txt.am", "mdns.txt.device_model", "mdns.txt.devicemodel", "mdns.txt.model-name", "lldp.model",
 )  # fmt: skip
 _MAKER = (
     "onvif.manufacturer", "onvif.scope.manufacturer", "onvif.scope.mfr", "onvif.scope.vendor", "onvif.scope.brand", "upnp.manufacturer",
     "dhip.Vendor", "tvt.manufacturer", "gvcp.manufacturer", "hnap.VendorName", "mdns.txt.manufacturer", "mdns.txt.mf", "mdns.txt.mfg",
     "mdns.txt.vendor", "mdns.txt.brand", "mdns.txt.usb_mfg", "axis.Brand", "bosch.manufacturer", "list.maker",
+    "mdns.txt.company", "mdns.txt.make", "mdns.txt.oem", "mdns.txt.mfr", "mdns.txt.device_manufacturer", "lldp.manufacturer",
 )  # fmt: skip
 _TEXT = (
     "http.title", "http.realm", "http.server", "http.location", "rtsp.server", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "rtsp.sdp.tool",
@@ -37,12 +40,24 @@ _TEXT = (
     "upnp.model_description", "upnp.model_number", "upnp.manufacturer_url", "ssdp.server", "mdns.name", "snmp.sysdescr", "ftp.banner",
     "telnet.banner", "ssh.banner", "smtp.banner", "dhcp.vendor_class", "lldp.system_description", "cdp.platform", "cdp.version",
     "mdns.txt.model", "mdns.txt.md", "mdns.txt.fn", "vivotek.name", "panasonic.name", "foscam.name", "nmap.product", "nmap.extrainfo",
+    "http.meta.author", "http.meta.copyright", "http.meta.generator", "http.meta.description", "http.meta.application-name",
+    "http.meta.site_name", "http.meta.apple-mobile-web-app-title", "http.heading", "http.logo", "http.header.x-", "upnp.model_url",
+    "sip.user_agent", "sip.server", "rtsp.sdp.u", "rtsp.sdp.e", "rtsp.sdp.o", "mdns.service", "mdns.txt.ty", "mdns.txt.product",
+    "mdns.txt.name", "mdns.txt.note", "mdns.txt.description",
 )  # fmt: skip
 _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
 )  # fmt: skip
 
-_MADE = ("http.server", "rtsp.server", "rtsp.sdp.tool", "http.copyright", "ssdp.server", "tls.subject", "tls.issuer")
+_MADE = (
+    "http.server", "rtsp.server", "rtsp.sdp.tool", "rtsp.sdp.o", "rtsp.sdp.u", "rtsp.sdp.e", "http.copyright", "ssdp.server", "tls.subject",
+    "tls.issuer", "http.meta.author", "http.meta.copyright", "http.meta.generator", "sip.user_agent", "sip.server", "mdns.service",
+)  # fmt: skip
+_ALONE = (
+    "http.title", "http.realm", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "http.meta.application-name", "http.meta.author", "http.heading",
+    "http.logo", "upnp.friendly_name",
+)  # fmt: skip
+_SITE = ("http.link", "upnp.manufacturer_url", "upnp.model_url", "rtsp.sdp.u", "rtsp.sdp.e", "tls.subject", "tls.issuer", "tls.san")
 
 CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
@@ -51,6 +66,8 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "any.text": _TEXT,
         "any.badge": tuple(field for field in _TEXT if field not in _MADE),
         "any.made": _MADE,
+        "any.alone": _ALONE,
+        "any.site": _SITE,
         "any.host": _HOST,
         "any.server": ("http.server", "rtsp.server", "ssdp.server"),
         "any.realm": ("http.realm", "rtsp.realm"),
@@ -65,8 +82,8 @@ for _name, _fields in CLASSES.items():
 
 
 def classes(field: str) -> tuple[str, ...]:
-    """The classes that a field belongs to."""
-    return _OF.get(field, ())
+    """The classes that a field belongs to; a header of the device's own stands for all of them."""
+    return _OF.get("http.header.x-" if field.startswith("http.header.x-") else field, ())
 
 
 MAKER_FIELD, MODEL_FIELD, TEXT, HOST, HOST_NAME = 0.9, 0.95, 0.75, 0.65, 0.6
@@ -76,8 +93,33 @@ People name computers after what they do: a maker's name in a host name alone st
 """
 
 
+SITE, ALONE = 0.5, 0.6
+"""Weights of a maker's web or mail address (a page may link to somebody else's), and of a name that is a word and stands alone."""
+
 PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|Shanghai|The)"
 """What company names begin with before the name itself."""
+CHINESE_PLACES = "(?:杭州|浙江|深圳市?|天津|上海|北京|珠海|广州|苏州|厦门)"
+
+COMPANY = (
+    r"[ ,]{1,2}(?:Inc|Corp|Corporation|Co|Company|Ltd|Limited|LLC|GmbH|AG|AB|BV|S\.?p\.?A|S\.?r\.?l|SAS|Communications|Technolog(?:y|ies)|"
+    r"Electronics?|Systems|Security|International|Group|Holdings|Industries)(?![A-Za-z])"
+)
+"""What follows a name where a company is meant, whatever else the name means."""
+LOGO = r"(?:[ _-]?(?:company|top|main|white|black|small|big|login|header)?[ _-]?logo[ _-]?\d{0,2})?(?:\.\w{3,4})?"
+_ABOUT = re.compile(
+    r" (?:camera |nvr |dvr )?(?:plug-?in|integration|driver|bridge|proxy|exporter|api|sdk|download|compatible|add-?on|emulat|simulat|"
+    r"honeypot|toolkit|for home|card)",
+    re.IGNORECASE,
+)
+_BEFORE = ("for ", "with ", "supports ", "linux ")
+
+
+def mentioned(text: str, start: int, end: int) -> bool:
+    """Whether a name at this place of a text is only spoken of: `for Acme`, `Acme integration`, the host's name in what `uname` prints."""
+    return text[max(0, start - 10) : start].casefold().endswith(_BEFORE) or _ABOUT.match(text, end) is not None
+
+
+SITE_TAIL = r"(?:-?(?:cctv|security|global|usa|us|uk|eu|tech|cam|camera|cameras|group|online|europe|america|video|ip))?"
 
 
 _ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
@@ -103,39 +145,49 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-") or "x"
 
 
+def _host(name: str) -> str:
+    """A name as it may stand in a domain, spaces kept; empty for one that is too short or has letters that domains do not have."""
+    plain = name.casefold().replace("&", "").replace("-", " ")
+    return plain if re.fullmatch(r"[a-z0-9][a-z0-9 ]{2,30}", plain) else ""
+
+
 def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     from netcam.catalog.makers import Example, Fingerprint
 
     if not brand.seek:
         return
     names = (brand.name, *brand.also, *brand.words)
+    distinct = names if brand.word else tuple(brand.words)
     declared = "|".join(spelling(name) for name in names)
-    words = "|".join(spelling(name) for name in (names if brand.word else brand.words))
-    says = {"brand": brand.name}
+    words = "|".join(spelling(name) for name in distinct)
+    hosts = sorted({host for name in names if (host := _host(name))})
+    badge = {"brand": brand.name}
     if (brand.tells or ("maker" if brand.own else "brand")) == "maker" and file.makes_cameras:
-        says["maker"] = file.maker
+        badge["maker"] = file.maker
+    made = {"maker": badge["maker"]} if "maker" in badge else badge
     source = brand.source or file.source or "the maker's own name for its products"
     end = f"(?!{brand.not_before})" if brand.not_before else ""
-    if not brand.word and brand.noun:
-        yield Fingerprint(
-            id=f"{stem}/named-{_slug(brand.name)}-noun", field="any.text", match=rf"(?<![A-Za-z0-9])(?:{declared}){end}{NOUN}", says=says,
-            weight=TEXT, examples=[Example(see=f"{brand.name} Network Camera", says=says, source=source)], status="draft",
-        )  # fmt: skip
-    where = {
-        "any.maker": (rf"\A\W{{0,3}}(?:{PLACES} )?(?:{declared})(?![A-Za-z0-9]){end}", MAKER_FIELD),
-        "any.badge": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", TEXT),
-        "any.made": (rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", TEXT),
-        "any.host": (rf"\A(?:{words})(?![A-Za-z]){end}", HOST_NAME),
-    }
-    both = says
-    for field, (pattern, weight) in where.items():
-        says = {"maker": both["maker"]} if field == "any.made" and "maker" in both else both
-        if field == "any.maker" or words:
-            example = [Example(see=see, says=says, source=source) for see in (names if brand.word or field == "any.maker" else brand.words)]
-            yield Fingerprint(
-                id=f"{stem}/named-{_slug(brand.name)}-{field[4:]}", field=field, match=pattern, says=says, weight=weight,
-                examples=example, status="draft",
-            )  # fmt: skip
+
+    def fingerprint(what: str, field: str, match: str, says: dict[str, str], weight: float, examples: Iterable[str]) -> Fingerprint:
+        seen = [Example(see=see, says=says, source=source) for see in examples]
+        name = f"{stem}/named-{_slug(brand.name)}-{what}"
+        return Fingerprint(id=name, field=field, match=match, says=says, weight=weight, examples=seen, status="draft")
+
+    if brand.noun and not brand.word:
+        start = rf"(?<![A-Za-z0-9])(?:{declared}){end}"
+        yield fingerprint("noun", "any.text", start + NOUN, badge, TEXT, [f"{brand.name} Network Camera"])
+        yield fingerprint("company", "any.text", start + COMPANY, made, TEXT, [f"{brand.name} Corporation"])
+        yield fingerprint("alone", "any.alone", rf"\A\W{{0,3}}(?:{declared})[®™]?{LOGO}\W{{0,3}}\Z", badge, ALONE, [brand.name])
+    if brand.noun and hosts:
+        sites = "|".join(host.replace(" ", "-?") for host in hosts)
+        match = rf"(?:\A|[@./=* ])(?:{sites}){SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-]|\.\w)"
+        yield fingerprint("site", "any.site", match, made, SITE, [f"www.{hosts[0].replace(' ', '')}.com"])
+    start = rf"\A\W{{0,3}}(?:{PLACES} |{CHINESE_PLACES})?"
+    yield fingerprint("maker", "any.maker", rf"{start}(?:{declared})(?![A-Za-z0-9]){end}", badge, MAKER_FIELD, names)
+    if distinct:
+        yield fingerprint("badge", "any.badge", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", badge, TEXT, distinct)
+        yield fingerprint("made", "any.made", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", made, TEXT, distinct)
+        yield fingerprint("host", "any.host", rf"\A(?:{words})(?![A-Za-z]){end}", badge, HOST_NAME, distinct)
 
 
 def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:

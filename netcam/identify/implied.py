@@ -13,6 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from netcam.errors import DecodeError
+from netcam.identify import page
 from netcam.model import Fact, Observation
 from netcam.protocols import http, markup, message, rtsp
 
@@ -28,13 +29,23 @@ def _title(value: str) -> list[Fact]:
 
 
 _COPYRIGHT = re.compile(
-    r"(?:copyright|&copy;|©)(?:[ \t]|&nbsp;|&copy;|©|\(c\)|copyright|by\b|[-,0-9]){1,40}([A-Za-z][^<>\r\n\"';]{1,60})", re.IGNORECASE
+    r"(?:copyright|&copy;|©|\(c\)(?=[ \t]{0,3}(?:19|20)\d\d))(?:[ \t]|&nbsp;|&copy;|©|\(c\)|copyright|by\b|[-,0-9]){1,40}([A-Za-z][^<>\r\n\"';]{1,60})",
+    re.IGNORECASE,
+)
+_COPYRIGHT_BEHIND = re.compile(
+    r"(?<![\w.])([A-Z][A-Za-z0-9&.-]{1,30}(?:,? [A-Z][A-Za-z0-9&.]{1,30}){0,4})\s{0,3}(?:\(c\)|&copy;|©)\s{0,3}(?:19|20)\d\d"
+)
+_POWERED = re.compile(
+    r"(?:powered|developed|manufactured|made|produced) by(?:[ \t]|&nbsp;|:){1,5}(?:<a [^<>]{0,300}>)?([A-Za-z][^<>\r\n\"';]{1,60})",
+    re.IGNORECASE,
 )
 
 
 def _copyright(value: str) -> list[Fact]:
     """Who a page says holds its copyright: the maker of the firmware, whatever badge is on the product."""
-    return [Fact("http.copyright", " ".join(found[1].split())) for found in islice(_COPYRIGHT.finditer(value[:MAX_READ]), MAX_COPYRIGHTS)]
+    text = value[:MAX_READ]
+    lines = (found for one in (_COPYRIGHT, _COPYRIGHT_BEHIND, _POWERED) for found in islice(one.finditer(text), MAX_COPYRIGHTS))
+    return [Fact("http.copyright", " ".join(found[1].split())) for found in lines]
 
 
 _MAC = re.compile(r"\A[0-9A-Fa-f]{2}(?:([:-]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}\Z")
@@ -72,7 +83,7 @@ def _realms(field: str) -> Callable[[str], list[Fact]]:
 
 _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = MappingProxyType(
     {
-        "http.body": (("http.title", _title), ("http.copyright", _copyright)),
+        "http.body": (("http.title", _title), ("http.copyright", _copyright), ("http.link", lambda value: list(page.said(value)))),
         "http.realm": (("mac", _mac),),
         "rtsp.realm": (("mac", _mac),),
         "http.header.server": (("http.server", _same("http.server")),),

@@ -54,6 +54,8 @@ class _Test:
         self.plain = one is not None and bool(one.prefix or one.contains)
         self.certain = False
         """Plain text that a sieve looks at: where it reports it for an ASCII value, it is there."""
+        self.badge = one is not None and one.field == "any.badge" and "/named-" in one.id
+        """A badge's name in running text, which may only be spoken of there."""
         self.hit: _Hit = (one or _NOBODY, _NOTHING)
 
     @cached_property
@@ -118,7 +120,7 @@ class Matcher:
                 test = tests[number]
                 if test.certain and value.isascii():
                     found.append(test.hit)
-                elif (match := test.pattern.search(short)) is not None:
+                elif (match := test.pattern.search(short)) is not None and not (test.badge and naming.mentioned(short, *match.span())):
                     found.append(
                         (test.hit[0], {k: v for k, v in match.groupdict().items() if v is not None}) if match.re.groups else test.hit
                     )

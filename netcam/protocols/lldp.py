@@ -13,7 +13,8 @@ MAX_TLVS = 128
 FIELDS = frozenset(
     {
         "lldp.chassis", "lldp.port", "lldp.port_description", "lldp.system_name", "lldp.system_description", "lldp.capabilities",
-        "lldp.management", "lldp.vlan", "mac",
+        "lldp.management", "lldp.vlan", "lldp.hardware", "lldp.firmware", "lldp.software", "lldp.serial", "lldp.manufacturer", "lldp.model",
+        "mac",
     }
 )  # fmt: skip
 _TEXT = {4: "lldp.port_description", 5: "lldp.system_name", 6: "lldp.system_description"}
@@ -22,6 +23,12 @@ CAPABILITIES = ("other", "repeater", "bridge", "wlan access point", "router", "t
 """Bits of the capabilities TLV, lowest first (802.1AB table 8-4)."""
 _PORT_VLAN = bytes.fromhex("0080c201")
 """IEEE 802.1 organizationally specific TLV: port VLAN id (802.1Q annex D)."""
+
+_MED = bytes.fromhex("0012bb")
+_INVENTORY = {
+    5: "lldp.hardware", 6: "lldp.firmware", 7: "lldp.software", 8: "lldp.serial", 9: "lldp.manufacturer", 10: "lldp.model"
+}  # fmt: skip
+"""Inventory TLVs of LLDP-MED (ANSI/TIA-1057 section 10.2.6): subtype -> what it tells, in at most 32 characters."""
 
 
 def parse(data: bytes) -> list[Fact]:
@@ -55,6 +62,8 @@ def parse(data: bytes) -> list[Fact]:
             facts.add("lldp.management", written or (layout.ipv6(address) if value[1:2] == b"\x02" and len(address) == 16 else ""))
         elif kind == 127 and value.startswith(_PORT_VLAN) and size == 6:
             facts.add("lldp.vlan", str(layout.number(value, 4, 2)))
+        elif kind == 127 and value.startswith(_MED) and len(value) > 4 and value[3] in _INVENTORY:
+            facts.add(_INVENTORY[value[3]], decoding.line(decoding.decoded(value[4:]), 32))
         if at >= len(data):
             # the end mark is not always sent
             break

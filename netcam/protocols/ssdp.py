@@ -31,6 +31,7 @@ _START = re.compile(rb"(HTTP/1\.\d[ \t]+200\b|NOTIFY[ \t]+\*[ \t]+HTTP/1\.\d)", 
 _DESCRIPTION = {
     "manufacturer": "upnp.manufacturer",
     "manufacturerURL": "upnp.manufacturer_url",
+    "modelURL": "upnp.model_url",
     "modelName": "upnp.model_name",
     "modelNumber": "upnp.model_number",
     "modelDescription": "upnp.model_description",

@@ -77,6 +77,18 @@ FTP = b"220-Welcome\r\n220 AXIS 212 PTZ Network Camera 4.40 (2007) ready.\r\n"
 ANSWERS = [LLDP, CDP, DHCP, SADP, SNMP, PROPERTIES, TELNET, FTP]
 
 
+def test_lldp_med_inventory_is_read() -> None:
+    inventory = [(5, b"7BF"), (6, b"9.80.3"), (8, b"B8A44F2F01D9"), (9, b"Axis"), (10, b"P1448-LE\0"), (11, b"asset of the owner")]
+    told = values(
+        lldp.parse(_lldp(*[(1, b"\x07x"), (2, b"\x07y"), (3, b"\0\x78")], *((127, b"\x00\x12\xbb" + bytes([k]) + v) for k, v in inventory)))
+    )
+    assert told["lldp.manufacturer"] == ["Axis"]
+    assert told["lldp.model"] == ["P1448-LE"]
+    assert told["lldp.firmware"] == ["9.80.3"]
+    assert told["lldp.serial"] == ["B8A44F2F01D9"]
+    assert not any("asset" in value for several in told.values() for value in several)
+
+
 def test_lldp_tells_who_a_device_says_it_is() -> None:
     assert values(lldp.parse(LLDP)) == {
         "lldp.chassis": ["b8:a4:4f:2f:01:d9"],
