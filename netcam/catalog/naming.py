@@ -42,7 +42,7 @@ _TEXT = (
     "mdns.txt.model", "mdns.txt.md", "mdns.txt.fn", "vivotek.name", "panasonic.name", "foscam.name", "nmap.product", "nmap.extrainfo",
     "http.meta.author", "http.meta.copyright", "http.meta.generator", "http.meta.description", "http.meta.application-name",
     "http.meta.site_name", "http.meta.apple-mobile-web-app-title", "http.heading", "http.logo", "http.header.x-", "upnp.model_url",
-    "sip.user_agent", "sip.server", "rtsp.sdp.u", "rtsp.sdp.e", "rtsp.sdp.o", "mdns.service", "mdns.txt.ty", "mdns.txt.product",
+    "sip.user_agent", "sip.server", "rtsp.sdp.u", "rtsp.sdp.e", "rtsp.sdp.o", "mdns.txt.ty", "mdns.txt.product",
     "mdns.txt.name", "mdns.txt.note", "mdns.txt.description",
 )  # fmt: skip
 _HOST = (
@@ -51,7 +51,7 @@ _HOST = (
 
 _MADE = (
     "http.server", "rtsp.server", "rtsp.sdp.tool", "rtsp.sdp.o", "rtsp.sdp.u", "rtsp.sdp.e", "http.copyright", "ssdp.server", "tls.subject",
-    "tls.issuer", "http.meta.author", "http.meta.copyright", "http.meta.generator", "sip.user_agent", "sip.server", "mdns.service",
+    "tls.issuer", "http.meta.author", "http.meta.copyright", "http.meta.generator", "sip.user_agent", "sip.server",
 )  # fmt: skip
 _ALONE = (
     "http.title", "http.realm", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "http.meta.application-name", "http.meta.author", "http.heading",
