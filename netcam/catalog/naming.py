@@ -164,7 +164,8 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     badge = {"brand": brand.name}
     if (brand.tells or ("maker" if brand.own else "brand")) == "maker" and file.makes_cameras:
         badge["maker"] = file.maker
-    made = {"maker": badge["maker"]} if "maker" in badge else badge
+    # what made it keeps the maker's own name behind another badge; a badge's name is nobody else's
+    made = {"maker": badge["maker"]} if "maker" in badge and brand.own else badge
     source = brand.source or file.source or "the maker's own name for its products"
     end = f"(?!{brand.not_before})" if brand.not_before else ""
 
