@@ -6,11 +6,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from itertools import islice, product
+from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
 from netcam.errors import ConfigError, nearest, shown
-from netcam.model import SLOTS, Finding, Identity, Observation
+from netcam.model import SLOTS, Finding, Identity, Observation, address_order
 
 if TYPE_CHECKING:
     from netcam.identify.assign import Tie
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MAX_WAYS = 8
 """Ways in which the values asked for are spelt that are looked up one by one; more are sought in the whole list."""
+FEW = 1_000
+"""Devices whose findings are looked up one by one; for more, all findings are read."""
 REMARKS = ("owner", "location", "contract", "tags", "notes")
 COLUMNS = (
     "address", "addresses", "mac", "macs", "site", "device", *SLOTS, "sure", "verdict", "first_seen", "last_seen", "missing", *REMARKS,
@@ -54,6 +56,15 @@ class Wanted:
     missing: bool = False
     network: IPv4Network | IPv6Network | None = None
     not_seen_since: datetime | None = None
+    first: int | None = None
+    """So many in the order of addresses are enough."""
+
+    @property
+    def page(self) -> int | None:
+        """How many devices the inventory need give: only where it applies every condition itself."""
+        looked_up = all(one.how == "=" and one.text and one.column in SLOTS for one in self.filters)
+        plain = self.at is None and self.network is None and self.not_seen_since is None and not self.missing
+        return self.first if looked_up and plain else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +167,9 @@ def select(inventory: Inventory, wanted: Wanted, *, shown: Collection[str] = ())
     asked = {one.column for one in wanted.filters} | set(shown)
     findings: dict[tuple[str, str], list[Finding]] = {}
     if "verdict" in asked:
-        for finding in inventory.findings(wanted.at, site=wanted.site):
+        few = wanted.page is not None and len(devices) <= FEW
+        by_one = (inventory.findings(site=one.site, device=one.device) for one in devices)
+        for finding in chain.from_iterable(by_one) if few else inventory.findings(wanted.at, site=wanted.site):
             if finding.kind == "policy":
                 findings.setdefault((finding.site, finding.device), []).append(finding)
     gone = _missing(inventory, wanted, devices) if wanted.missing or "missing" in asked else {}
@@ -185,8 +198,12 @@ def _devices(inventory: Inventory, wanted: Wanted) -> list[Device]:
     ways = [dict(zip(spelt, way, strict=True)) for way in islice(product(*spelt.values()), MAX_WAYS + 1)]
     if len(ways) > MAX_WAYS:
         return inventory.devices(site=wanted.site, camera=wanted.camera)
-    found = [one for slots in ways for one in inventory.devices(site=wanted.site, camera=wanted.camera, slots=slots)]
-    return found if len(ways) == 1 else sorted(found, key=lambda one: (one.site, one.device))
+    page = wanted.page
+    return [
+        one
+        for slots in ways
+        for one in inventory.devices(site=wanted.site, camera=wanted.camera, slots=slots, limit=page, by_address=page is not None)
+    ]
 
 
 def _missing(inventory: Inventory, wanted: Wanted, devices: Sequence[Device]) -> dict[tuple[str, str], str]:
@@ -224,21 +241,15 @@ def _inside(address: str, network: IPv4Network | IPv6Network) -> bool:
 
 def ordered(rows: Sequence[Row], order: Sequence[tuple[str, bool]]) -> list[Row]:
     """The rows by the columns; by address where none is given. Unknown values come last either way."""
-    told = sorted(rows, key=lambda row: (_address_key(row.value("address")), row.site, row.device))
+    from netcam.inventory.port import as_ordered
+
+    told = sorted(rows, key=lambda row: as_ordered(row.of))
     for column, other_way in reversed(order):
         known = [row for row in told if row.cell(column)]
         unknown = [row for row in told if not row.cell(column)]
-        key = (lambda row: _address_key(row.value("address"))) if column == "address" else (lambda row, c=column: row.cell(c).casefold())
+        key = (lambda row: address_order(row.value("address"))) if column == "address" else (lambda row, c=column: row.cell(c).casefold())
         told = sorted(known, key=key, reverse=other_way) + unknown
     return told
-
-
-def _address_key(address: str | None) -> tuple[int, int, str]:
-    try:
-        ip = ip_address((address or "").partition("%")[0])
-    except ValueError:
-        return 9, 0, address or ""
-    return ip.version, int(ip), ""
 
 
 def observed(inventory: Inventory, one: Identity) -> list[Observation]:

@@ -127,14 +127,15 @@ def devices(
             site=site, at=instant(at) if at else None, camera=camera, filters=tuple(filters), missing=missing,
             network=device_list.parse_network(network) if network else None,
             not_seen_since=instant(not_seen_since) if not_seen_since else None,
+            first=limit if not order else None,
         )  # fmt: skip
         table = output.wants_table(format_)
         whole_records = not table and columns is None
         shown_or_sorted = {*(() if whole_records else shown_columns), *(name for name, _ in order)}
         rows = device_list.select(inventory, wanted, shown=shown_or_sorted)
         rows = device_list.ordered(rows, order)[:limit]
-        one_site = site if site is not None or len({row.site for row in rows}) != 1 else rows[0].site
-        whole = {(i.site, i.device): i for i in inventory.identities(at=wanted.at, site=one_site)} if whole_records and rows else {}
+        listed = {(row.site, row.device) for row in rows} if limit is not None else None
+        whole = {(i.site, i.device): i for i in inventory.identities(at=wanted.at, site=site, only=listed)} if whole_records else {}
     finally:
         inventory.close()
     if table:

@@ -89,17 +89,11 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, 
     return made
 
 
-def address_order(one: Identity) -> tuple[int, int, str]:
+def address_order(one: Identity) -> tuple[bytes, str]:
     """Devices by their first address, those without one last."""
-    from ipaddress import ip_address
+    from netcam.model import address_order
 
-    for text in one.addresses:
-        try:
-            ip = ip_address(text.partition("%")[0])
-        except ValueError:
-            continue
-        return (ip.version, int(ip), one.device)
-    return (9, 0, one.device)
+    return address_order(next(iter(one.addresses), None)), one.device
 
 
 def device_row(one: Identity, findings: Sequence[Finding]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from netcam.inventory.port import (
     IdentityVersion,
     Remark,
     as_listed,
+    as_ordered,
     checked_action,
     checked_raw,
     checked_remark,
@@ -214,8 +215,9 @@ class MemoryInventory:
         return changed
 
     def identities(
-        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True
-    ) -> list[Identity]:
+        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True,
+        only: Collection[tuple[str, str]] | None = None,
+    ) -> list[Identity]:  # fmt: skip
         """See Inventory.identities."""
         if scan is not None:
             found = list(self._identity_scans.get(scan, {}).values())
@@ -223,6 +225,8 @@ class MemoryInventory:
             heads = [(key, v) for key, versions in self._identities.items() if (v := _as_of(versions, at)) is not None]
             found = [v for key, v in heads if not self._is_retired(key, v, at)]
         records = [v.record for v in found if isinstance(v.record, Identity) and (site is None or v.record.site == site)]
+        if only is not None:
+            records = [record for record in records if (record.site, record.device) in only]
         if not evidence:
             records = [replace(record, because=(), disputed=()) for record in records]
         return sorted(records, key=lambda i: (i.site, i.device))
@@ -259,7 +263,7 @@ class MemoryInventory:
 
     def devices(
         self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None,
-        after: tuple[str, str] | None = None,
+        after: tuple[str, str] | None = None, by_address: bool = False,
     ) -> list[Device]:  # fmt: skip
         """See Inventory.devices."""
         listed = [
@@ -270,7 +274,7 @@ class MemoryInventory:
             and all(identity.slots.get(slot) == value for slot, value in (slots or {}).items())
             and (after is None or (identity.site, identity.device) > after)
         ]
-        return listed[:limit]
+        return (sorted(listed, key=as_ordered) if by_address else listed)[:limit]
 
     def seen_until(self, at: datetime, *, site: str | None = None) -> dict[tuple[str, str], tuple[datetime, datetime]]:
         """See Inventory.seen_until."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ import msgspec
 
 from netcam.errors import StoreError, shown
 from netcam.inventory.chain import Damage, Entry, Leaf, Sealed
-from netcam.model import Coverage, CoverageState, Finding, Identity, Observation, ScanRecord
+from netcam.model import Coverage, CoverageState, Finding, Identity, Observation, ScanRecord, address_order
 
 MAX_RAW = 16 * 1024 * 1024
 """Bytes of one raw answer: collectors bound theirs far lower; a mistake must not write a disk full."""
@@ -175,6 +175,11 @@ def as_listed(identity: Identity) -> Device:
     )  # fmt: skip
 
 
+def as_ordered(one: Device) -> tuple[bytes, str, str]:
+    """The key of the list by address."""
+    return address_order(next(iter(one.addresses), None)), one.site, one.device
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folded:
     """What a store keeps of a site's observations in short (`netcam.inventory.folded`), and up to which of them it speaks."""
@@ -276,9 +281,13 @@ class Inventory(Protocol):
         ...
 
     def identities(
-        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True
-    ) -> list[Identity]:
-        """The latest identity of every device, as of `at`, or those that `scan` saved; without `evidence` no claims are read."""
+        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True,
+        only: Collection[tuple[str, str]] | None = None,
+    ) -> list[Identity]:  # fmt: skip
+        """The latest identity of every device, as of `at`, or those that `scan` saved; without `evidence` no claims are read.
+
+        `only`: of these (site, device) alone.
+        """
         ...
 
     def retire(self, site: str, into: Mapping[str, str], at: datetime, *, by: str) -> None:
@@ -291,11 +300,11 @@ class Inventory(Protocol):
 
     def devices(
         self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None,
-        after: tuple[str, str] | None = None,
+        after: tuple[str, str] | None = None, by_address: bool = False,
     ) -> list[Device]:  # fmt: skip
         """The device list by site and device, filtered by exact slot values; `camera` filters by is_camera.
 
-        Page by page: the first `limit` that stand after the (site, device) `after`.
+        Page by page: the first `limit` that stand after the (site, device) `after`. Or the first `limit` `by_address`, which has no `after`.
         """
         ...
 

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, MetaData, PrimaryKeyConstraint, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    Text,
+    literal,
+)
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Schema revisions this program reads, oldest first; an older store is migrated, one that is not listed is newer."""
 
 metadata = MetaData()
@@ -115,7 +128,10 @@ device = Table(
     Column("maker", Text),
     Column("model", Text),
     Column("firmware", Text),
+    # where the first address stands in the order of addresses (netcam.model.order): the list is read from its index page by page
+    Column("place", LargeBinary, nullable=False, server_default=literal(b"")),
     PrimaryKeyConstraint("site", "device"),
+    Index("device_place", "place", "site", "device"),
     Index("device_kind", "kind"),
     Index("device_brand", "brand"),
     Index("device_maker", "maker"),

@@ -4,6 +4,7 @@ from netcam.model.difference import Difference
 from netcam.model.finding import Citation, Finding, Link, Traffic, Verdict, severity_rank, verdict_rank
 from netcam.model.identity import CAMERA_KINDS, KINDS, SLOTS, Claim, Identity
 from netcam.model.observation import Fact, Observation
+from netcam.model.order import address_order
 from netcam.model.scan import Coverage, CoverageState, ScanRecord
 from netcam.model.site import JURISDICTIONS, LINKS, SITE_CLASSES, Site
 
@@ -28,6 +29,7 @@ __all__ = [
     "Site",
     "Traffic",
     "Verdict",
+    "address_order",
     "severity_rank",
     "verdict_rank",
 ]

@@ -280,6 +280,24 @@ def test_the_device_list_comes_in_pages_in_its_own_order_and_is_counted(inventor
     assert [inventory.count_devices(**wanted) for wanted in queries] == [16, 15, 0, 1, 4, 9, 1, 1, 0]
 
 
+def test_the_device_list_comes_in_the_order_of_addresses(inventory):
+    addresses = ["10.0.0.10", "10.0.0.9", "2001:db8::1", "9.255.255.255", "fe80::1%eth0", "", "host.example", "10.0.0.9"]
+    everyone = [
+        identity(f"d{n}", site=("a", "b")[n // 7], maker=("axis", "dahua")[n % 2], addresses=(where,) if where else ())
+        for n, where in enumerate(addresses)
+    ]
+    inventory.save_identities(None, everyone, NOON)
+    listed = ["d3", "d1", "d7", "d0", "d2", "d4", "d5", "d6"]
+    for first in (None, 1, 3, 8, 9):
+        assert [one.device for one in inventory.devices(limit=first, by_address=True)] == listed[:first]
+    assert [one.device for one in inventory.devices(limit=2, by_address=True, slots={"maker": "dahua"}, camera=True)] == ["d3", "d1"]
+    inventory.save_identities(None, [identity("d3", site="a", maker="dahua", addresses=("203.0.113.1",))], NOON + HOUR)
+    assert [one.device for one in inventory.devices(limit=3, by_address=True)] == ["d1", "d7", "d0"]
+    some = {("a", "d0"), ("b", "d7"), ("b", "d0")}
+    assert {(one.site, one.device) for one in inventory.identities(only=some)} == {("a", "d0"), ("b", "d7")}
+    assert inventory.identities(only=set()) == []
+
+
 @pytest.mark.parametrize("few", [0, 2_000])
 def test_first_and_last_seen_are_those_of_the_date(inventory, monkeypatch, few):
     monkeypatch.setattr(verdicts, "FEW", few)

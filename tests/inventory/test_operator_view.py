@@ -107,6 +107,16 @@ def test_the_list_is_filtered_sorted_and_cut_by_any_column(run):
         assert told in run("devices", *words, code=2)
 
 
+@pytest.mark.parametrize(
+    "words", [(), ("--camera",), ("--maker", "HIKVISION"), ("--where", "kind=camera", "--columns", "all"), ("--where", "model=")]
+)
+def test_a_limit_gives_the_beginning_of_the_list(run, words):
+    whole = run("devices", *words)
+    assert whole
+    for first in range(1, len(whole) + 2):
+        assert run("devices", *words, "--limit", str(first)) == whole[:first]
+
+
 def test_the_list_of_a_date_is_what_was_known_then(run):
     assert names(run("devices", "--at", "2026-03-01")) == [HIK, AXIS]
     assert run("devices", "--at", "2026-02-01") == []

@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import operator
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,11 +29,11 @@ from netcam.inventory.packing import (
     read_text,
     stored_text,
 )
-from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, retire_body, scan_ends
+from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, as_ordered, retire_body, scan_ends
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
-from netcam.model import CAMERA_KINDS, Finding, Identity, ScanRecord
+from netcam.model import CAMERA_KINDS, Finding, Identity, ScanRecord, address_order
 
 _TELLS = {"kind": 2, "brand": 1, "maker": 1, "model": 0, "firmware": 0}
 """Slots with a column of their own -> how little a value tells: most of an estate is of one kind, and of few makers."""
@@ -48,6 +48,14 @@ _SITE_AND_DEVICE = operator.attrgetter("site", "device")
 def _in_records(slots: Mapping[str, str] | None) -> dict[str, str]:
     """The slots without a column, which are held against the records themselves."""
     return {slot: value for slot, value in (slots or {}).items() if slot not in _TELLS}
+
+
+def _these(table: Any, keys: Iterable[tuple[str, str]]) -> Iterator[sa.ColumnElement[bool]]:
+    """Conditions that find some (site, device), as they are stored, by the index; in pieces that one query holds."""
+    by_site: dict[str, list[str]] = {}
+    for site, device in keys:
+        by_site.setdefault(site, []).append(device)
+    return (sa.and_(table.site == site, table.device.in_(some)) for site, names in by_site.items() for some in slices(names, LOOK_UP))
 
 
 def _later(told: dict[tuple[str, str], tuple[int, int]], key: tuple[str, str], when: int) -> None:
@@ -111,7 +119,8 @@ class Verdicts(Ledger):
                 slots = {slot: None if (value := identity.get(slot)) is None else stored_text(value) for slot in _SLOT_COLUMNS}
                 seen = {"first_seen": when if head is None else min(head.first_seen, when)}
                 seen["last_seen"] = when if head is None else max(head.last_seen, when)
-                devices.append(shared | slots | seen | {"is_camera": identity.is_camera})
+                place = address_order(next(iter(identity.addresses), None))
+                devices.append(shared | slots | seen | {"is_camera": identity.is_camera, "place": place})
             else:
                 again.append({"b_site": site, "b_device": device, "b_first": min(head.first_seen, when), "b_last": head.last_seen})
         if versions:
@@ -137,20 +146,16 @@ class Verdicts(Ledger):
     def _heads(self, connection: sa.Connection, keys: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Any]:
         """The stored head of each (site, device)."""
         table = schema.device.c
-        by_site: dict[str, list[str]] = {}
-        for site, device in keys:
-            by_site.setdefault(site, []).append(device)
         heads: dict[tuple[str, str], Any] = {}
         query = sa.select(table.site, table.device, table.seq, table.at, table.first_seen, table.last_seen, table.digest, table.conclusion)
-        for site, names in by_site.items():
-            for some in slices(names, LOOK_UP):
-                rows = connection.execute(query.where(table.site == site, table.device.in_(some)))
-                heads |= {(row.site, row.device): row for row in rows}
+        for some in _these(table, keys):
+            heads |= {(row.site, row.device): row for row in connection.execute(query.where(some))}
         return heads
 
     def identities(
-        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True
-    ) -> list[Identity]:
+        self, at: datetime | None = None, *, scan: str | None = None, site: str | None = None, evidence: bool = True,
+        only: Collection[tuple[str, str]] | None = None,
+    ) -> list[Identity]:  # fmt: skip
         """See Inventory.identities."""
         table = schema.identity.c
         columns = [table.device, table.brief, *([table.claims] if evidence else [])]
@@ -168,8 +173,12 @@ class Verdicts(Ledger):
             query = query.where(table.seq.in_(_as_of(schema.identity, (table.site, table.device), at)), ~taken_in)
         if site is not None:
             query = query.where(table.site == stored_text(site))
+        listed = table if scan is not None or at is not None else schema.device.c
+        asked = (
+            [query] if only is None else [query.where(one) for one in _these(listed, ((stored_text(s), stored_text(d)) for s, d in only))]
+        )
         with self._read() as connection:
-            rows = connection.execute(query).all()
+            rows = [row for one in asked for row in connection.execute(one)]
         found = [self._identity(row, evidence) for row in rows]
         return sorted(found, key=lambda i: (i.site, i.device))
 
@@ -213,11 +222,13 @@ class Verdicts(Ledger):
 
     def devices(
         self, *, site: str | None = None, camera: bool | None = None, slots: Mapping[str, str] | None = None, limit: int | None = None,
-        after: tuple[str, str] | None = None,
+        after: tuple[str, str] | None = None, by_address: bool = False,
     ) -> list[Device]:  # fmt: skip
         """See Inventory.devices."""
         table, rest = schema.device.c, _in_records(slots)
         query = sa.select(table.device, table.is_camera, table.first_seen, table.last_seen, table.brief)
+        if by_address and after is not None:
+            raise ValueError("pages go by site and device")
         wanted = self._listed(site, camera, slots or {})
         if limit is None and after is None:
             query = query.where(*wanted)
@@ -226,7 +237,7 @@ class Verdicts(Ledger):
             key = [column.collate("C") if self._engine.dialect.name == "postgresql" else column for column in (table.site, table.device)]
             if after is not None:
                 wanted.append(sa.tuple_(*key) > sa.tuple_(*(sa.literal(stored_text(word)) for word in after)))
-            page = sa.select(table.site, table.device).where(*wanted).order_by(*key)
+            page = sa.select(table.site, table.device).where(*wanted).order_by(*((table.place,) if by_address else ()), *key)
             shown = (page if limit is None or rest else page.limit(limit)).subquery()
             query = query.join_from(shown, schema.device, sa.and_(shown.c.site == table.site, shown.c.device == table.device))
         times, listed = _Instants(), []
@@ -246,7 +257,7 @@ class Verdicts(Ledger):
                         addresses=told.addresses, macs=told.macs, first_seen=times[first], last_seen=times[last],
                     )
                 )  # fmt: skip
-        return sorted(listed, key=_SITE_AND_DEVICE)[:limit]
+        return sorted(listed, key=as_ordered if by_address else _SITE_AND_DEVICE)[:limit]
 
     def seen_until(self, at: datetime, *, site: str | None = None) -> dict[tuple[str, str], tuple[datetime, datetime]]:
         """See Inventory.seen_until."""
