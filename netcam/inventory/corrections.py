@@ -11,7 +11,7 @@ import msgspec
 
 from netcam.errors import ConfigError, nearest, shown
 from netcam.identify.assign import Correction
-from netcam.inventory.port import MAX_NOTE, MAX_TAGS, Action, Inventory, Remark
+from netcam.inventory.port import MAX_NOTE, Action, Inventory
 from netcam.model import KINDS, SLOTS, Claim, Identity
 
 LOCK, JOIN, SPLIT, WITHDRAW = "lock", "join", "split", "withdraw"
@@ -92,25 +92,25 @@ def read(inventory: Inventory) -> Corrections:
     """The corrections that hold. A body that does not parse, which nothing here writes, is passed over."""
     withdrawn: set[int] = set()
     for action in inventory.actions(kind=WITHDRAW):
-        told = _body(action, _WithdrawBody)
+        told = parsed(action, _WithdrawBody)
         if told is not None:
             withdrawn.add(told.number)
     held: dict[int, tuple[str, str, Lock]] = {}
     for action in inventory.actions(kind=LOCK):
-        lock = _body(action, _LockBody)
+        lock = parsed(action, _LockBody)
         if lock is not None and action.number not in withdrawn:
             told_lock = Lock(
                 slot=lock.slot, value=lock.value, by=action.by, at=action.at, number=action.number, reason=lock.reason, given=lock.device
             )
             held[action.number] = lock.site, lock.device, told_lock
     for action in inventory.actions(kind=FOLLOW):
-        went = _body(action, _FollowBody)
+        went = parsed(action, _FollowBody)
         if went is not None and went.number in held:
             held[went.number] = held[went.number][0], went.device, held[went.number][2]
     ties = []
     for kind in (JOIN, SPLIT):
         for action in inventory.actions(kind=kind):
-            word = _body(action, _MarksBody)
+            word = parsed(action, _MarksBody)
             if word is not None and action.number not in withdrawn:
                 ties.append(Correction(kind=kind, site=word.site, marks=tuple(word.marks), number=action.number))
     return _of(held.values(), tuple(sorted(ties, key=lambda tie: tie.number)))
@@ -147,31 +147,12 @@ def follow(inventory: Inventory, moves: Iterable[Move], at: datetime, *, by: str
         inventory.act(FOLLOW, msgspec.json.encode(body), at, by=by)
 
 
-def _body(action: Action, kind: type[T]) -> T | None:
+def parsed(action: Action, kind: type[T]) -> T | None:
+    """The body of an action; None where it does not parse, which nothing here writes."""
     try:
         return msgspec.json.decode(action.body, type=kind)
     except msgspec.DecodeError:
         return None
-
-
-def take_in(inventory: Inventory, site: str, into: Mapping[str, str], at: datetime, *, by: str) -> None:
-    """Take devices off the list that are part of another one by now; what the operator said of them stands beside that one."""
-    inventory.retire(site, into, at, by=by)
-    said = {one.device: one for one in inventory.remarks(site=site)} if into else {}
-    for old, new in sorted(into.items()):
-        if new and old in said:
-            mine = said.get(new)
-            both = _both(said[old], mine or Remark(device=new, site=site), at, by)
-            if mine is None or replace(both, at=mine.at, by=mine.by) != mine:
-                inventory.remark(both)
-                said[new] = both
-
-
-def _both(old: Remark, new: Remark, at: datetime, by: str) -> Remark:
-    """The remarks of two devices that are one: where both say something, what was said of the one that stays."""
-    told = {name: getattr(new, name) or getattr(old, name) for name in ("owner", "location", "contract", "notes")}
-    tags = tuple(dict.fromkeys((*new.tags, *old.tags)))[:MAX_TAGS]
-    return replace(new, tags=tags, at=at, by=by, **told)
 
 
 def lock(
@@ -200,7 +181,7 @@ def withdraw(inventory: Inventory, number: int, at: datetime, *, by: str, reason
     found = next((action for action in inventory.actions(after=number - 1) if action.number == number), None) if number > 0 else None
     if found is None or found.kind not in (LOCK, JOIN, SPLIT):
         raise ConfigError(f"action {number}", "is no lock, join or split", "see `netcam edit list` for their numbers")
-    if any((told := _body(action, _WithdrawBody)) is not None and told.number == number for action in inventory.actions(kind=WITHDRAW)):
+    if any((told := parsed(action, _WithdrawBody)) is not None and told.number == number for action in inventory.actions(kind=WITHDRAW)):
         raise ConfigError(f"action {number}", "is withdrawn already", "see `netcam edit list` for what holds")
     return inventory.act(WITHDRAW, msgspec.json.encode(_WithdrawBody(number=number, reason=reason)), at, by=by)
 

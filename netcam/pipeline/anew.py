@@ -51,7 +51,7 @@ def reidentify(
     Which device is which is told anew too. With `keep` the new identities are stored, and devices that are part of
     another one by now leave the list.
     """
-    from netcam.inventory import corrections
+    from netcam.inventory import corrections, remarks
 
     known = {(one.site, one.device): one for one in inventory.identities(site=site, evidence=False)}
     holds = corrections.read(inventory)
@@ -67,9 +67,10 @@ def reidentify(
     for place, (fresh, into, moves) in zip(places, judged, strict=True):
         mine = by_place[place]
         if keep:
-            corrections.take_in(inventory, place, into, now, by=by)
+            remarks.take_in(inventory, place, into, now, by=by)
             corrections.follow(inventory, moves, now, by=by)
             inventory.save_identities(None, fresh, now)
+            remarks.give_back(inventory, place, now, by=by)
         yield from _differing(place, mine, fresh)
 
 

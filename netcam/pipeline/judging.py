@@ -156,14 +156,16 @@ def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime,
 
     The run itself, with its coverage and its audit log, gets its word in the hash chain, which is then signed.
     """
-    from netcam.inventory import corrections
+    from netcam.inventory import corrections, remarks
 
     for site in sorted({site for site, _ in judged.absorbed}):
         listed = {one.device for one in inventory.devices(site=site)}
         into = {old: new for (place, old), new in judged.absorbed.items() if place == site and old in listed}
-        corrections.take_in(inventory, site, into, now, by="netcam")
+        remarks.take_in(inventory, site, into, now, by="netcam")
     corrections.follow(inventory, judged.moves, now, by="netcam")
     inventory.save_identities(scan, judged.identities, now)
+    for site in sorted({one.site for one in judged.identities}):
+        remarks.give_back(inventory, site, now, by="netcam")
     inventory.save_findings(scan, judged.findings, now)
     if scan is not None:
         from netcam.inventory import runs

@@ -2,12 +2,13 @@
 
 import dataclasses
 import hashlib
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
 from netcam.errors import ConfigError, StoreError
-from netcam.inventory import corrections, merkle, verify
+from netcam.inventory import corrections, merkle, remarks, verify
 from netcam.inventory.chain import START
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.port import MAX_ACTION, MAX_NOTE, MAX_RAW, Remark
@@ -337,14 +338,36 @@ def test_what_the_operator_said_of_a_device_stands_beside_the_one_that_took_it_i
     inventory.save_identities(None, [identity("d1"), identity("d2"), identity("d3")], NOON)
     inventory.remark(Remark(device="d1", site="hq", owner="Estates", tags=("gate",), at=NOON, by="jo"))
     inventory.remark(Remark(device="d2", site="hq", owner="Police", location="roof", tags=("north", "gate"), at=NOON, by="jo"))
-    corrections.take_in(inventory, "hq", {"d2": "d1", "d3": "d1", "d9": ""}, NOON + HOUR, by="netcam")
-    corrections.take_in(inventory, "hq", {}, NOON + HOUR, by="netcam")
+    remarks.take_in(inventory, "hq", {"d2": "d1", "d3": "d1", "d9": ""}, NOON + HOUR, by="netcam")
+    remarks.take_in(inventory, "hq", {}, NOON + HOUR, by="netcam")
     told = next(one for one in inventory.remarks() if one.device == "d1")
     assert (told.owner, told.location, told.tags, told.by) == ("Estates", "roof", ("gate", "north"), "netcam")
     assert [d.device for d in inventory.devices()] == ["d1"]
     written = len(list(inventory.actions(kind="remark")))
-    corrections.take_in(inventory, "hq", {"d2": "d1"}, NOON + HOUR, by="netcam")
+    remarks.take_in(inventory, "hq", {"d2": "d1"}, NOON + HOUR, by="netcam")
     assert len(list(inventory.actions(kind="remark"))) == written
+
+
+def test_what_was_said_of_a_device_goes_back_with_it_through_every_device_that_took_it_in(inventory):
+    inventory.save_identities(None, [identity(f"d{n}") for n in (1, 2, 3)], NOON)
+    for device, words in (("d2", {"owner": "Police", "notes": "spare", "tags": ("north",)}), ("d3", {"owner": "Estates"})):
+        inventory.remark(Remark(device=device, site="hq", at=NOON, by="jo", **words))
+    remarks.take_in(inventory, "hq", {"d2": "d1"}, NOON, by="netcam")
+    remarks.take_in(inventory, "hq", {"d1": "d3"}, NOON, by="netcam")
+    taken = {one.device: one for one in inventory.remarks()}
+    assert (taken["d3"].owner, taken["d3"].notes, taken["d3"].tags) == ("Estates", "spare", ("north",))
+    inventory.remark(replace(taken["d3"], notes="in the cellar", at=NOON, by="mo"))
+    remarks.give_back(inventory, "hq", NOON + HOUR, by="netcam")  # nobody is back yet
+    assert {one.device: one.tags for one in inventory.remarks()}["d3"] == ("north",)
+    inventory.save_identities(None, [identity("d2")], NOON + HOUR)
+    for _ in range(2):
+        remarks.give_back(inventory, "hq", NOON + HOUR, by="netcam")
+        remarks.give_back(inventory, "north", NOON + HOUR, by="netcam")
+        told = {one.device: one for one in inventory.remarks()}
+        assert (told["d2"].owner, told["d2"].notes, told["d2"].tags) == ("Police", "spare", ("north",))
+        assert (told["d3"].owner, told["d3"].notes, told["d3"].tags) == ("Estates", "in the cellar", ())
+        assert (told["d1"].owner, told["d1"].notes, told["d1"].tags) == ("", "", ())
+        assert len(list(inventory.actions(kind="remark-back"))) == 1
 
 
 def test_how_a_value_is_spelt_in_the_list(inventory):

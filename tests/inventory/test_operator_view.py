@@ -231,18 +231,27 @@ def test_devices_are_joined_and_split_and_it_is_undone(run):
 
 def test_a_lock_and_a_remark_follow_a_device_that_is_joined_and_split_again(run):
     locked, *_ = run("edit", "lock", MOVED, "model=DS-9", "--by", "jo")
-    run("edit", "remark", MOVED, "--owner", "Estates", "--by", "jo")
+    run("edit", "remark", HIK, "--contract", "C-7", "--tag", "gate", "--by", "jo")
+    run("edit", "remark", MOVED, "--owner", "Estates", "--location", "cellar", "--tag", "gate", "--tag", "old", "--by", "jo")
     joined, *_ = run("edit", "join", HIK, MOVED, "--by", "jo")
     (told,) = [line for line in run("devices") if line["device"] == HIK]
-    assert (told["model"], told["owner"]) == ("DS-9", "Estates")
+    assert (told["model"], told["owner"], told["contract"], told["tags"]) == ("DS-9", "Estates", "C-7", ["gate", "old"])
+    run("edit", "remark", HIK, "--location", "roof", "--by", "mo")
     (held,) = [line for line in run("edit", "list") if line["type"] == "lock"]
     assert (held["device"], held["given"], held["number"]) == (HIK, MOVED, locked["number"])
     events = run("timeline", HIK)
     assert {"lock-follow", "retire"} <= {event["what"] for event in events}
     assert any((event["what"], event["field"], event["new"]) == ("changed", "model", "DS-9") for event in events)
     run("edit", "withdraw", str(joined["number"]), "--by", "jo")
-    told = {line["device"]: line["model"] for line in run("devices")}
-    assert (told[MOVED], told[HIK]) == ("DS-9", "DS-2CD2042WD-I")
+    told = {line["device"]: line for line in run("devices")}
+    assert (told[MOVED]["model"], told[HIK]["model"]) == ("DS-9", "DS-2CD2042WD-I")
+    assert (told[MOVED]["owner"], told[MOVED]["location"], told[MOVED]["tags"]) == ("Estates", "cellar", ["gate", "old"])
+    # its own words stay, so does what somebody wrote since; what was the other's is gone, and the timeline says so
+    assert (told[HIK]["contract"], told[HIK]["location"], told[HIK]["tags"]) == ("C-7", "roof", ["gate"])
+    assert "owner" not in told[HIK]
+    assert {"remark-follow", "remark-back"} <= {event["what"] for event in run("timeline", HIK)} & {
+        event["what"] for event in run("timeline", MOVED)
+    }
     run("edit", "withdraw", str(locked["number"]), "--by", "jo")
     assert {line["device"]: line.get("model") for line in run("devices")}[MOVED] is None
     assert run("inventory", "check", lines=False) == ""
