@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 from netcam.catalog import naming
 from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Makers
@@ -24,6 +25,8 @@ MAX_REMEMBERED = 100_000
 """Values whose hits are remembered: an estate repeats a few banners many times; about 60 MB at the most."""
 MAX_REMEMBERED_VALUE = 512
 """Characters of a value that is worth remembering; pages differ from device to device."""
+MAX_FIELDS = 10_000
+"""Names of fields that are remembered; a catalog knows some hundreds, and a header of any name is a field."""
 FLAGS = re.IGNORECASE
 
 
@@ -51,9 +54,7 @@ class _Test:
 
     def __init__(self, one: Fingerprint | None, text: str) -> None:
         self.text = text
-        self.plain = one is not None and bool(one.prefix or one.contains)
-        self.certain = False
-        """Plain text that a sieve looks at: where it reports it for an ASCII value, it is there."""
+        self.captures = "(?P<" in text
         self.badge = one is not None and one.field == "any.badge" and "/named-" in one.id
         """A badge's name in running text, which may only be spoken of there."""
         self.hit: _Hit = (one or _NOBODY, _NOTHING)
@@ -62,9 +63,59 @@ class _Test:
     def pattern(self) -> re.Pattern[str]:
         return re.compile(self.text, FLAGS)
 
+    def fits(self, value: str) -> _Hit | None:
+        """Whether the pattern fits, with what it captures."""
+        match = self.pattern.search(value)
+        if match is None or (self.badge and naming.mentioned(value, *match.span())):
+            return None
+        return (self.hit[0], _captured(match)) if self.captures else self.hit
 
-_Group = tuple[list[_Test], sieve.Candidates | None, int]
-"""Tests, which of them may match, and how many characters of a value they see."""
+
+def _captured(match: re.Match[str]) -> dict[str, str]:
+    """What the groups that took part in a match hold."""
+    captures: dict[str, str] = match.groupdict()
+    return {k: v for k, v in captures.items() if v is not None} if None in captures.values() else captures
+
+
+_TOGETHER = MappingProxyType({f"{text} {other}": (text, other) for text, other in (("any.text", "any.badge"), ("any.text", "any.made"))})
+"""Classes that are looked at in one pass, since whatever field is in one of them is in the other."""
+
+
+def _joined(field: str) -> tuple[str, ...]:
+    """The classes of a field, those that are looked at together under the name of both."""
+    classes = naming.classes(field)
+    name, parts = next((one for one in _TOGETHER.items() if set(one[1]) <= set(classes)), ("", ()))
+    return tuple(name if one == parts[0] else one for one in classes if one not in parts[1:]) if parts else classes
+
+
+class _Look:
+    """One pass over a value of a field."""
+
+    def __init__(self, tests: list[_Test], limit: int, sieved: sieve.Sieve | None) -> None:
+        self.tests, self.limit, self.sieve = tests, limit, sieved
+        """`limit`: characters of a value that the tests see."""
+        certain = sieved.certain if sieved is not None else frozenset[int]()
+        self.answers = [test.hit if number in certain and not (test.captures or test.badge) else None for number, test in enumerate(tests)]
+        """What follows where the sieve names a test for an ASCII text, None where the test has to be made."""
+        self.always = sieved.refused if sieved is not None else tuple(range(len(tests)))
+        """Tests to be made whatever the sieve names."""
+
+    def hits(self, value: str) -> list[_Hit]:
+        """What the tests say of any value."""
+        short = value[: self.limit]
+        candidates = self.sieve.candidates(short) if self.sieve is not None else None
+        tests = self.tests if candidates is None else [self.tests[number] for number in candidates]
+        return [hit for test in tests if (hit := test.fits(short)) is not None]
+
+
+class _Field:
+    """The tests of a field, and what they said of the values that were seen before."""
+
+    def __init__(self, looks: tuple[_Look, ...]) -> None:
+        self.looks = looks
+        self.passes = tuple((one.sieve.scan if one.sieve is not None else None, one.always, one.answers, one.tests) for one in looks)
+        """Each look again, as the short way through it needs it."""
+        self.known: dict[str, tuple[_Hit, ...]] = {}
 
 
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
@@ -94,58 +145,90 @@ class Matcher:
         self._prefixes = [field for field in grouped if field.endswith(".")]
         self._also = {also: _Test(None, also.match) for f in makers.fingerprints for also in (*f.all_of, *f.unless)}
         self._registrants = [(start.lower(), file.maker) for file in makers.makers.values() for start in file.mac_registrants]
-        self._sieves: dict[str, sieve.Candidates] = {}
+        self._sieves: dict[str, sieve.Sieve] = {}
         if engine == "hyperscan" or (engine == "auto" and sieve.available()):
-            made = sieve.sieves({field: [t.text for t in tests] for field, tests in self._tests.items()}, cache)
-            self._sieves = {field: candidates for field, (candidates, _) in made.items()}
-            for field, (_, looked_at) in made.items():
-                for number in looked_at:
-                    self._tests[field][number].certain = self._tests[field][number].plain
-        self._groups: dict[str, tuple[_Group, ...]] = {}
-        self._memory: dict[tuple[str, str], tuple[_Hit, ...]] = {}
+            alone = [name for name in self._tests if not any(name in parts for parts in _TOGETHER.values())]
+            self._sieves = sieve.sieves({name: [one.text for one in self._tests_of(name)] for name in (*alone, *_TOGETHER)}, cache)
+        self._looks: dict[str, _Look] = {}
+        self._fields: dict[str, _Field] = {}
+        self._remembered = 0
+        self._named: list[int] = []
+        name = self._named.append
+
+        # a function of Python's, since Hyperscan gives five arguments
+        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+            name(number)
+
+        self._name = hit
         self._says = {one.id: tuple((slot, _template(text)) for slot, text in one.says.items()) for one in makers.fingerprints}
         self._origins: dict[tuple[str, str], str] = {}
 
     def hits(self, field: str, value: str) -> tuple[_Hit, ...]:
         """The fingerprints whose own pattern fits `value`, with what they capture; other fields are not looked at."""
-        known = self._memory.get((field, value))
+        place = self._fields.get(field) or self._field(field)
+        known = place.known.get(value)
         if known is not None:
             return known
-        groups = self._groups.get(field)
+        if not place.looks:
+            return ()
         size = len(value)
-        found: list[_Hit] = []
-        for tests, candidates, limit in self._grouped(field) if groups is None else groups:
-            short = value if size <= limit else value[:limit]
-            for number in range(len(tests)) if candidates is None else candidates(short):
-                test = tests[number]
-                if test.certain and value.isascii():
-                    found.append(test.hit)
-                elif (match := test.pattern.search(short)) is not None and not (test.badge and naming.mentioned(short, *match.span())):
-                    found.append(
-                        (test.hit[0], {k: v for k, v in match.groupdict().items() if v is not None}) if match.re.groups else test.hit
-                    )
-        known = tuple(found)
+        if size <= MAX_NAMED and value.isascii() and value.isprintable():
+            known = self._plain(place, value)
+        else:
+            known = tuple(hit for look in place.looks for hit in look.hits(value))
         if size <= MAX_REMEMBERED_VALUE:
-            if len(self._memory) >= MAX_REMEMBERED:
-                self._memory.clear()
-            self._memory[field, value] = known
+            if self._remembered >= MAX_REMEMBERED:
+                self.forget()
+            self._remembered += 1
+            place.known[value] = known
         return known
+
+    def _plain(self, place: _Field, value: str) -> tuple[_Hit, ...]:
+        """What the tests of a field say of a short printable value: nearly all are."""
+        text = value.encode("ascii")
+        found: list[_Hit] = []
+        named = self._named
+        named.clear()  # an interrupted call may have left something
+        for scan, always, answers, tests in place.passes:
+            if scan is not None:
+                scan(text, self._name)
+            if always:
+                named.extend(always)
+            if named:
+                if len(named) > 1:
+                    named.sort()
+                for number in named:
+                    hit = answers[number] or tests[number].fits(value)
+                    if hit is not None:
+                        found.append(hit)
+                named.clear()
+        return tuple(found)
 
     def forget(self) -> None:
         """Forget what values were answered before."""
-        self._memory.clear()
+        self._remembered = 0
+        for place in self._fields.values():
+            place.known.clear()
 
-    def _grouped(self, field: str) -> tuple[_Group, ...]:
-        """The tests of a field by its name and by every prefix it begins with; remembered for the fields that have any."""
-        names = [field, *(start for start in self._prefixes if field.startswith(start) and start != field), *naming.classes(field)]
-        groups = tuple(
-            (self._tests[name], self._sieves.get(name), MAX_NAMED if name in naming.CLASSES else MAX_MATCHED)
-            for name in names
-            if name in self._tests
-        )
-        if len(self._groups) < MAX_REMEMBERED:
-            self._groups[field] = groups
-        return groups
+    def _field(self, field: str) -> _Field:
+        """The tests of a field by its name, by every prefix it begins with and by its classes; remembered, names of fields being few."""
+        names = (field, *(start for start in self._prefixes if field.startswith(start) and start != field), *_joined(field))
+        place = _Field(tuple(self._look(name) for name in names if self._tests_of(name)))
+        if len(self._fields) < MAX_FIELDS:
+            self._fields[field] = place
+        return place
+
+    def _tests_of(self, name: str) -> list[_Test]:
+        """The tests of a field, of a class of fields, or of several classes together."""
+        return [test for one in _TOGETHER.get(name, (name,)) for test in self._tests.get(one, ())]
+
+    def _look(self, name: str) -> _Look:
+        if name in self._looks:
+            return self._looks[name]
+        tests = self._tests_of(name)
+        limit = MAX_NAMED if name in naming.CLASSES or name in _TOGETHER else MAX_MATCHED
+        self._looks[name] = _Look(tests, limit, self._sieves.get(name))
+        return self._looks[name]
 
     def claims(self, observations: Sequence[Observation]) -> list[Claim]:
         """What the fingerprints say of one device's observations, in order of fingerprint and value."""

@@ -1,31 +1,76 @@
-"""Which of many patterns may match a value: Hyperscan over all patterns of a field at once. `re` still decides every match."""
+"""Which of many patterns match a text: Hyperscan over all of them at once. What it cannot tell for certain is left to `re`."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
-MIN_PATTERNS = 6
-"""Patterns of a field from which one pass over all of them is faster than trying each."""
+from netcam.identify import dialect
+
+MIN_PATTERNS = 2
+"""Patterns from which one pass over all of them is faster than trying each."""
 MAX_CACHE = 256 * 1024 * 1024
 """Bytes of a cache file that are read; ours are under 20 MB."""
 
-Candidates = Callable[[str], Sequence[int]]
-"""A value -> indices of the patterns that may match it, in rising order. May name too many, never too few."""
+Scan = Callable[[bytes, Callable[[int, int, int, int, object], None]], object]
+"""The shadow of a text and what is called with the index of each pattern that may match the text, in any order."""
+
+
+class Sieve:
+    """What one pass over a text tells of many patterns. One pass at a time: the database's scratch space allows no more."""
+
+    def __init__(self, part: _Part, texts: Sequence[str]) -> None:
+        self._part, self._texts = part, texts
+        self.certain = frozenset(part.certain)
+        """Patterns that match a text of ASCII if they are named for it."""
+        self.refused = tuple(part.refused)
+        """Patterns to be tried whatever is named."""
+
+    @cached_property
+    def scan(self) -> Scan:
+        """One pass. The database is loaded when it is first needed: most fields are seen never."""
+        if not self._part.database:
+            return lambda text, hit: None
+        import hyperscan
+
+        try:
+            database = hyperscan.loadb(self._part.database, hyperscan.HS_MODE_BLOCK)
+        except hyperscan.HyperscanError:  # kept by a processor that could do more than this one
+            database = hyperscan.loadb(_compiled(self._texts).database, hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+        scan: Scan = database.scan
+        return scan
+
+    def candidates(self, text: str) -> list[int] | None:
+        """Indices of the patterns that may match a text, in rising order, too many and never too few; None where it has to be all."""
+        read = dialect.shadow(text)
+        if read is None:
+            return None
+        named = {*self.refused} if text.isascii() else {*self.refused, *self._part.blind}
+
+        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
+            named.add(number)
+
+        self.scan(read, hit)
+        return sorted(named)
 
 
 class _Part(msgspec.Struct, array_like=True):
-    """One field: indices of the patterns that Hyperscan takes, its serialised database, and the indices that it refuses."""
+    """A compiled list of patterns, by their indices."""
 
-    taken: list[int]
     database: bytes
+    """Serialised; empty where Hyperscan takes none of them."""
+    certain: list[int]
+    blind: list[int]
+    """What has to be tried on texts beyond ASCII whatever Hyperscan says."""
     refused: list[int]
+    """What has to be tried on every text."""
 
 
 class _Cache(msgspec.Struct):
@@ -40,44 +85,53 @@ def available() -> bool:
     return find_spec("hyperscan") is not None
 
 
-def sieves(patterns: Mapping[str, Sequence[str]], cache: Path | None) -> dict[str, tuple[Candidates, frozenset[int]]]:
-    """A sieve for each field that has enough patterns, and the indices that it looks at itself (the others it names always).
+def sieves(patterns: Mapping[str, Sequence[str]], cache: Path | None) -> dict[str, Sieve]:
+    """A sieve for each list that is long enough.
 
     Compiled databases are kept in `cache`; a foreign or broken one is made anew.
     """
 
-    wanted = {field: list(texts) for field, texts in patterns.items() if len(texts) >= MIN_PATTERNS}
-    material = msgspec.json.encode([version("hyperscan"), sorted(wanted.items())])
+    wanted = {name: list(texts) for name, texts in patterns.items() if len(texts) >= MIN_PATTERNS}
+    material = msgspec.json.encode([version("hyperscan"), dialect.EDITION, sorted(wanted.items())])
     key = hashlib.sha256(material).hexdigest()
     path = cache / f"patterns-{key[:32]}.bin" if cache is not None else None
     parts = _read(path, key) if path is not None else None
     if parts is None or set(parts) != set(wanted):
-        parts = {field: _compiled(texts) for field, texts in wanted.items()}
+        parts = {name: _compiled(texts) for name, texts in wanted.items()}
         if path is not None:
             _write(path, _Cache(key, parts))
-    return {field: (_sieve(part), frozenset(part.taken)) for field, part in parts.items()}
+    return {name: Sieve(part, wanted[name]) for name, part in parts.items()}
 
 
 def _compiled(texts: Sequence[str]) -> _Part:
     import hyperscan
 
-    # a prefilter may report too much, never too little; only whether a pattern matches is asked, not where
-    flags = hyperscan.HS_FLAG_PREFILTER | hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
-    taken = list(range(len(texts)))
-    refused: list[int] = []
-    while taken:
+    # only whether a pattern matches is asked, not where; a prefilter may report too much, never too little
+    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
+    vague = flags | hyperscan.HS_FLAG_PREFILTER
+    known = {number: one for number, text in enumerate(texts) if (one := dialect.translated(text)) is not None}
+    asked = {number: (one.pattern, flags if one.exact else vague) for number, one in known.items()}
+    while asked:
         database = hyperscan.Database()
         try:
-            database.compile(expressions=[texts[n].encode() for n in taken], ids=taken, elements=len(taken), flags=[flags] * len(taken))
+            database.compile(
+                expressions=[text.encode("latin-1") for text, _ in asked.values()],
+                ids=list(asked),
+                elements=len(asked),
+                flags=[flag for _, flag in asked.values()],
+            )
         except hyperscan.HyperscanError:
-            bad = [n for n in taken if not _alone(texts[n], flags)]
-            if not bad:
-                return _Part([], b"", list(range(len(texts))))
-            refused += bad
-            taken = [n for n in taken if n not in bad]
+            bad = [number for number, one in asked.items() if not _alone(*one)]
+            for number in bad or list(asked):
+                del asked[number]
             continue
-        return _Part(taken, bytes(hyperscan.dumpb(database)), refused)
-    return _Part([], b"", refused)
+        return _Part(
+            database=bytes(hyperscan.dumpb(database)),
+            certain=[number for number in asked if known[number].exact],
+            blind=[number for number in asked if not known[number].beyond],
+            refused=[number for number in range(len(texts)) if number not in asked],
+        )
+    return _Part(b"", [], [], list(range(len(texts))))
 
 
 def _alone(text: str, flags: int) -> bool:
@@ -88,37 +142,6 @@ def _alone(text: str, flags: int) -> bool:
     except hyperscan.HyperscanError:
         return False
     return True
-
-
-def _sieve(part: _Part) -> Candidates:
-    everything = sorted([*part.taken, *part.refused])
-    if not part.taken:
-        return lambda value: everything
-    import hyperscan
-
-    database = hyperscan.loadb(part.database, hyperscan.HS_MODE_BLOCK)
-    database.scratch = hyperscan.Scratch(database)
-    scan: Callable[..., Any] = database.scan
-    refused = part.refused
-    hits: list[int] = []
-    add = hits.append
-
-    # one list for all calls: the scratch space of the database allows one scan at a time as well
-    def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-        add(number)
-
-    def candidates(value: str) -> Sequence[int]:
-        # `re` folds case and knows letters beyond ASCII, Hyperscan works on bytes: such values are tried against every pattern
-        if not value.isascii():
-            return everything
-        scan(value.encode("ascii"), hit)
-        if not hits:
-            return refused
-        found = sorted({*hits, *refused}) if refused else sorted(hits)
-        hits.clear()
-        return found
-
-    return candidates
 
 
 def _read(path: Path, key: str) -> dict[str, _Part] | None:

@@ -1,0 +1,183 @@
+"""A pattern of `re` in Hyperscan's language, so that a match there leaves nothing for `re` to confirm.
+
+Hyperscan reads PCRE's language over bytes and does not look around. Two looks can be written otherwise, since only whether a pattern
+matches is asked and not where: what may not stand before a pattern, or after it, is consumed instead (`(?![a-z])` at the end becomes
+the end of the text or another character). What is not known to mean the same in both languages is told apart.
+
+A text beyond ASCII is read as its shadow, one byte `OTHER` for each character beyond ASCII; classes that may hold such characters
+hold that byte. There a match says that `re` may find the pattern, and no match that it cannot.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+EDITION = 1
+"""Of the translation: raised with every change of it, so that compiled patterns are made anew."""
+SEPARATORS = "\x1c\x1d\x1e\x1f"
+"""What `\\s` of `re` holds of ASCII and PCRE's does not."""
+FOLDED = "\u0130\u0131\u017f\u212a"
+"""Characters beyond ASCII that `re` takes for an i, s or k where case does not matter; there are no others."""
+OTHER = b"\x80"
+"""What stands for a character beyond ASCII."""
+MAX_AFTER = 8
+"""Characters of a text that may not follow: longer ones are rare and would need a deep pattern."""
+
+
+class Translation(NamedTuple):
+    """A pattern for Hyperscan, caseless."""
+
+    pattern: str
+    exact: bool
+    """It matches an ASCII text where `re` does, and only there; otherwise where `re` does at least, compiled as a prefilter."""
+    beyond: bool
+    """It matches the shadow of every other text in which `re` finds the pattern."""
+
+
+_ASCII = [chr(code) for code in range(128)]
+_MEMBER = r"(?:[^\[\]\\]|\\[bdDwWsSnrt]|\\\W)"
+_CLASS = rf"\[\^?(?!\]){_MEMBER}+\]"
+_ONE = rf"(?:{_CLASS}|\\[dDwWsS]|\\[nrt]|\\\W|[^\[\](){{}}|?*+.^$\\])"
+_REPEAT = r"(?:[?*+]|\{\d+(?:,\d*)?\})\??(?![?*+{])"
+_OPEN = r"\((?:\?(?:P<\w+>|:|-?i:)|(?!\?))"
+_TOKEN = re.compile(rf"{_CLASS}|{_REPEAT}|{_OPEN}|\(\?<?[=!]|\\[AZb]|[)|.^$]|{_ONE}", re.DOTALL)
+"""What both read alike, and looks. Not among it: possessive repeats, `{,n}`, sets within sets, comments, references, and `\\B`, which for
+`re` is not in an empty text."""
+_LOOKS = ("(?=", "(?!", "(?<=", "(?<!")
+_FLAGS = re.compile(r"\(\?(?:i|s|is|si)\)")
+_BEFORE = re.compile(rf"\(\?<!({_ONE})\)", re.DOTALL)
+_AFTER = re.compile(rf"\(\?!({_ONE}{{1,{MAX_AFTER}}}(?:\|{_ONE}{{1,{MAX_AFTER}}})*)\)\Z", re.DOTALL)
+
+
+def shadow(text: str) -> bytes | None:
+    """What Hyperscan reads for a text, or None where it would read another text than `re` does."""
+    if text.isascii():
+        return None if not text.isprintable() and any(one in text for one in SEPARATORS) else text.encode("ascii")
+    return None if any(one in text for one in FOLDED + SEPARATORS) else text.encode("ascii", "netcam-other")
+
+
+codecs.register_error("netcam-other", lambda e: (OTHER * (e.end - e.start), e.end) if isinstance(e, UnicodeEncodeError) else _refuse(e))
+
+
+def _refuse(error: Exception) -> tuple[bytes, int]:
+    raise error
+
+
+def translated(pattern: str) -> Translation | None:
+    """`pattern` for Hyperscan, or None where nothing is known of what it would find there."""
+    if any(one in pattern for one in FOLDED):
+        return None
+    found = _FLAGS.match(pattern)
+    flags = found[0] if found else ""
+    before, rest, after = _consumed(pattern[len(flags) :])
+    parts = _parts(rest)
+    if parts is None or not _whole(rest) or ((before or after) and _branches(parts)):
+        before, after, parts = "", "", _parts(pattern[len(flags) :])
+        if parts is None:
+            return None
+    exact = not any(one in _LOOKS for one in parts)
+    return Translation(flags + before + "".join(map(_written, parts)) + after, exact, exact and not _blind(parts))
+
+
+def _consumed(rest: str) -> tuple[str, str, str]:
+    """What may stand before a pattern, the pattern without its looks at both ends, and what may follow."""
+    before = after = ""
+    if look := _BEFORE.match(rest):
+        before = rf"(?:\A|{_set(frozenset(_ASCII) - _chars(look[1]))})"
+        rest = rest[look.end() :]
+    unwanted: list[tuple[frozenset[str], ...]] = []
+    while look := _AFTER.search(rest):
+        unwanted += [tuple(_chars(one) for one in re.findall(_ONE, text, re.DOTALL)) for text in _alternatives(look[1])]
+        rest = rest[: look.start()]
+    if unwanted:
+        after = _other(unwanted)
+    return before, rest, after
+
+
+def _parts(rest: str) -> list[str] | None:
+    """The parts of a pattern, or None where there is one that is not known."""
+    found: list[str] = []
+    at = 0
+    while at < len(rest):
+        token = _TOKEN.match(rest, at)
+        if token is None or (token[0].startswith("[^") and not token[0].isascii()):
+            return None
+        found.append(token[0])
+        at = token.end()
+    return found
+
+
+def _written(part: str) -> str:
+    """A part of a pattern for Hyperscan."""
+    if part == r"\Z":  # of `re` the end and nothing else; PCRE's may stand before a last line feed
+        return r"\z"
+    if part[0] == "[" and part[1] != "^":
+        body = re.sub(r"[^\x00-\x7f]", r"\\x80", part[1:])
+        if re.search(r"\\[dwsDWS]", body):
+            return r"[\x80\-" + body[1:] if body[0] == "-" else r"[\x80" + body
+        return "[" + body
+    if part in (r"\d", r"\w", r"\s"):
+        return rf"[{part}\x80]"
+    return part if part.isascii() else r"\x80"
+
+
+def _blind(parts: list[str]) -> bool:
+    """Whether a pattern may fit characters beyond ASCII that their shadow hides: borders of words, and what is not a space and such."""
+    return any(one == r"\b" or (one.startswith("[^") and re.search(r"\\[DWS]", one) is not None) for one in parts)
+
+
+def _whole(rest: str) -> bool:
+    """Whether what is left is a pattern by itself: what was taken off was not a part of something."""
+    try:
+        re.compile(rest)
+    except re.error:
+        return False
+    return True
+
+
+def _branches(parts: list[str]) -> bool:
+    """Whether a pattern has alternatives outside of every group: a look at its end belongs to the last one alone."""
+    depth = 0
+    for one in parts:
+        depth += (one[0] == "(") - (one == ")")
+        if one == "|" and not depth:
+            return True
+    return False
+
+
+def _alternatives(text: str) -> list[str]:
+    """The alternatives of `a|[b|c]d`."""
+    return [one[0] for one in re.finditer(rf"{_ONE}+", text, re.DOTALL)]
+
+
+def _chars(item: str) -> frozenset[str]:
+    """The ASCII characters that one item of a pattern stands for, whatever their case."""
+    test = re.compile(item, re.IGNORECASE | re.DOTALL)
+    return frozenset(c for c in _ASCII if test.fullmatch(c))
+
+
+def _set(chars: Iterable[str]) -> str:
+    """A class of these characters and every other beyond ASCII, in which nothing has a meaning of its own."""
+    spans: list[tuple[int, int]] = []
+    for code in sorted(ord(c) for c in chars):
+        if spans and spans[-1][1] == code - 1:
+            spans[-1] = (spans[-1][0], code)
+        else:
+            spans.append((code, code))
+    return "[" + "".join(rf"\x{a:02x}-\x{b:02x}" if a < b else rf"\x{a:02x}" for a, b in (*spans, (128, 255))) + "]"
+
+
+def _other(unwanted: list[tuple[frozenset[str], ...]]) -> str:
+    """A pattern for the end of the text or anything that begins with none of the unwanted texts."""
+    begun: dict[frozenset[int], list[str]] = {frozenset(): []}
+    for c in _ASCII:
+        begun.setdefault(frozenset(n for n, text in enumerate(unwanted) if c in text[0]), []).append(c)
+    ways = [r"\z", _set(begun.pop(frozenset()))]
+    for numbers, chars in begun.items():
+        rests = [unwanted[n][1:] for n in sorted(numbers)]
+        if all(rests):
+            ways.append(_set(chars) + _other(rests))
+    return f"(?:{'|'.join(ways)})"

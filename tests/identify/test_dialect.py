@@ -1,0 +1,108 @@
+"""Patterns in Hyperscan's language find what `re` finds."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from netcam.identify import dialect
+
+ITEMS = ["a", "B", "s", "k", "1", "-", " ", r"\.", r"\ ", ".", r"\d", r"\w", r"\W", r"\s", r"\S", "[a-c]", "[^a-c]", r"[\w-]", r"[^\w]", "[-a]",
+         r"[^\W\d]", "[\N{EN DASH}-]", "\N{EN DASH}", "é", r"[\s.]", r"\b", r"\n"]  # fmt: skip
+ENDS = ["", "", r"\Z", "$", r"(?![a-c])", r"(?![\w-])", "(?![a-c]|['’]s)", "(?!a|1b)(?!kk)", r"(?!\W)"]
+STARTS = ["", "", r"\A", "^", "(?<![a-c])", r"(?<![\w-])", r"(?<!\s)", "(?i)", "(?is)(?<!-)"]
+REPEATS = ["", "", "", "", "?", "*", "+", "{2}", "{0,2}", "{1,}?", "??"]
+
+
+def repeated(one: str, repeat: str) -> str:
+    return one if one == r"\b" else one + repeat
+
+
+PIECES = st.lists(st.builds(repeated, st.sampled_from(ITEMS), st.sampled_from(REPEATS)), min_size=1, max_size=4).map("".join)
+BODIES = st.recursive(
+    PIECES,
+    lambda inner: st.one_of(
+        st.builds("(?:{}|{}){}".format, inner, inner, st.sampled_from(REPEATS)),
+        st.builds("(?-i:{}){}".format, inner, PIECES),
+        st.builds("{}|{}".format, inner, PIECES),
+    ),
+    max_leaves=3,
+)
+PATTERNS = st.builds("{}{}{}".format, st.sampled_from(STARTS), BODIES, st.sampled_from(ENDS))
+TEXTS = st.lists(st.sampled_from("abcABsSkK1- .'_\n\t’–éſKİı\x1c\u00a0\u0661"), max_size=8).map("".join)
+
+
+def found(translation: dialect.Translation, text: bytes) -> bool:
+    """Whether Hyperscan finds a pattern in a text."""
+    import hyperscan
+
+    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
+    flags |= 0 if translation.exact else hyperscan.HS_FLAG_PREFILTER
+    database = hyperscan.Database()
+    database.compile(expressions=[translation.pattern.encode("latin-1")], ids=[1], elements=1, flags=[flags])
+    hits: list[int] = []
+    database.scan(text, lambda number, *_: hits.append(number))
+    return bool(hits)
+
+
+@given(pattern=PATTERNS, texts=st.lists(TEXTS, min_size=1, max_size=8))
+@settings(max_examples=500, deadline=None)
+@example(pattern=r"([(?![a])", texts=["a"])
+@example(pattern=r"a|b(?!c)", texts=["ac", "bc", "bd"])
+@example(pattern=r"(?<!a)b|c", texts=["ab", "ac"])
+@example(pattern=r"a\Z", texts=["a\n", "a"])
+@example(pattern=r"(?<![a-c])s(?![a-c]|['’]s)", texts=["s's", "s'k", "s’s", "sé", "éſ"])
+def test_what_is_translated_finds_the_same(pattern: str, texts: list[str]) -> None:
+    assert importlib.util.find_spec("hyperscan"), "the extra `fast` is part of what the tests install"
+    import hyperscan
+
+    translation = dialect.translated(pattern)
+    if translation is None:
+        return
+    try:
+        test = re.compile(pattern, re.IGNORECASE)
+    except re.error:
+        return
+    for text in texts:
+        read = dialect.shadow(text)
+        if read is None:
+            continue
+        try:
+            told = found(translation, read)
+        except hyperscan.HyperscanError:
+            return  # refused: it is tried on every text
+        if text.isascii() and translation.exact:
+            assert told == bool(test.search(text)), (pattern, text, translation)
+        elif (text.isascii() or translation.beyond) and test.search(text):
+            assert told, (pattern, text, translation)
+
+
+def test_only_four_characters_beyond_ascii_are_letters_of_it_where_case_does_not_matter() -> None:
+    letters = re.compile("[a-zA-Z]", re.IGNORECASE)
+    assert "".join(c for c in map(chr, range(128, 0x110000)) if letters.match(c)) == dialect.FOLDED
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a{,3}", "a++", "[[:alpha:]]", "(a)(?P<x>b)(?P=x)", "(?#a)b", "[^é]", "\u017fa", r"\va", r"a\B", "(?x)a b"]
+)
+def test_what_the_two_may_read_apart_is_left_alone(pattern: str) -> None:
+    assert dialect.translated(pattern) is None
+
+
+@pytest.mark.parametrize("pattern", [r"\A(?!0+\Z)\d", r"a(?=b)", r"(?<=a)b", r"(?P<m>(?<!TL-)IPC)"])
+def test_other_looks_only_sift(pattern: str) -> None:
+    translation = dialect.translated(pattern)
+    assert translation is not None
+    assert not translation.exact
+    assert not translation.beyond
+
+
+def test_the_shadow_has_a_byte_for_each_character_and_none_where_the_two_read_apart() -> None:
+    assert dialect.shadow("a b\n") == b"a b\n"
+    assert dialect.shadow("海康 a\ud800") == b"\x80\x80 a\x80"
+    assert dialect.shadow("a\x1cb") is None
+    assert dialect.shadow("ſé") is None
