@@ -1,13 +1,16 @@
-"""Rates of the SQLite inventory: `python tests/bench/inventory.py [--scale 1,4,16]` writes one JSON line a scale.
+"""Rates of the SQLite inventory: `python tests/bench/inventory.py [--scale 1,4,16]` writes one JSON line a scale, and one of retention.
 
-Scale 16 is a million observations of 100,000 devices; 1 and 4 show the slope. `cpu_` figures count this process's processor
+Scale 16 is a million observations of 100,000 devices; 1 and 4 show the slope. Retention works on `--retain` observations (a million),
+of which nine in ten repeat earlier ones; its seconds stand beside those of recording the same, its memory beside the plain interpreter's. `cpu_` figures count this process's processor
 time alone, for a machine that does other work besides.
 """
 
 import argparse
 import itertools
 import json
+import resource
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -16,6 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from netcam.inventory.diff import diff
+from netcam.inventory.retention import Policy
 from netcam.inventory.sql import SqlInventory
 from netcam.model import Claim, Coverage, CoverageState, Identity, Observation
 
@@ -152,15 +156,64 @@ def run(scale, folder):
     return told
 
 
+RUNS_KEPT, DAYS_APART = 10, 30
+"""Sightings of each fact in the store that retention thins out, and how many days lie between two."""
+
+
+def retention(observations, folder):
+    """Seconds and peak memory of a dry run and of a removal, each in a process of its own, as `netcam inventory retain` is."""
+    path = Path(folder) / "retain" / "inventory.sqlite"
+    store = SqlInventory(path)
+    devices = observations // OBSERVATIONS_EACH // RUNS_KEPT
+    first = [identity(n) for n in range(devices)]
+    recorded = 0.0
+    for night in range(RUNS_KEPT):
+        later = timedelta(days=night * DAYS_APART)
+        some = [
+            replace(seen(n, k), at=seen(n, k).at + later, scan=f"scan-{night}") for n in range(devices) for k in range(OBSERVATIONS_EACH)
+        ]
+        recorded += timed(lambda some=some: store.record(some))[0]
+        store.save_identities(f"scan-{night}", first, NOON + later)
+    store.close()
+    told = {"retained_of": observations, "record_s": round(recorded, 2), "bytes": path.stat().st_size}
+    for name, words in (("imports", "nothing"), ("dry_run", "dry"), ("removal", "remove"), ("again", "remove")):
+        run = subprocess.run([sys.executable, __file__, "--retain-step", words, str(path)], capture_output=True, text=True, check=True)
+        told[name] = json.loads(run.stdout)
+    assert told["dry_run"]["observations"] == told["removal"]["observations"] > observations // 2
+    assert told["again"]["observations"] == 0
+    told["removal_to_record"] = round(told["removal"]["s"] / recorded, 2)
+    return told
+
+
+def retain_step(what, path):
+    """One step of `retention`: seconds, peak memory in MB, what went."""
+    store = SqlInventory(path)
+    told = {}
+    if what != "nothing":
+        now = NOON + timedelta(days=RUNS_KEPT * DAYS_APART)
+        spent, gone = timed(lambda: store.retain(Policy(), now, by="bench", dry_run=what == "dry"))
+        told = {"s": round(spent, 2), "cpu_s": round(spent.cpu, 2), "observations": gone.observations, "identities": gone.identities}
+        told["megabytes_after"] = gone.bytes_after >> 20
+    store.close()
+    return told | {"peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", default="1,4,16")
     parser.add_argument("--folder", default=None, help="where the store is made; default: a temporary folder")
+    parser.add_argument("--retain", type=int, default=1_000_000, help="observations of the store that retention thins out; 0: none")
+    parser.add_argument("--retain-step", nargs=2, default=None, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    if given.retain_step:
+        sys.stdout.write(json.dumps(retain_step(*given.retain_step)))
+        return
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        for scale in given.scale.split(","):
+        for scale in filter(None, given.scale.split(",")):
             sys.stdout.write(json.dumps(run(int(scale), folder)) + "\n")
             sys.stdout.flush()
+        if given.retain:
+            sys.stdout.write(json.dumps(retention(given.retain, folder)) + "\n")
 
 
 if __name__ == "__main__":
