@@ -79,7 +79,11 @@ def ask(
         sensor, stop = settings.sensor or platform.node() or "sensor", StopSwitch()
         run = uuid.uuid4().hex[:12]
         gate = Gate(
-            networks=networks, scope=authorised, rates=PROFILES["polite"].rates, stop=stop, audit=state_folder() / "audit" / f"{run}.jsonl"
+            networks=networks,
+            scope=authorised,
+            rates=PROFILES["polite"].rates.limited(settings.rates.bounds()),
+            stop=stop,
+            audit=state_folder() / "audit" / f"{run}.jsonl",
         )
         results: list[Asked] = []
 

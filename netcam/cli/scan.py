@@ -132,6 +132,7 @@ def scan(
             done=done,
             state_dir=state_folder(),
             second_opinion=profile == "deep" if nmap is None else nmap,
+            rates=settings.rates.bounds(),
             community=community_of(snmp_community),
         )
         plan = prepare(request)

@@ -67,7 +67,7 @@ def switches(
         gate = Gate(
             networks=networks,
             scope=authorised,
-            rates=PROFILES["standard"].rates,
+            rates=PROFILES["standard"].rates.limited(settings.rates.bounds()),
             stop=stop,
             audit=state_folder() / "audit" / f"{uuid.uuid4().hex[:12]}.jsonl",
         )

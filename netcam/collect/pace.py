@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -22,8 +23,8 @@ class Rates:
     datagrams_per_second: float = 200.0
     """UDP questions for the whole site."""
 
-    def limited(self, told: dict[str, float]) -> Rates:
-        """These rates, lowered (never raised) by those of the scope file."""
+    def limited(self, told: Mapping[str, float]) -> Rates:
+        """These rates, lowered (never raised) by those of the settings or the scope file."""
         return Rates(
             conversations_per_second=min(self.conversations_per_second, told.get("conversations_per_second", 1e9)),
             conversations_per_device=min(self.conversations_per_device, told.get("conversations_per_device", 1e9)),

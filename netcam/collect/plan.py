@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class SweepRequest:
     state_dir: Path
     second_opinion: bool = False
     """Whether nmap is asked about devices that stay unknown."""
+    rates: Mapping[str, float] = field(default_factory=dict)
+    """Bounds of the settings, below those of the profile."""
     community: str = field(default="", repr=False)
     """SNMP community that the operator gives for the devices of the targets; none is ever guessed."""
 

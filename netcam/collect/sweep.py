@@ -8,7 +8,7 @@ import fcntl
 import os
 import time
 from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -50,9 +50,10 @@ def prepare(request: SweepRequest) -> Plan:
         raise ConfigError("profile", f"no profile {shown(request.profile)}", "use " + ", ".join(PROFILES))
     links = attached_interfaces.attached(request.interfaces)
     networks = decide(request.targets, request.scope, [n for one in links for n in one.networks])
+    profile = PROFILES[request.profile]
     return Plan(
         request=request,
-        profile=PROFILES[request.profile],
+        profile=replace(profile, rates=profile.rates.limited(request.rates)),
         networks=networks,
         interfaces=tuple(links),
         discoveries=(

@@ -63,13 +63,23 @@ class SiteSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[rates]`: upper bounds. 0 leaves the profile's own number; nothing here raises it above the profile's."""
+    """`[rates]`: upper bounds of what is sent to devices, by the names of the scope file's. 0 leaves the profile's own number; nothing here
+    raises it above the profile's."""
 
-    packets_per_second: int = 0
-    connections_per_second: int = 0
-    connections_at_once: int = 0
-    per_device_seconds: float = 0.0
-    """Least time between two connections to one device."""
+    conversations_per_second: float = 0.0
+    """New TCP conversations for the whole site."""
+    conversations_per_device: float = 0.0
+    """New TCP conversations and datagrams a second to one device."""
+    half_open: int = 0
+    """Conversations at once."""
+    frames_per_second: float = 0.0
+    """Link-layer frames (ARP)."""
+    datagrams_per_second: float = 0.0
+    """UDP questions for the whole site."""
+
+    def bounds(self) -> dict[str, float]:
+        """Those that are set."""
+        return {name: value for name in self.__struct_fields__ if (value := getattr(self, name))}
 
 
 class ServiceSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

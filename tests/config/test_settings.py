@@ -15,7 +15,8 @@ sensor = "north-1"
 inventory = "postgresql://netcam@db/netcam"
 
 [rates]
-packets_per_second = 200
+datagrams_per_second = 20
+half_open = 8
 
 [sites.hq]  # headquarters
 name = "Headquarters"
@@ -39,7 +40,11 @@ def test_a_whole_file_reads(tmp_path):
     path = tmp_path / "netcam.toml"
     path.write_text(WHOLE)
     told = config.load(path)
-    assert (told.sensor, told.inventory, told.rates.packets_per_second) == ("north-1", "postgresql://netcam@db/netcam", 200)
+    assert (told.sensor, told.inventory, told.rates.bounds()) == (
+        "north-1",
+        "postgresql://netcam@db/netcam",
+        {"datagrams_per_second": 20, "half_open": 8},
+    )
     assert told.site("hq") == Site(
         id="hq", site_class="force-estate", jurisdiction="gb-eng", links=("us-federal-contract",), owner="Estates", name="Headquarters",
         contract="C-17",
@@ -99,8 +104,9 @@ def test_a_site_that_is_not_in_the_file_is_refused_but_the_default_is_not():
         ('[sites."a b"]\n', "netcam.toml:1: sites.'a b'", "not a site id"),
         ("sites = 3", "netcam.toml:1: sites", "not a table"),
         ("[sites]\nhq = 3", "netcam.toml:2: sites.hq", "not a table"),
-        ("[rates]\npackets_per_second = true", "netcam.toml:2: rates.packets_per_second", "not a whole number"),
-        ("[rates]\npackets_per_second = -1", "netcam.toml:2: rates.packets_per_second", "not between 0"),
+        ("[rates]\nhalf_open = true", "netcam.toml:2: rates.half_open", "not a whole number"),
+        ("[rates]\nframes_per_second = -1", "netcam.toml:2: rates.frames_per_second", "not between 0"),
+        ("[rates]\npackets_per_second = 1", "netcam.toml:2: rates.packets_per_second", "is not a setting"),
         ('path = "x"', "netcam.toml:1: path", "is not a setting"),
         ("a = 1\na = 2", "netcam.toml:2", "is not TOML"),
         ("[", "netcam.toml", "is not TOML"),

@@ -77,7 +77,7 @@ def test_config_check_show_and_schema(home):
     assert "2 sites, 1 schedules, 3 sinks; no error" in netcam("config", "check").stderr
     whole = json.loads(netcam("config", "show", "--effective").stdout)
     assert whole["sinks"]["siem"]["facility"] == "local4"
-    assert whole["rates"]["packets_per_second"] == 0
+    assert whole["rates"]["frames_per_second"] == 0
     short = json.loads(netcam("config", "show").stdout)
     assert "facility" not in short["sinks"]["siem"]
     assert short["schedules"]["nightly"] == {"cron": "30 2 * * mon-fri", "windows": ["22:00-06:00"], "jitter_minutes": 30}
