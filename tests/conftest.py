@@ -29,6 +29,16 @@ def make_observation(field: str = "http.server", value: str = "x", **more: Any) 
     return Observation(field=field, value=value, **{**given, **more})
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without -m, tests marked fuzz are not part of a run: they take minutes by design."""
+    if config.option.markexpr:
+        return
+    long = [item for item in items if item.get_closest_marker("fuzz")]
+    if long:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if not item.get_closest_marker("fuzz")]
+
+
 @pytest.fixture
 def obs() -> Any:
     return make_observation

@@ -20,6 +20,11 @@ BUFFER = 32 << 20
 """Bytes the kernel may keep while Python is busy: a second of 25,000 full datagrams."""
 MAX_RECORDS = 100_000
 """Records of one window; a flood makes windows come sooner instead of growing them."""
+AT_ONCE = 1000
+"""Datagrams that are read between two looks at the clock."""
+LAST = 2 * BUFFER // 768
+"""Datagrams that are read when the time is over, as they came before its end: more the kernel's buffer cannot hold (it doubles the size it
+is told, and counts at least 768 bytes for each). A flood that goes on does not keep it up longer."""
 SO_RXQ_OVFL = 40
 """asm-generic/socket.h: the kernel tells with each datagram how many it dropped."""
 
@@ -91,13 +96,18 @@ def _listen(
         return records.take()
 
     try:
-        while (end is None or time.monotonic() < end) and not (stop is not None and stop.is_set()):
-            waiter.poll(100)
-            for _ in range(1000):
+        left = LAST
+        while left > 0:
+            over = (end is not None and time.monotonic() >= end) or (stop is not None and stop.is_set())
+            if not over:
+                waiter.poll(100)
+            for _ in range(AT_ONCE):
                 try:
                     data, extra, _, sender = listener.recvmsg(65_535, 64)
                 except BlockingIOError:
+                    left = 0 if over else left
                     break
+                left -= over
                 for level, kind, value in extra:
                     if level == socket.SOL_SOCKET and kind == SO_RXQ_OVFL and len(value) >= 4:
                         dropped = struct.unpack("I", value[:4])[0]

@@ -15,7 +15,7 @@ import pytest
 def netcam(*argv: str, home: Path, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "NETCAM_HOME": str(home)}
     run = subprocess.run(
-        [sys.executable, "-m", "netcam", *argv], capture_output=True, env=env, input=stdin, timeout=100, cwd=home, check=False
+        [sys.executable, "-m", "netcam", *argv], capture_output=True, env=env, input=stdin, timeout=900, cwd=home, check=False
     )
     return subprocess.CompletedProcess(run.args, run.returncode, run.stdout.decode(), run.stderr.decode())
 

@@ -28,7 +28,7 @@ def capture_file(path: Path, count: int = 5) -> Path:
 def run(tmp_path: Path, *words: str, code: int = 0) -> list[dict[str, Any]]:
     environment = {"NETCAM_HOME": str(tmp_path / "home"), "PATH": "/usr/bin:/bin", "HOME": str(Path.home())}
     done = subprocess.run(
-        [sys.executable, "-m", "netcam", "egress", *words], capture_output=True, text=True, timeout=120, env=environment, check=False
+        [sys.executable, "-m", "netcam", "egress", *words], capture_output=True, text=True, timeout=900, env=environment, check=False
     )
     assert done.returncode == code, done.stderr
     if code:

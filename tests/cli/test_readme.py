@@ -28,7 +28,7 @@ def test_every_readme_command_runs_inside_the_estate(tmp_path: Path) -> None:
     script = "set -e\n" + "\n".join(c.replace("netcam ", f"{sys.executable} -m netcam ", 1) for c in wanted)
     env = {**os.environ, "NETCAM_HOME": str(tmp_path)}
     argv = [sys.executable, "-m", "netcam", "lab", "exec", "--", "sh", "-c", script]
-    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=200, check=False)
+    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=900, check=False)
     assert run.returncode == 0, run.stderr[-3000:] + run.stdout[-2000:]
     assert (tmp_path / "report.html").read_text().startswith("<!doctype html>")
 

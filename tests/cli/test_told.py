@@ -15,7 +15,7 @@ def netcam(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
     """With the machine's own cache: what is compiled there is compiled once."""
     line = [sys.executable, "-m", "netcam", *argv]
     return subprocess.run(
-        line, capture_output=True, text=True, env={**os.environ, "NETCAM_HOME": str(home)}, timeout=100, cwd=home, check=False
+        line, capture_output=True, text=True, env={**os.environ, "NETCAM_HOME": str(home)}, timeout=900, cwd=home, check=False
     )
 
 

@@ -19,6 +19,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from netcam.collect import scope as scopes
 from netcam.collect.gate import StopSwitch
 from netcam.collect.sweep import Progress, SweepRequest, prepare, sweep
@@ -26,6 +27,7 @@ from netcam.errors import NetcamError
 from netcam.lab.estate import Estate, ip
 from netcam.lab.scenario import load
 from netcam.model import Coverage, Observation
+from tests.conditions import until
 
 SENSOR = ip_address("10.66.0.2").packed
 
@@ -83,7 +85,9 @@ def six(pid: int) -> None:
         exec {sys.executable} -m http.server --bind fd66::99 80
     """
     subprocess.Popen(["nsenter", "-t", str(pid), "-n", "sh", "-c", script], stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
-    time.sleep(2.5)
+    bound = ip_address("fd66::99").packed
+    there = "".join(f"{int.from_bytes(bound[k : k + 4], sys.byteorder):08X}" for k in range(0, 16, 4)) + ":0050"
+    until(lambda: there in Path(f"/proc/{pid}/net/tcp6").read_text(), "the web server on IPv6 listens")
 
 
 def in_a_while(seconds: float, action: Callable[[], None]) -> None:

@@ -359,10 +359,10 @@ def test_a_flood_of_datagrams_of_one_address_is_read_to_a_bound(tmp_path: Path) 
     found: dict[str, Found] = {}
     hunt = Discoverer(_plan(tmp_path), gate(), found, [], {}, lambda *_: None)
     reader = discoveries()["sadp"]
-    begin = time.monotonic()
+    begin = time.process_time()
     for number in range(50_000):
         hunt._heard([reader], b"<ProbeMatch><Types>inquiry</Types><DeviceSN>%d</DeviceSN></ProbeMatch>" % number, "10.9.0.1", 37020)
-    assert time.monotonic() - begin < 10
+    assert time.process_time() - begin < 10
     assert len(found["10.9.0.1"].answers) <= 400
     assert hunt._datagrams["10.9.0.1"] == MAX_DATAGRAMS
 

@@ -74,18 +74,21 @@ def test_the_gate_lets_nmap_touch_no_port_that_is_never_touched(tmp_path: Path) 
 
 
 def test_nmap_ends_at_once_when_the_run_is_stopped() -> None:
-    async def run(port: int) -> float:
+    async def run(silent: socket.socket) -> float:
+        silent.setblocking(False)
+        port = silent.getsockname()[1]
         gate = Gate(networks=[ip_network("127.0.0.0/8")], scope=None, rates=Rates(), stop=StopSwitch())
-        task = asyncio.ensure_future(gate.nmap("127.0.0.1", [port], 30))
-        await asyncio.sleep(2)
+        task = asyncio.ensure_future(gate.nmap("127.0.0.1", [port], 300))
+        asked, _ = await asyncio.wait_for(asyncio.get_running_loop().sock_accept(silent), 120)  # it is in the middle of its talk
         begin = time.monotonic()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
+        asked.close()
         return time.monotonic() - begin
 
     with socket.create_server(("127.0.0.1", 0)) as silent:  # takes connections and says nothing
-        assert asyncio.run(run(silent.getsockname()[1])) < 1.0
+        assert asyncio.run(run(silent)) < 10  # on a busy machine, of the 300 that it was given
 
 
 def test_the_process_says_by_its_exit_code_that_python_nmap_is_absent(tmp_path: Path) -> None:

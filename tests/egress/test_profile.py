@@ -182,7 +182,7 @@ def test_the_rules_keep_the_recorder_and_cut_the_leak(tmp_path: Path) -> None:
     argv = ["unshare", "--user", "--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child"]
     env = {**os.environ, "NETCAM_HOME": str(tmp_path)}
     run = subprocess.run(
-        [*argv, sys.executable, str(HERE / "fenced.py"), str(tmp_path)], capture_output=True, text=True, timeout=400, env=env, check=False
+        [*argv, sys.executable, str(HERE / "fenced.py"), str(tmp_path)], capture_output=True, text=True, timeout=900, env=env, check=False
     )
     assert run.returncode == 0, run.stderr[-3000:]
     told = json.loads(run.stdout.splitlines()[-1])

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.lab
 
 def netcam(*argv: str, home: Path) -> subprocess.CompletedProcess[str]:
     env = {**os.environ, "NETCAM_HOME": str(home)}
-    return subprocess.run([sys.executable, "-m", "netcam", *argv], capture_output=True, text=True, env=env, timeout=200, check=False)
+    return subprocess.run([sys.executable, "-m", "netcam", *argv], capture_output=True, text=True, env=env, timeout=900, check=False)
 
 
 @pytest.fixture(scope="module")

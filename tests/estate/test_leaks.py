@@ -23,7 +23,7 @@ RANK = ("information", "low", "medium", "high")
 
 
 def netcam(*words: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "netcam", *words], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run([sys.executable, "-m", "netcam", *words], capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -35,7 +35,7 @@ def test_a_link_that_loses_every_tenth_packet_hides_no_device(tmp_path: Path) ->
         "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin",
     }
     argv = [sys.executable, "-m", "netcam", "lab", "exec", "--no-traffic", "--", "sh", "-c", SCRIPT]
-    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=400, check=False)
+    run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=900, check=False)
     assert run.returncode == 0, run.stderr
     drops = [int(line.split("packets ")[1].split()[0]) for line in (tmp_path / "dropped.txt").read_text().splitlines() if "drop" in line]
     assert len(drops) == 4

@@ -18,7 +18,7 @@ SCENARIO = str(Path(__file__).with_name("mixed_small.yaml"))
 
 @pytest.fixture(scope="module")
 def swept(tmp_path_factory: pytest.TempPathFactory) -> Swept:
-    return sweep(SCENARIO, tmp_path_factory.mktemp("mixed"), loss=True, timeout=500)
+    return sweep(SCENARIO, tmp_path_factory.mktemp("mixed"), loss=True, timeout=900)
 
 
 def test_every_device_of_every_shape_of_network_is_found_once(swept: Swept) -> None:

@@ -53,7 +53,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
         script,
     ]
     env = {**os.environ, "NETCAM_HOME": str(home)}
-    done = subprocess.run(argv, capture_output=True, text=True, cwd=home, env=env, timeout=400, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, cwd=home, env=env, timeout=900, check=False)
     assert done.returncode == 0, done.stderr
     return home
 

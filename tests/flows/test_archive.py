@@ -275,7 +275,7 @@ def test_a_killed_watch_goes_on_where_it_stood(tmp_path: Path) -> None:
     root, path = tmp_path / "flows", tmp_path / "checkpoint"
     script = INSIDE.format(tests=str(Path(__file__).resolve().parent), root=str(root), path=str(path))
     environment = os.environ | {"NETCAM_HOME": str(tmp_path / "home")}
-    subprocess.run(["unshare", "-rn", sys.executable, "-c", script], check=True, timeout=120, env=environment)
+    subprocess.run(["unshare", "-rn", sys.executable, "-c", script], check=True, timeout=900, env=environment)
     (row,) = archive.query(root, "SELECT count(*), sum(packets_out) FROM flows WHERE protocol = 'udp' AND destination_port = 8800")[1]
     assert row == (300, 300)
 

@@ -18,15 +18,13 @@ import frames
 from conversations import shape, story
 from netcam.flows import capture, collector
 from netcam.flows.build import merged
+from tests.conditions import until_apart
 work = Path({work!r})
 LEFT, RIGHT = "10.99.0.1", "10.99.0.2"
 def ip(*words): subprocess.run(["ip", *words], check=True)
-other = subprocess.Popen(["unshare", "-n", "sleep", "120"])
+other = subprocess.Popen(["unshare", "-n", "sleep", "900"])
 enter = ["nsenter", "-t", str(other.pid), "-n"]
-for _ in range(100):
-    if os.readlink("/proc/%d/ns/net" % other.pid) != os.readlink("/proc/self/ns/net"):
-        break
-    time.sleep(0.05)
+until_apart(other.pid)
 for here, there in (("m0", "m1"), ("t0", "t1")):
     ip("link", "add", here, "type", "veth", "peer", "name", there, "netns", str(other.pid))
     ip("link", "set", here, "addrgenmode", "none")
@@ -43,10 +41,10 @@ class Listening:
             self.port = port
             ready.set()
         def run():
-            self.tables += collector.windows(LEFT + ":0", seconds=100, every=None, stop=self.stop, ready=told)
+            self.tables += collector.windows(LEFT + ":0", seconds=600, every=None, stop=self.stop, ready=told)
         self.thread = threading.Thread(target=run)
         self.thread.start()
-        assert ready.wait(10)
+        assert ready.wait(120)
     def flows(self):
         self.stop.set()
         self.thread.join()
@@ -97,7 +95,7 @@ for version in ("5", "9", "10", "b"):
 for _, process in processes:
     process.terminate()
 for _, process in processes:
-    process.wait(20)
+    process.wait(120)
 subprocess.run([*enter, "nfpcapd", "-r", str(work / "seen.pcap"), "-l", str(work / "nfcapd")], check=True, capture_output=True)
 files = sorted((work / "nfcapd").rglob("nfcapd.*"))
 one = listening["nfpcapd and nfreplay"] = Listening()
@@ -119,7 +117,7 @@ print(repr(answers))
 @pytest.mark.lab
 def test_exporters_on_a_link_tell_over_udp_what_was_sent(tmp_path: Path) -> None:
     script = INSIDE.format(tests=str(Path(__file__).resolve().parent), root=str(ROOT), work=str(tmp_path))
-    run = subprocess.run(["unshare", "-rn", sys.executable, "-c", script], capture_output=True, text=True, timeout=110)
+    run = subprocess.run(["unshare", "-rn", sys.executable, "-c", script], capture_output=True, text=True, timeout=300)
     assert run.returncode == 0, run.stderr[-2000:]
     answers = ast.literal_eval(run.stdout)
     sent, sent4, _ = answers.pop("sent")

@@ -67,7 +67,7 @@ def test_packets_that_follow_a_finding_are_kept(tmp_path: Path) -> None:
     folder, store = tmp_path / "proof", str(tmp_path / "inventory.sqlite")
     script = INSIDE.format(tests=str(Path(__file__).resolve().parent), root=str(ROOT), folder=str(folder), store=store)
     environment = os.environ | {"NETCAM_HOME": str(tmp_path / "home")}
-    run = subprocess.run(["unshare", "-rn", sys.executable, "-c", script], capture_output=True, text=True, timeout=60, env=environment)
+    run = subprocess.run(["unshare", "-rn", sys.executable, "-c", script], capture_output=True, text=True, timeout=300, env=environment)
     assert run.returncode == 0, run.stderr[-2000:]
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     (told,) = [line for line in lines if line["type"] == "proof"]

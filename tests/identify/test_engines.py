@@ -132,9 +132,9 @@ def test_hostile_values_are_matched_in_bounded_time(plain: Matcher, value: str) 
     import time
 
     fields = sorted({f for f, _ in SEEN})
-    start = time.monotonic()
+    start = time.process_time()  # of this process: a busy machine makes no value slow
     list(identify([Observation(field=f, value=value, device="d") for f in fields], plain))
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_no_maker_field_or_generic_server_alone_makes_a_maker(plain: Matcher) -> None:

@@ -15,10 +15,19 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-HOSTS = (20, 30, 40, 50, 60)
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.conditions import listening, until, until_apart
+
+LISTENS = {
+    20: {("udp", 5353), ("tcp", 80), ("udp", 3702), ("tcp", 5357)},
+    30: {("udp", 3702), ("tcp", 80), ("tcp", 554), ("tcp", 5545)},
+    40: {("tcp", 80), ("tcp", 443), ("udp", 161), ("tcp", 22), ("tcp", 21)},
+    50: {("udp", 1900), ("tcp", 8200)},
+    60: {("udp", 3702), ("tcp", 3702)},
+}
+"""Hosts, and where their servers take questions once they are up."""
 NGINX = """daemon off; user root; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
 events {{ worker_connections 64; }}
 http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u;
@@ -99,9 +108,9 @@ def main() -> int:
         run("ip", "link", "add", "here0", "type", "bridge", "forward_delay", "0")
         run("ip", "addr", "add", "192.0.2.1/24", "dev", "here0")
         run("ip", "link", "set", "here0", "up")
-        for host in HOSTS:
-            holder = holders[host] = subprocess.Popen(["unshare", "--net", "sleep", "300"])
-            time.sleep(0.3)
+        for host in LISTENS:
+            holder = holders[host] = subprocess.Popen(["unshare", "--net", "sleep", "900"])
+            until_apart(holder.pid)
             run("ip", "link", "add", f"p{host}", "type", "veth", "peer", "name", "srv0", "netns", str(holder.pid))
             run("ip", "link", "set", f"p{host}", "master", "here0")
             run("ip", "link", "set", f"p{host}", "up")
@@ -119,10 +128,16 @@ def main() -> int:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        time.sleep(4)
-        for name, server in started.items():
-            if server.poll() is not None:
-                raise SystemExit(f"{name} did not stay up: {(folder / f'{name}.log').read_text()[-2000:]}")
+
+        def up() -> bool:
+            for name, server in started.items():
+                if server.poll() is not None:
+                    raise SystemExit(f"{name} did not stay up: {(folder / f'{name}.log').read_text()[-2000:]}")
+            if "Server startup complete" not in (folder / "avahi.log").read_text():  # it has looked whether its name is free
+                return False
+            return all(ports <= listening(holders[host].pid) for host, ports in LISTENS.items())
+
+        until(up, "every server listens")
         return subprocess.run(command, check=False).returncode
     finally:
         for process in (*started.values(), *holders.values()):

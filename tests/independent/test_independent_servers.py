@@ -26,7 +26,7 @@ def records(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     command += ["scan", "192.0.2.0/24", "--profile", "standard", "--nmap", "--snmp-community", str(folder / "community")]
     command += ["--format", "jsonl", "--store", str(folder / "store.sqlite")]
     env = {**os.environ, "NETCAM_HOME": str(folder / "home"), "PYTHONPATH": str(peers.folder())}
-    run = subprocess.run(command, capture_output=True, text=True, env=env, timeout=500, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, env=env, timeout=900, check=False)
     assert run.returncode == 0, run.stderr
     return [json.loads(line) for line in run.stdout.splitlines()]
 

@@ -58,7 +58,7 @@ def main(folder: Path) -> None:
             if {"LLDP", "CDP"} <= set(read):
                 break
         capture.terminate()
-        capture.wait(10)
+        capture.wait(60)
         accounts = folder / "accounts.toml"
         accounts.write_text('[[snmp]]\nswitches = ["127.0.0.1"]\ncommunity = "read-secret"\n')
         accounts.chmod(0o600)
@@ -77,7 +77,7 @@ def main(folder: Path) -> None:
         for child in started:
             child.terminate()
         for child in started:
-            child.wait(10)
+            child.wait(60)
 
 
 main(Path(sys.argv[1]))

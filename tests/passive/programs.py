@@ -21,7 +21,7 @@ timeout 25; initial-interval 1; backoff-cutoff 2; retry 2;
 
 
 def run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=200)
+    return subprocess.run(words, check=check, capture_output=True, text=True, timeout=900)
 
 
 class Page(http.server.BaseHTTPRequestHandler):
@@ -56,11 +56,11 @@ def lease(folder: Path, name: str, far: tuple[str, ...], server: list[str], env:
                     break
                 time.sleep(0.1)
             client.terminate()
-            return client.communicate(timeout=10)[0]
+            return client.communicate(timeout=60)[0]
         finally:
             time.sleep(0.5)
             running.terminate()
-            running.wait(10)
+            running.wait(60)
 
 
 def main(folder: Path) -> None:
@@ -131,7 +131,7 @@ def main(folder: Path) -> None:
         (folder / f"{name}.txt").write_text(run(*far, *command).stdout)
     time.sleep(0.5)
     capture.terminate()
-    capture.wait(10)
+    capture.wait(60)
     page.shutdown()
     print(json.dumps(told))
 

@@ -168,7 +168,7 @@ def inside(folder: Path, *command: str, pcap: Path | None = None) -> subprocess.
     line = [sys.executable, "-m", "netcam", "lab", "exec", "--no-traffic"]
     line += ["--pcap", str(pcap)] if pcap else []
     env = {**os.environ, "NETCAM_HOME": str(folder / "home")}
-    return subprocess.run([*line, "--", *command], capture_output=True, text=True, env=env, timeout=400, check=False)
+    return subprocess.run([*line, "--", *command], capture_output=True, text=True, env=env, timeout=900, check=False)
 
 
 def devices(run: subprocess.CompletedProcess[str]) -> dict[str, dict[str, object]]:
@@ -186,7 +186,7 @@ def test_listen_names_the_cameras_of_a_day_on_which_nobody_swept(tmp_path: Path)
     swept = devices(inside(tmp_path, *scan))
     run = subprocess.run(
         [sys.executable, "-m", "netcam", "listen", str(pcap), "--format", "jsonl", "--store", store],
-        capture_output=True, text=True, timeout=300, check=False,
+        capture_output=True, text=True, timeout=900, check=False,
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     found = devices(run)
@@ -202,7 +202,7 @@ def test_listen_names_the_cameras_of_a_day_on_which_nobody_swept(tmp_path: Path)
 )
 def test_listening_on_an_interface_sends_no_packet(tmp_path: Path, words: list[str]) -> None:
     command = ["unshare", "--user", "--map-root-user", "--net", "--mount", sys.executable, str(HERE / "silent.py"), str(tmp_path), *words]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     told = json.loads(run.stdout.splitlines()[-1])
     assert told["sent"] == 0

@@ -82,7 +82,7 @@ def ipycam(password: str) -> Iterator[tuple[int, list[str]]]:
         yield port, lines
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(60)
         reader.join(10)
         child.stdout.close()
 
@@ -191,7 +191,7 @@ def lighttpd(folder: Path, method: str) -> Iterator[tuple[int, Path]]:
         yield port, log
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(60)
 
 
 def test_http_digest_and_the_recorded_answers_of_devices(tmp_path: Path) -> None:

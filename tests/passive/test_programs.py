@@ -31,7 +31,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("programs")
     own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *own, "--net", "--mount", "--propagation", "private", sys.executable, str(HERE / "programs.py"), str(folder)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=400, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stderr
     return folder
 

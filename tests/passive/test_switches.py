@@ -99,7 +99,7 @@ def snmpd(folder: Path, name: str) -> Iterator[int]:
         yield port
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(60)
 
 
 def read(port: int, account: SnmpAccount) -> tuple[list[Switch], list[Outcome], dict[str, int]]:
@@ -238,7 +238,7 @@ def test_the_neighbour_that_two_lldpd_tell_each_other_is_heard_and_read(tmp_path
     assert shutil.which("lldpd", path="/usr/sbin:/usr/bin"), "make system-test installs lldpd"
     own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
     command = ["unshare", *own, "--net", "--mount", "--propagation", "private", sys.executable, str(HERE / "neighbours.py"), str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
     assert "yard-switch" in told["neighbours"], told["said"]

@@ -67,10 +67,10 @@ def _readers() -> dict[str, Callable[[bytes], Iterable[object] | str | None]]:
 def test_no_shape_is_slow_to_read(shape: str) -> None:
     data = SHAPES[shape]
     for name, read in _readers().items():
-        start = time.perf_counter()
+        start = time.process_time()  # of this process: a busy machine makes no shape slow
         with contextlib.suppress(DecodeError):
             read(data)
-        assert time.perf_counter() - start < SECONDS, name
+        assert time.process_time() - start < SECONDS, name
 
 
 @pytest.mark.fuzz
