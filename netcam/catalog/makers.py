@@ -199,6 +199,8 @@ class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Beginnings of the company name in the IEEE registry."""
     mac_sources: str = ""
     version_scheme: str = ""
+    odm: bool = False
+    """Builds nearly everything for others' badges: its own name is never assumed for the badge."""
     usual_kind: str = ""
     """What nearly all its products are; assumed where a device names the maker and no kind."""
     source: str = ""
@@ -248,6 +250,14 @@ class Makers:
         """The brand that a maker puts on its own products, or None."""
         file = self.makers.get(maker)
         return next((b.name for b in file.brands if b.own), None) if file else None
+
+    def builds_for_others(self, maker: str) -> bool:
+        """Whether a maker's file knows badges of others on its devices."""
+        return maker in self._builders
+
+    @cached_property
+    def _builders(self) -> frozenset[str]:
+        return frozenset(name for name, file in self.makers.items() if any(not b.own and b.tells != "maker" for b in file.brands))
 
     @cached_property
     def _spellings(self) -> dict[str, str]:

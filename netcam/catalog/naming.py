@@ -43,7 +43,8 @@ _TEXT = (
     "http.meta.author", "http.meta.copyright", "http.meta.generator", "http.meta.description", "http.meta.application-name",
     "http.meta.site_name", "http.meta.apple-mobile-web-app-title", "http.heading", "http.logo", "http.header.x-", "upnp.model_url",
     "sip.user_agent", "sip.server", "rtsp.sdp.u", "rtsp.sdp.e", "rtsp.sdp.o", "mdns.txt.ty", "mdns.txt.product",
-    "mdns.txt.name", "mdns.txt.note", "mdns.txt.description",
+    "mdns.txt.name", "mdns.txt.note", "mdns.txt.description", "dhip.DeviceType", "dhip.deviceType", "dhip.DetailType",
+    "sadp.DeviceDescription", "xm.DeviceModel", "tvt.model", "hnap.ModelName",
 )  # fmt: skip
 _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
@@ -117,6 +118,22 @@ _BEFORE = ("for ", "with ", "supports ", "linux ")
 def mentioned(text: str, start: int, end: int) -> bool:
     """Whether a name at this place of a text is only spoken of: `for Acme`, `Acme integration`, the host's name in what `uname` prints."""
     return text[max(0, start - 10) : start].casefold().endswith(_BEFORE) or _ABOUT.match(text, end) is not None
+
+
+DESCRIBED = frozenset({"snmp.sysdescr", "lldp.system_description", "cdp.version", "cdp.platform", "nmap.product", "nmap.extrainfo"})
+"""Fields in which a device describes what it is in words."""
+_OTHER = re.compile(
+    r"\b(?:switch(?:es)?|rout(?:er|ing)|firewall|(?:laser ?)?print(?:er|ing|server)?|plotter|ups|pdu|access point|wlan|wireless controller|"
+    r"(?:ip|voip) ?phone|modem|gateway|blade|chassis|junos|ios|ios-xe|nx-os|eos|procurve|comware|vmware|esxi|hypervisor|bmc|ilo|idrac|"
+    r"load balancer|storage|nas|disk|tape|san|hub|transceiver|radio|msan|olt|onu|gpon|dsl(?:am)?)\b",
+    re.IGNORECASE,
+)
+_CAMERA = re.compile(r"camera|ipcam|[ndxh]vr\b|video|recorder|surveillance|\bptz\b|\bdome\b", re.IGNORECASE)
+
+
+def describes_other(text: str) -> bool:
+    """Whether a description speaks of a device that is no camera: a model number in it that looks like a camera's is not one."""
+    return _OTHER.search(text) is not None and _CAMERA.search(text) is None
 
 
 SITE_TAIL = r"(?:-?(?:cctv|security|global|usa|us|uk|eu|tech|cam|camera|cameras|group|online|europe|america|video|ip))?"

@@ -33,7 +33,7 @@ _COPYRIGHT = re.compile(
     re.IGNORECASE,
 )
 _COPYRIGHT_BEHIND = re.compile(
-    r"(?<![\w.])([A-Z][A-Za-z0-9&.-]{1,30}(?:,? [A-Z][A-Za-z0-9&.]{1,30}){0,4})\s{0,3}(?:\(c\)|&copy;|©)\s{0,3}(?:19|20)\d\d"
+    r"(?<![\w.])(?!Copyright\b)([A-Z][A-Za-z0-9&.-]{1,30}(?:,? [A-Z][A-Za-z0-9&.]{1,30}){0,4})\s{0,3}(?:\(c\)|&copy;|©)\s{0,3}(?:19|20)\d\d"
 )
 _POWERED = re.compile(
     r"(?:powered|developed|manufactured|made|produced) by(?:[ \t]|&nbsp;|:){1,5}(?:<a [^<>]{0,300}>)?([A-Za-z][^<>\r\n\"';]{1,60})",

@@ -15,7 +15,7 @@ from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Ma
 from netcam.identify import sieve
 from netcam.identify.implied import implied
 from netcam.identify.registrant import registrant
-from netcam.model import Claim, Observation
+from netcam.model import CAMERA_KINDS, Claim, Observation
 
 MAX_NAMED = 1024
 """Characters in which names and models are looked for in running text: banners are shorter, and hundreds of patterns are tried."""
@@ -149,6 +149,10 @@ class Matcher:
         if engine == "hyperscan" or (engine == "auto" and sieve.available()):
             alone = [name for name in self._tests if not any(name in parts for parts in _TOGETHER.values())]
             self._sieves = sieve.sieves({name: [one.text for one in self._tests_of(name)] for name in (*alone, *_TOGETHER)}, cache)
+        self._numbers = {
+            f.id for f in makers.fingerprints if f.field == "any.text" and "/models-" in f.id and f.says.get("kind") in CAMERA_KINDS
+        }
+        """Fingerprints for a camera's model in running text, which may describe another device."""
         self._looks: dict[str, _Look] = {}
         self._fields: dict[str, _Field] = {}
         self._remembered = 0
@@ -176,6 +180,8 @@ class Matcher:
             known = self._plain(place, value)
         else:
             known = tuple(hit for look in place.looks for hit in look.hits(value))
+        if known and field in naming.DESCRIBED and naming.describes_other(value[:MAX_NAMED]):
+            known = tuple(hit for hit in known if hit[0].id not in self._numbers)
         if size <= MAX_REMEMBERED_VALUE:
             if self._remembered >= MAX_REMEMBERED:
                 self.forget()

@@ -17,6 +17,8 @@ ASSUMED_KIND = 0.6
 """How far the usual kind of a maker's products is taken for the kind of one that tells none."""
 _KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
 """Fields of a streaming server, which tell who wrote it and not whose badge is on the device."""
+_DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt"})
+"""Protocols that a firmware keeps behind everybody's badge."""
 MAC_ALONE = 0.5
 """A maker known by its MAC prefix alone never exceeds this."""
 
@@ -37,10 +39,15 @@ def _part_number(claims: Iterable[Claim]) -> bool:
     return all(seen.field == "upnp.model_number" for one in claims for seen in one.because)
 
 
-def _kit(one: Claim) -> bool:
-    """Whether a claim rests on a streaming server or session description alone, which come with a kit that is sold to many badges."""
-    named = "/named-" in one.by
-    return not named and all(seen.field in _KIT or seen.field.startswith("rtsp.sdp.") for seen in one.because)
+def _kit(one: Claim, makers: Makers) -> bool:
+    """Whether a claim rests on what a kit or a firmware keeps behind every badge: a streaming server, and where the maker is known to build
+    for others its protocols. A name or a model in the maker's own numbering is more than that."""
+    if "/named-" in one.by:
+        return False
+    if all(seen.field in _KIT or seen.field.startswith("rtsp.sdp.") for seen in one.because):
+        return True
+    others = "/models-" not in one.by and makers.builds_for_others(one.value)
+    return others and all(seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
 
 
 def resolve(device: str, observations: Sequence[Observation], claims: Sequence[Claim], makers: Makers) -> Identity:
@@ -74,9 +81,13 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         agree += values[value]
         disputed += [c for c in mine if c.value != value]
     maker = slots.get("maker")
-    if maker and "brand" not in slots and any(c.slot == "maker" and c.value == maker and c.origin != "mac" and not _kit(c) for c in agree):
+    if (
+        maker
+        and "brand" not in slots
+        and any(c.slot == "maker" and c.value == maker and c.origin != "mac" and not _kit(c, makers) for c in agree)
+    ):
         own = makers.own_brand(maker)
-        if own is not None:
+        if own is not None and not makers.makers[maker].odm:
             slots["brand"], confidence["brand"] = own, round(confidence["maker"] * ASSUMED_BRAND, 4)
     file = makers.makers.get(maker) if maker else None
     if file is not None and file.usual_kind and "kind" not in slots and confidence["maker"] > MAC_ALONE:

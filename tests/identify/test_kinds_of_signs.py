@@ -67,3 +67,47 @@ def test_words_that_tell_the_kind(matcher: Matcher, field: str, value: str, kind
 def test_a_recorder_that_also_transmits_is_a_recorder(matcher: Matcher) -> None:
     found = _seen(matcher, onvif__types="NetworkVideoTransmitter", onvif__scope__type="video_encoder", onvif__model="NVR-8CH")
     assert found.get("kind") == "recorder"
+
+
+@pytest.mark.parametrize(
+    ("fields", "brand"),
+    [
+        # a firmware keeps its protocols behind everybody's badge
+        ({"sadp__DeviceDescription": "ABC-1234"}, None),
+        ({"sadp__DeviceDescription": "DS-2CD2143G0-I"}, "Hikvision"),
+        ({"rtsp__realm": "Login to 3G0123456789"}, None),
+        ({"dhip__Vendor": "General", "dhip__DeviceClass": "IPC"}, None),
+        ({"dhip__Vendor": "Private", "dhip__DeviceType": "Amcrest IP4M-1041B", "dhip__DeviceClass": "IPC"}, "Amcrest"),
+        ({"dhip__Vendor": "Dahua", "dhip__DeviceClass": "IPC"}, "Dahua"),
+        # built for others: the numbering of the board is no badge, the name is
+        ({"onvif__model": "NBD8016RA-UL"}, None),
+        ({"onvif__manufacturer": "Xiongmai", "onvif__model": "NBD8016RA-UL"}, "Xiongmai"),
+        # a maker whose name is on nearly all it makes
+        ({"http__copyright": "Brickcom Corporation"}, "Brickcom"),
+        ({"onvif__manufacturer": "Samsung Techwin"}, "Samsung"),
+        ({"upnp__model_name": "WJ-NT104"}, "Panasonic"),
+    ],
+)
+def test_a_badge_is_told_where_it_was_seen_or_is_the_rule(matcher: Matcher, fields: dict[str, str], brand: str | None) -> None:
+    assert _seen(matcher, **fields).get("brand") == brand
+
+
+@pytest.mark.parametrize(
+    ("description", "kind"),
+    [
+        ("Ethernet Switch DCS-7050SX, EOS", None),
+        ("Cisco IOS Software, router DS-2CD2143G0-I", None),
+        ("DS-2CD2143G0-I network camera behind a router", "camera"),
+        ("DS-2CD2143G0-I", "camera"),
+    ],
+)
+def test_a_number_in_the_description_of_another_device_makes_no_camera(matcher: Matcher, description: str, kind: str | None) -> None:
+    assert _seen(matcher, snmp__sysdescr=description).get("kind") in (kind, *(["switch", "router"] if kind is None else []))
+
+
+@pytest.mark.parametrize("made", ["Samsung Electronics", "Samsung"])
+def test_samsung_is_a_maker_of_cameras_only_where_a_camera_of_its_time_is_seen(matcher: Matcher, made: str) -> None:
+    found = _seen(matcher, upnp__manufacturer=made)
+    assert found.get("brand") == "Samsung"
+    assert found.get("maker") is None
+    assert _seen(matcher, onvif__manufacturer=made, onvif__model="SNV-6084R").get("maker") == "Hanwha"
