@@ -178,7 +178,7 @@ class ModelScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     family: str = ""
     brand: str = ""
     shared: bool = False
-    """Other makers number alike: says model and kind, no maker."""
+    """Other makers number alike: says the model, its kind and badge only in fields that cameras alone fill (`any.camera`), and no maker."""
     word: bool = True
     """Distinct enough to be looked for in running text and host names."""
     misses: list[str] = []

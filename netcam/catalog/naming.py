@@ -1,7 +1,7 @@
 """Names and numbering schemes of a maker's file, spelt out as fingerprints over every field where a device names itself.
 
 A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
-fields that hold a model, `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
+fields that hold a model (`any.camera` for those of cameras alone), `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
 (`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
 the maker's name behind another's badge), `any.alone` for text that may be nothing but a name, `any.site` for addresses of web sites
 and mail, and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
@@ -27,6 +27,15 @@ _MODEL = (
     "snmp.oid.1.3.6.1.4.1.39165.1.1.0",
     "mdns.txt.usb_mdl", "mdns.txt.am", "mdns.txt.device_model", "mdns.txt.devicemodel", "mdns.txt.model-name", "lldp.model",
 )  # fmt: skip
+_CAMERA_MODEL = tuple(
+    field
+    for field in _MODEL
+    if field.startswith(
+        ("onvif.", "sadp.", "dhip.", "dahua5050.", "hanwha.", "vivotek.", "panasonic.", "sony.", "tvt.", "axis.", "xm.", "gvcp.")
+    )
+    or field in ("bosch.modelName", "snmp.oid.1.3.6.1.4.1.39165.1.1.0")
+)
+"""Fields that hold a model and that hardly anything but cameras and recorders fills."""
 _MAKER = (
     "onvif.manufacturer", "onvif.scope.manufacturer", "onvif.scope.mfr", "onvif.scope.vendor", "onvif.scope.brand", "upnp.manufacturer",
     "dhip.Vendor", "tvt.manufacturer", "gvcp.manufacturer", "hnap.VendorName", "mdns.txt.manufacturer", "mdns.txt.mf", "mdns.txt.mfg",
@@ -63,6 +72,7 @@ _SITE = ("http.link", "upnp.manufacturer_url", "upnp.model_url", "rtsp.sdp.u", "
 CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "any.model": _MODEL,
+        "any.camera": _CAMERA_MODEL,
         "any.maker": _MAKER,
         "any.text": _TEXT,
         "any.badge": tuple(field for field in _TEXT if field not in _MADE),
@@ -228,9 +238,13 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
         "any.text": (rf"(?<![\w-])(?P<model>(?-i:{one.scheme}))(?![\w-])", TEXT),
         "any.host": (rf"\A(?:[A-Za-z][A-Za-z.&]{{1,15}}[ _-])??(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
     }
+    if one.shared:
+        # what printers and switches number alike is a model wherever it stands, and a camera's only where cameras speak
+        where["any.camera"] = where["any.model"]
     for field, (pattern, weight) in where.items():
-        if field == "any.model" or one.word:
+        if field in ("any.model", "any.camera") or one.word:
+            said = {"model": "{model}"} if field == "any.model" and one.shared else says
             yield Fingerprint(
-                id=f"{name}-{field[4:]}", field=field, match=pattern, says=says, weight=weight, examples=examples, near_misses=misses,
+                id=f"{name}-{field[4:]}", field=field, match=pattern, says=said, weight=weight, examples=examples, near_misses=misses,
                 status=one.status,
             )  # fmt: skip
