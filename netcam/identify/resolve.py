@@ -41,13 +41,13 @@ def _part_number(claims: Iterable[Claim]) -> bool:
 
 def _kit(one: Claim, makers: Makers) -> bool:
     """Whether a claim rests on what a kit or a firmware keeps behind every badge: a streaming server, and where the maker is known to build
-    for others its protocols. A name or a model in the maker's own numbering is more than that."""
+    for others its protocols and its enterprise number. A name or a model in the maker's own numbering is more than that."""
     if "/named-" in one.by:
         return False
     if all(seen.field in _KIT or seen.field.startswith("rtsp.sdp.") for seen in one.because):
         return True
     others = "/models-" not in one.by and makers.builds_for_others(one.value)
-    return others and all(seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
+    return others and all(seen.field == "snmp.sysobjectid" or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
 
 
 def resolve(device: str, observations: Sequence[Observation], claims: Sequence[Claim], makers: Makers) -> Identity:

@@ -79,6 +79,8 @@ def test_a_recorder_that_also_transmits_is_a_recorder(matcher: Matcher) -> None:
         ({"dhip__Vendor": "General", "dhip__DeviceClass": "IPC"}, None),
         ({"dhip__Vendor": "Private", "dhip__DeviceType": "Amcrest IP4M-1041B", "dhip__DeviceClass": "IPC"}, "Amcrest"),
         ({"dhip__Vendor": "Dahua", "dhip__DeviceClass": "IPC"}, "Dahua"),
+        ({"snmp__sysobjectid": "1.3.6.1.4.1.1004849.3.2.10", "snmp__sysdescr": "NVR"}, None),
+        ({"ssdp__server": "Linux, UPnP/1.0, Amcrest"}, "Amcrest"),
         # built for others: the numbering of the board is no badge, the name is
         ({"onvif__model": "NBD8016RA-UL"}, None),
         ({"onvif__manufacturer": "Xiongmai", "onvif__model": "NBD8016RA-UL"}, "Xiongmai"),
@@ -111,3 +113,10 @@ def test_samsung_is_a_maker_of_cameras_only_where_a_camera_of_its_time_is_seen(m
     assert found.get("brand") == "Samsung"
     assert found.get("maker") is None
     assert _seen(matcher, onvif__manufacturer=made, onvif__model="SNV-6084R").get("maker") == "Hanwha"
+
+
+@pytest.mark.parametrize(("field", "kind"), [("onvif__model", "camera"), ("upnp__model_name", None), ("mdns__txt__model", None)])
+def test_a_number_that_printers_bear_too_is_a_camera_only_where_cameras_speak(matcher: Matcher, field: str, kind: str | None) -> None:
+    found = _seen(matcher, **{field: "C351"})
+    assert found.get("kind") == kind
+    assert found.get("model") == "C351"
