@@ -224,7 +224,7 @@ def _negatives(root: Path, matcher: Matcher) -> Iterator[Problem]:
         for (_, device), seen in group(t for t in things if isinstance(t, Observation)).items():
             identity = resolve(device, seen, matcher.claims(seen), matcher.makers)
             if identity.get("kind") in CAMERA_KINDS:
-                by = next(c.by for c in identity.because if c.slot == "kind")
+                by = next((c.by for c in identity.because if c.slot == "kind"), f"the usual kind of {identity.get('maker')}")
                 yield Problem(
                     f"{path.name}: {device}", f"is no camera, and {by} calls it a {identity.get('kind')}", "narrow that fingerprint"
                 )
