@@ -146,6 +146,19 @@ def describes_other(text: str) -> bool:
     return _OTHER.search(text) is not None and _CAMERA.search(text) is None
 
 
+_SHARED_ANSWER = re.compile(r"\brt(?:sp|ps)d\b", re.IGNORECASE)
+_NAMED_ANSWER = re.compile(
+    r"dahua ip camera|arecont vision|avigilon|hipcam|mango dsp|optelecom|y-cam|2n helios|h264dvr|icansystem|iqinvision", re.IGNORECASE
+)
+"""Products of nmap's `rtsp` lines whose pattern holds a server's name or a realm."""
+
+
+def named_by_answer(product: str) -> bool:
+    """Whether nmap names a product by an RTSP answer that names nobody: a status, a list of methods. It says whose device was seen first to
+    answer so, and many firmwares do (nmap-service-probes, the `rtsp` lines with a product and no `Server:` in their pattern)."""
+    return _SHARED_ANSWER.search(product) is not None and _NAMED_ANSWER.search(product) is None
+
+
 SITE_TAIL = r"(?:-?(?:cctv|security|global|usa|us|uk|eu|tech|cam|camera|cameras|group|online|europe|america|video|ip))?"
 
 

@@ -182,6 +182,8 @@ class Matcher:
             known = tuple(hit for look in place.looks for hit in look.hits(value))
         if known and field in naming.DESCRIBED and naming.describes_other(value[:MAX_NAMED]):
             known = tuple(hit for hit in known if hit[0].id not in self._numbers)
+        if known and field == "nmap.product" and naming.named_by_answer(value[:MAX_NAMED]):
+            known = tuple(hit for hit in known if hit[0].field == field)
         if size <= MAX_REMEMBERED_VALUE:
             if self._remembered >= MAX_REMEMBERED:
                 self.forget()
