@@ -61,7 +61,10 @@ def _dotted(pattern: str) -> Order:
     return order
 
 
-_HIKVISION = re.compile(r"V?(?P<v>\d{1,2}\.\d{1,3}\.\d{1,4})(?:[ ,_]{0,3}build[ _]{0,3}(?P<b>\d{6}))?", re.IGNORECASE)
+_HIKVISION = re.compile(
+    r"(?:[A-Z]{2,5}_[A-Z0-9_]{1,16}_)?V?(?P<v>\d{1,2}\.\d{1,3}\.\d{1,4})(?:[ ,_]{0,3}(?:build[ _]{0,3}|(?<=[ ,_]))(?P<b>\d{6}))?",
+    re.IGNORECASE,
+)
 
 
 def _hikvision(one: str, other: str) -> int | None:
@@ -118,7 +121,9 @@ def _dahua(one: str, other: str) -> int | None:
 _UNIVIEW = re.compile(
     r"(?P<line>[A-Z]{2,6}[_-][A-Z]{0,2}\d{4})-B(?P<b>\d{4})P(?P<p>\d{2})(?:D(?P<d>\d{4}))?(?:C\d{2})?\w{0,8}", re.IGNORECASE
 )
-_UNIVIEW_NEW = re.compile(r"(?P<line>[A-Z]{3,6}-B\d{4})\.(?P<v>\d{1,3}(?:\.\d{1,3}){1,2})(?:\.C(?P<c>\d{5}))?\.(?P<d>\d{6})", re.IGNORECASE)
+_UNIVIEW_NEW = re.compile(
+    r"(?P<line>[A-Z]{3,6}-B\d{4})\.(?P<v>\d{1,3}(?:\.\d{1,3}){1,2})(?:\.C(?P<c>\d{5}))?(?:\.[A-Z]{1,4})?\.(?P<d>\d{6})", re.IGNORECASE
+)
 
 
 def _uniview(one: str, other: str) -> int | None:
@@ -135,7 +140,7 @@ def _uniview(one: str, other: str) -> int | None:
 
 
 _XIONGMAI = re.compile(
-    r"(?P<v>V\d\.\d{2}\.R\d{2})\.(?P<line>[0-9A-F]{8})\.(?P<b>\d{5})(?:\.[0-9A-Za-z]{6})?(?:\.{1,2}\w?\.?ONVIF [\d.]{1,8})?.{0,20}",
+    r"(?P<v>V?\d\.\d{2}\.R\d{2})\.(?P<line>[0-9A-Z]{8})\.(?P<b>\d{5})(?:\.[0-9A-Za-z]{6})?(?:\.{1,2}\w?\.?ONVIF [\d.]{1,8})?.{0,20}",
     re.IGNORECASE,
 )
 
@@ -154,17 +159,66 @@ def _xiongmai(one: str, other: str) -> int | None:
     return build or (0 if one.casefold() == other.casefold() else None)
 
 
-_VIVOTEK = re.compile(r"(?:(?P<line>[A-Z]{2}\d{4}[A-Z0-9-]{0,8})-)?VVTK-(?P<v>\d{4})(?P<l>[a-z]?)\d?", re.IGNORECASE)
+_VIVOTEK = re.compile(
+    r"(?:(?:v\.)?(?P<line>[A-Z]{2}\d{4}[A-Z0-9-]{0,12})-)?VVTK-(?P<v>\d{4}|\d\.\d{4}\.\d{2}\.\d{2})(?P<l>[a-z]?)\d?", re.IGNORECASE
+)
 
 
 def _vivotek(one: str, other: str) -> int | None:
-    """Four digits and a letter, within one model where both name it."""
+    """Four digits (newer: four numbers, of which the second is the year and month) and a letter, within one model where both name it."""
     left, right = _VIVOTEK.fullmatch(one), _VIVOTEK.fullmatch(other)
     if left is None or right is None:
         return None
     if left["line"] and right["line"] and left["line"].upper() != right["line"].upper():
         return None
-    return _order((int(left["v"]), ord(left["l"].lower() or "`")), (int(right["v"]), ord(right["l"].lower() or "`")))
+    if ("." in left["v"]) != ("." in right["v"]):
+        return None
+    return _order((*_numbers(left["v"]), ord(left["l"].lower() or "`")), (*_numbers(right["v"]), ord(right["l"].lower() or "`")))
+
+
+_REOLINK = re.compile(
+    r"v?(?P<v>\d{1,3}(?:\.\d{1,3}){2}(?:[._]\d{1,6})?)(?:[_ ](?P<day>\d{6})(?P<n>\d{0,4}))?(?:_v\d{1,3}(?:\.\d{1,4}){1,4})?", re.IGNORECASE
+)
+
+
+def _reolink(one: str, other: str) -> int | None:
+    """Number, then build day (yymmdd) and its count, which older versions write with two digits and newer ones with four."""
+    left, right = _REOLINK.fullmatch(one), _REOLINK.fullmatch(other)
+    if left is None or right is None:
+        return None
+    number = _order(_numbers(left["v"]), _numbers(right["v"]))
+    if number:
+        return number
+    if left["day"] is None or right["day"] is None:
+        return 0 if left["day"] == right["day"] else None
+    if left["day"] != right["day"]:
+        return -1 if left["day"] < right["day"] else 1
+    if len(left["n"]) != len(right["n"]):
+        return None
+    return (left["n"] > right["n"]) - (left["n"] < right["n"])
+
+
+_HUAWEI = re.compile(r"(?:\w{2,10} )?V(?P<v>\d{3})R(?P<r>\d{3})C(?P<c>\d{2,3})(?:(?:SPC|CP|B)(?P<b>\d{2,4}))?", re.IGNORECASE)
+
+
+def _huawei(one: str, other: str) -> int | None:
+    """Version, release, customer branch and patch, each a number."""
+    left, right = _HUAWEI.fullmatch(one), _HUAWEI.fullmatch(other)
+    if left is None or right is None:
+        return None
+    first = _order(tuple(int(left[k]) for k in "vrc"), tuple(int(right[k]) for k in "vrc"))
+    if first or left["b"] is None or right["b"] is None:
+        return first or (0 if left["b"] == right["b"] else None)
+    return _order((int(left["b"]),), (int(right["b"]),))
+
+
+_COUNT = re.compile(r"v?(\d{3,8})", re.IGNORECASE)
+
+
+def _count(one: str, other: str) -> int | None:
+    """One number that only grows."""
+    left, right = _COUNT.fullmatch(one), _COUNT.fullmatch(other)
+    return None if left is None or right is None else _order((int(left[1]),), (int(right[1]),))
 
 
 _AVTECH = re.compile(r"(?:FullImg-)?(?P<v>\d{4}(?:-\d{4}){3})", re.IGNORECASE)
@@ -197,10 +251,12 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         "hanwha": _dotted(rf"v?(?P<v>{_NUMBERS})(?:_(?P<b>\d{{6,8}})(?:_R\d{{1,4}})?)?"),
         # 7.80.0128, and as the camera writes it 07.80.0128
         "bosch": _dotted(rf"v?(?P<v>{_NUMBERS})"),
-        # v3.0.0.136_20121102
-        "reolink": _dotted(rf"v?(?P<v>{_NUMBERS})(?:_(?P<b>\d{{6,10}}))?"),
-        # 1.1.16 Build 211209 Rel.37726n(4555)
-        "tp-link": _dotted(rf"v?(?P<v>{_NUMBERS})(?: Build (?P<b>\d{{6}}))?(?: Rel\.\w{{1,10}}(?:\(\w{{1,10}}\))?)?"),
+        # v3.0.0.136_20121102; v3.0.0_4662_2503182271; v3.1.0.956_22041511_v1.0.0.30
+        "reolink": _reolink,
+        # 1.1.16 Build 211209 Rel.37726n(4555); v5.1.0 Build 20220926
+        "tp-link": _dotted(
+            rf"v?(?P<v>{_NUMBERS})(?:[ _]Build[ _](?:20(?=\d{{6}}(?!\d)))?(?P<b>\d{{6}}))?(?:[ _]Rel\.\w{{1,10}}(?:\(\w{{1,10}}\))?)?"
+        ),
         # MX-V5.2.0.65, mx7_7.3.1.16; MX6 and M7 systems count apart by their first number
         "mobotix": _dotted(rf"(?:MX-|mx\d_)?V?(?P<v>{_NUMBERS})(?:-r\d{{1,2}})?"),
         # 61.8.0.3-r8: the first number names the board, the last the revision
@@ -215,12 +271,37 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         "d-link": _dotted(rf"v?(?P<v>{_NUMBERS})(?:[ _]?B(?P<b>\d{{1,3}}))?"),
         # 2.0b60_20200207
         "lilin": _dotted(r"v?(?P<v>\d{1,3}\.\d{1,3})b(?P<b>\d{1,4})(?:_\d{8})?"),
+        # 2.305b240719: the letter stands before the day
+        "planet": _dotted(r"v?(?P<v>\d{1,3}\.\d{1,4})b(?P<b>\d{6})"),
+        "huawei": _huawei,
+        # A1D-500-V6.11.31-AC: the board and its line, then the number
+        "acti": _dotted(rf"(?P<line>[A-Z]\d[A-Z]-\w{{3,4}}-)V(?P<v>{_NUMBERS})-(?:AC|NB)(?:_\w{{1,8}})?"),
+        # 1.9.2.3-20120612-1.9040-A1.7852
+        "pelco": _dotted(rf"v?(?P<v>{_NUMBERS})(?:-(?P<b>\d{{8}}))?(?:-[\w.]{{1,12}}){{0,3}}"),
+        # 65202; 000125
+        "count": _count,
+        # 216.30.1.40: the first number names the board or the model, versions of two boards count apart
+        "board-numbers": _dotted(r"v?(?P<line>\d{1,3}\.)(?P<v>\d{1,6}(?:\.\d{1,8}){1,4})"),
+        # V6.1.10.2.1-20150624: the first two numbers name the chip
+        "hichip": _dotted(r"V(?P<line>\d{1,2}\.\d{1,2}\.)(?P<v>\d{1,3}(?:\.\d{1,3}){1,3})-(?P<b>\d{8})(?:-\w{1,12})?"),
+        # 2.1.0.0E_201809191630: the letter names the country
+        "yi": _dotted(rf"(?P<v>{_NUMBERS})(?P<line>[A-Z]{{0,3}})_(?P<b>\d{{12}})"),
+        # ppstrong-c51-tuya2_lcs-2.9.6.20200628: board and customer, then the number, whose last place is the day
+        "meari": _dotted(rf"(?P<line>ppstrong-[a-z0-9]{{1,6}}-[a-z0-9_]{{1,30}}-)(?P<v>{_NUMBERS})"),
+        # UVC.S5L.v4.46.18.67.ceacbaa.211202.1017; 4.69.55
+        "ubiquiti": _dotted(
+            r"(?:UVC\.(?P<line>[A-Z0-9]{2,10})\.)?v?(?P<v>\d{1,3}\.\d{1,3}\.\d{1,4})(?:\.\d{1,4}(?:\.[0-9a-f]{5,10})?(?:\.\d{6}\.\d{4})?)?"
+        ),
+        # Illustra.SS016.05.03.01.0007: the line, then the number
+        "illustra": _dotted(rf"(?:Illustra\.(?P<line>[A-Za-z]{{2,6}}\d{{1,3}})\.)?(?P<v>{_NUMBERS})"),
+        # V8.1.1-20210331; 4.1.6_0169; ZKTeco writes `Ver 8.0.4.2-20211013`
+        "numbers-day": _dotted(rf"(?:Ver ?|v)?(?P<v>{_NUMBERS})(?:[-_](?P<b>\d{{4,12}}))?"),
         # M2.1.6.05
         "zavio": _dotted(rf"M?(?P<v>{_NUMBERS})"),
         # 1.0.7-0298; V2.3.8-8
         "numbers-dash": _dotted(rf"V?(?P<v>{_NUMBERS})(?:-(?P<b>\d{{1,6}}))?"),
         # 5.1.3.0(19A9): the bracket names a commit, which says nothing of order; 5.0.0.20101B210105: the build day
-        "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\)|B(?P<b>\d{{6}})\w{{0,6}}(?:\.\w{{1,6}})?(?:\(\w{{1,12}}\))?)?"),
+        "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\)|B(?P<b>\d{{6}})\w{{0,6}}(?:\.\w{{1,6}}){{0,3}}(?:\(\w{{1,12}}\))?)?"),
         # 2.6.0.150(15529)
         "avigilon": _dotted(rf"(?P<v>{_NUMBERS})(?:\(\d{{1,8}}\))?"),
         "numbers": _dotted(rf"v?(?P<v>{_NUMBERS})"),
