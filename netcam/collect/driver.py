@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 import ssl
-import time
 import warnings
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from netcam.collect.gate import Gate, OutOfScope, Stream
+from netcam.collect.patience import patience
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols.commands import MAX_FACTS, Exchange, Receive, Reopen, Send, StartTLS, Target, TLSInfo
@@ -91,7 +90,7 @@ async def converse(
     try:
         async with gate.connect(address, port, protocol, timeout=limits.connect, owner=owner) as stream:
             result.open = True
-            async with asyncio.timeout(limits.total):
+            async with patience(limits.total):
                 if tls:
                     result.tls = await start_tls(stream, context, None)
                 await run(stream, exchange, result, limits, context, budget)
@@ -168,32 +167,26 @@ async def reopen(stream: Stream, seconds: float) -> None:
 async def receive(stream: Stream, wanted: Receive, limit: int, seconds: float) -> bytes:
     """Read as `wanted` says, at most `limit` bytes and `seconds`; less where the peer ends or is too slow."""
     data = bytearray()
-    end = time.monotonic() + seconds
-    while len(data) < limit:
-        if wanted.until is not None and wanted.until in data:
-            break
-        size = limit - len(data)
-        if wanted.exactly is not None:
-            size = min(size, wanted.exactly - len(data))
-            if size <= 0:
-                break
-        elif wanted.until is not None:
-            size = min(size, 4096)
-        left = end - time.monotonic()
-        if left <= 0:
-            break
-        try:
-            async with asyncio.timeout(left):
+    try:
+        async with patience(seconds):
+            while len(data) < limit:
+                if wanted.until is not None and wanted.until in data:
+                    break
+                size = limit - len(data)
+                if wanted.exactly is not None:
+                    size = min(size, wanted.exactly - len(data))
+                    if size <= 0:
+                        break
+                elif wanted.until is not None:
+                    size = min(size, 4096)
                 chunk = await stream.reader.read(size)
-        except TimeoutError:
-            break
-        except (ConnectionError, ssl.SSLError):
-            break
-        if not chunk:
-            break
-        data += chunk
-        if wanted.until is None and wanted.exactly is None:
-            break
+                if not chunk:
+                    break
+                data += chunk
+                if wanted.until is None and wanted.exactly is None:
+                    break
+    except (TimeoutError, ConnectionError, ssl.SSLError):
+        pass  # what was said until then
     return bytes(data)
 
 

@@ -27,6 +27,7 @@ from typing import Any, cast
 from netcam.collect.audit import Audit
 from netcam.collect.interfaces import Interface
 from netcam.collect.pace import Pace, Rates
+from netcam.collect.patience import patience
 from netcam.collect.scope import PORTS_NEVER, Address, Network, Scope, inside
 from netcam.protocols import never
 
@@ -138,7 +139,7 @@ class Stream:
         await self._gate._site.turn()
         self._gate.check(self._address, self._port)
         self._gate.count(self._protocol, 3, 180, "tcp", self._address, self._port, b"")
-        async with asyncio.timeout(timeout):
+        async with patience(timeout):
             self.reader, self.writer = await asyncio.open_connection(self._address, self._port, limit=1 << 16)
 
     def close(self) -> None:
@@ -311,7 +312,7 @@ class Gate:
                 self.count(protocol, 1, 60, "tcp", address, port, b"")
                 begin = time.monotonic()
                 try:
-                    async with asyncio.timeout(timeout):
+                    async with patience(timeout):
                         reader, writer = await asyncio.open_connection(address, port, limit=1 << 16)
                 except TimeoutError:
                     self._behaved(address, device, port, None)

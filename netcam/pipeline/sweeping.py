@@ -118,6 +118,7 @@ def sweep(
     untold = queued(lambda: tell_start(teller, known, inventory, content, clock())) if teller else ""
     before = {one.device: one for one in inventory.identities(site=plan.request.site, evidence=False)} if teller else {}
 
+    content.matcher  # noqa: B018 - read now: it takes seconds, in which nothing that a device answers would be heard
     writing = Writing(inventory, scan)
 
     async def guarded() -> ScanRecord:

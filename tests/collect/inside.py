@@ -103,11 +103,24 @@ def give_up_raw() -> None:
     assert libc.prctl(24, 13, 0, 0, 0) == 0  # PR_CAPBSET_DROP, CAP_NET_RAW
 
 
-def cut_off(audit: Path) -> None:
-    """Take the bridge port of the devices down for a while after the first question was sent: the device has died."""
-    while not audit.exists() or b"http" not in audit.read_bytes():
-        time.sleep(0.1)
-    time.sleep(0.4)
+def answered(path: Path) -> bool:
+    """Whether in the capture a device sent the sensor something over TCP."""
+    data, at = path.read_bytes(), 24
+    while at + 16 <= len(data):
+        size = struct.unpack_from("<I", data, at + 8)[0]
+        frame = data[at + 16 : at + 16 + size]
+        at += 16 + size
+        if frame[12:14] == b"\x08\x00" and frame[30:34] == SENSOR and frame[23] == 6:
+            head = 14 + (frame[14] & 15) * 4
+            if 14 + struct.unpack_from(">H", frame, 16)[0] > head + (frame[head + 12] >> 4) * 4:
+                return True
+    return False
+
+
+def cut_off(pcap: Path) -> None:
+    """Take the bridge port of the devices down after the first answer came: the device has died."""
+    while not answered(pcap):
+        time.sleep(0.05)
     ip("link set lab0 down\n")
 
 
@@ -150,7 +163,7 @@ def main() -> None:
         if told.get("without_raw"):
             give_up_raw()
         if told.get("dies_after_first_answer"):
-            threading.Thread(target=cut_off, args=(folder / "state" / "audit" / f"{request.scan}.jsonl",), daemon=True).start()
+            threading.Thread(target=cut_off, args=(pcap,), daemon=True).start()
         stopped_at: list[float] = []
         lag: list[float] = [0.0]
 
