@@ -251,6 +251,12 @@ class Makers:
         file = self.makers.get(maker)
         return next((b.name for b in file.brands if b.own), None) if file else None
 
+    def builds(self, maker: str, badge: str) -> bool:
+        """Whether a maker's file lists a badge, by whatever spelling, as one of others on its devices."""
+        names = {_bare(badge), *(_bare(name) for name in self.names_of(badge))}
+        file = self.makers.get(maker)
+        return file is not None and any(not b.own and names & {_bare(n) for n in (b.name, *b.also)} for b in file.brands)
+
     def builds_for_others(self, maker: str) -> bool:
         """Whether a maker's file knows badges of others on its devices."""
         return maker in self._builders

@@ -3,7 +3,7 @@
 A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
 fields that hold a model (`any.camera` for those of cameras alone), `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
 (`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
-the maker's name behind another's badge), `any.alone` for text that may be nothing but a name, `any.site` for addresses of web sites
+the maker's name behind another's badge), `any.alone` for text that may be nothing but a name, `any.named` for names and models of cameras alone, `any.site` for addresses of web sites
 and mail, and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
 server's name and a realm of whatever service: a firmware gives its services the same ones.
 """
@@ -41,6 +41,7 @@ _MAKER = (
     "dhip.Vendor", "tvt.manufacturer", "gvcp.manufacturer", "hnap.VendorName", "mdns.txt.manufacturer", "mdns.txt.mf", "mdns.txt.mfg",
     "mdns.txt.vendor", "mdns.txt.brand", "mdns.txt.usb_mfg", "axis.Brand", "bosch.manufacturer", "list.maker",
     "mdns.txt.company", "mdns.txt.make", "mdns.txt.oem", "mdns.txt.mfr", "mdns.txt.device_manufacturer", "lldp.manufacturer",
+    "onvif.scope.company", "onvif.scope.oem", "onvif.scope.make", "onvif.scope.maker", "onvif.scope.mfg", "onvif.scope.brandname",
 )  # fmt: skip
 _TEXT = (
     "http.title", "http.realm", "http.server", "http.location", "rtsp.server", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "rtsp.sdp.tool",
@@ -67,6 +68,7 @@ _ALONE = (
     "http.title", "http.realm", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "http.meta.application-name", "http.meta.author", "http.heading",
     "http.logo", "upnp.friendly_name",
 )  # fmt: skip
+_NAMED = ("onvif.scope.name", "onvif.scope.hardware", "onvif.model", "dhip.DeviceType", "sadp.DeviceDescription", "tvt.model")
 _SITE = ("http.link", "upnp.manufacturer_url", "upnp.model_url", "rtsp.sdp.u", "rtsp.sdp.e", "tls.subject", "tls.issuer", "tls.san")
 
 CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -78,6 +80,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "any.badge": tuple(field for field in _TEXT if field not in _MADE),
         "any.made": _MADE,
         "any.alone": _ALONE,
+        "any.named": _NAMED,
         "any.site": _SITE,
         "any.host": _HOST,
         "any.server": ("http.server", "rtsp.server", "ssdp.server"),
@@ -139,6 +142,16 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 _CAMERA = re.compile(r"camera|ipcam|[ndxh]vr\b|video|recorder|surveillance|\bptz\b|\bdome\b", re.IGNORECASE)
+
+
+_SHARED_ANSWER = re.compile(r"rt[sp]{2}d\Z", re.IGNORECASE)
+_TELLING_ANSWER = re.compile(r"\A(?:Dahua|Hikvision|Arecont|Mango|Optelecom|Hipcam|H264DVR|Maygion|Siqura|Verint|Bosch)", re.IGNORECASE)
+"""Names that nmap reads in the answer itself; the others it gives by a list of methods that many servers have."""
+
+
+def guessed(field: str, value: str) -> bool:
+    """Whether a product is nmap's guess by an RTSP answer that names nobody: it tells what the device does and not whose it is."""
+    return field == "nmap.product" and _SHARED_ANSWER.search(value) is not None and _TELLING_ANSWER.match(value) is None
 
 
 def describes_other(text: str) -> bool:
@@ -219,6 +232,8 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         yield fingerprint("noun", "any.text", start + NOUN, badge, TEXT, [f"{brand.name} Network Camera"])
         yield fingerprint("company", "any.text", start + COMPANY, made, TEXT, [f"{brand.name} Corporation"])
         yield fingerprint("alone", "any.alone", rf"\A\W{{0,3}}(?:{declared})[®™]?{LOGO}\W{{0,3}}\Z", badge, ALONE, [brand.name])
+        match = rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z]){end}"
+        yield fingerprint("named", "any.named", match, badge, ALONE, [brand.name])
     if brand.noun and hosts:
         sites = "|".join(host.replace(" ", "-?") for host in hosts)
         match = rf"(?:\A|[@./=* ])(?:{sites}){SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-]|\.\w)"

@@ -22,7 +22,9 @@ def lines(identity: Identity, makers: Makers) -> Iterator[str]:
             continue
         yield f"{slot:10} {value}  ({identity.confidence[slot]:.2f})"
         mine = [c for c in identity.because if c.slot == slot]
-        if not mine:
+        if not mine and slot == "kind":
+            yield f"           nothing told it; {value} is what {identity.get('maker')} usually makes and what such a device does"
+        elif not mine:
             yield f"           no badge was seen; {value} is what {identity.get('maker')} puts on its own products"
         for claim in mine:
             seen = claim.because[0]

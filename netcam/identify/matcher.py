@@ -27,6 +27,8 @@ MAX_REMEMBERED_VALUE = 512
 """Characters of a value that is worth remembering; pages differ from device to device."""
 MAX_FIELDS = 10_000
 """Names of fields that are remembered; a catalog knows some hundreds, and a header of any name is a field."""
+SECOND_HAND = 0.6
+"""Factor for what another program made of an answer that we did not see."""
 FLAGS = re.IGNORECASE
 
 
@@ -180,6 +182,8 @@ class Matcher:
             known = self._plain(place, value)
         else:
             known = tuple(hit for look in place.looks for hit in look.hits(value))
+        if known and naming.guessed(field, value):
+            known = tuple(hit for hit in known if hit[0].says.keys() <= {"kind"})
         if known and field in naming.DESCRIBED and naming.describes_other(value[:MAX_NAMED]):
             known = tuple(hit for hit in known if hit[0].id not in self._numbers)
         if known and field == "nmap.product" and naming.named_by_answer(value[:MAX_NAMED]):
@@ -285,7 +289,8 @@ class Matcher:
                 origin = self._origins.get((one.id, seen.field))
                 if origin is None:
                     origin = self._origins[one.id, seen.field] = one.origin_of(seen.field)
-                found[key] = Claim(slot=slot, value=said, weight=one.strength, by=one.id, origin=origin, because=tuple(because))
+                weight = one.strength * SECOND_HAND if seen.field.startswith("nmap.") else one.strength
+                found[key] = Claim(slot=slot, value=said, weight=weight, by=one.id, origin=origin, because=tuple(because))
 
     def _holds(self, also: Also, observations: Mapping[str, Sequence[Observation]]) -> tuple[Observation, dict[str, str]] | None:
         test = self._also[also].pattern

@@ -120,3 +120,47 @@ def test_a_number_that_printers_bear_too_is_a_camera_only_where_cameras_speak(ma
     found = _seen(matcher, **{field: "C351"})
     assert found.get("kind") == kind
     assert found.get("model") == "C351"
+
+
+def test_what_nmap_guesses_by_a_list_of_methods_names_nobody(matcher: Matcher) -> None:
+    found = _seen(matcher, nmap__product="Vivotek FD8134V webcam rtspd")
+    assert (found.get("kind"), found.get("maker"), found.get("model")) == ("camera", None, None)
+    assert _seen(matcher, nmap__product="Hikvision IP camera rtspd").get("maker") == "Hikvision"
+    both = _seen(matcher, nmap__product="D-Link DCS-2130 network camera httpd", http__realm="Brickcom")
+    assert both.get("maker") == "Brickcom"
+
+
+def test_a_platform_goes_before_a_name_that_it_is_sold_under(matcher: Matcher) -> None:
+    found = _seen(matcher, onvif__manufacturer="Lorex", onvif__model="LNB4421", dhip__SerialNo="4K049EBPAG1D7E7", dhip__DeviceClass="IPC")
+    assert found.get("maker") == "Dahua"
+    assert found.get("brand") == "Lorex"
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"rtsp__public": "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY"}, "camera"),
+        ({"rtsp__public": "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY", "rtsp__server": "gortsplib"}, None),
+        ({"rtsp__public": "ANNOUNCE, SETUP, RECORD, PAUSE, FLUSH, TEARDOWN"}, None),
+        ({"onvif__scope__hardware": "X1", "onvif__scope__name": "Garden"}, "camera"),
+        ({"onvif__scope__hardware": "NVR-8"}, "recorder"),
+        ({"mac": "00:40:8c:00:00:01", "port__open": "554"}, "camera"),
+        ({"mac": "00:40:8c:00:00:01", "port__open": "80"}, None),
+        ({"mac": "00:40:8c:00:00:01"}, None),
+        ({"rtsp__server": "Cisco MediaSense Media Server"}, None),
+        ({"dhcp__hostname": "back-yard-cam"}, "camera"),
+        ({"dhcp__hostname": "cameron-laptop"}, None),
+        ({"dhcp__hostname": "Doorbell-5C"}, "intercom"),
+    ],
+)
+def test_what_a_device_does_tells_its_kind_where_nothing_else_does(matcher: Matcher, fields: dict[str, str], kind: str | None) -> None:
+    found = _seen(matcher, **fields)
+    assert found.get("kind") == kind
+    assert kind is None or found.confidence["kind"] < 0.7
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("onvif__scope__name", "LTS CMIP7422"), ("onvif__scope__oem", "LTS"), ("onvif__model", "Alibi ALI-NS2014VR")]
+)
+def test_a_badge_that_is_a_word_is_read_where_only_names_stand(matcher: Matcher, field: str, value: str) -> None:
+    assert (_seen(matcher, **{field: value}).get("brand") or "").casefold() in ("lts", "alibi")
