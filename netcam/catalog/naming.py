@@ -144,16 +144,6 @@ _OTHER = re.compile(
 _CAMERA = re.compile(r"camera|ipcam|[ndxh]vr\b|video|recorder|surveillance|\bptz\b|\bdome\b", re.IGNORECASE)
 
 
-_SHARED_ANSWER = re.compile(r"rt[sp]{2}d\Z", re.IGNORECASE)
-_TELLING_ANSWER = re.compile(r"\A(?:Dahua|Hikvision|Arecont|Mango|Optelecom|Hipcam|H264DVR|Maygion|Siqura|Verint|Bosch)", re.IGNORECASE)
-"""Names that nmap reads in the answer itself; the others it gives by a list of methods that many servers have."""
-
-
-def guessed(field: str, value: str) -> bool:
-    """Whether a product is nmap's guess by an RTSP answer that names nobody: it tells what the device does and not whose it is."""
-    return field == "nmap.product" and _SHARED_ANSWER.search(value) is not None and _TELLING_ANSWER.match(value) is None
-
-
 def describes_other(text: str) -> bool:
     """Whether a description speaks of a device that is no camera: a model number in it that looks like a camera's is not one."""
     return _OTHER.search(text) is not None and _CAMERA.search(text) is None

@@ -182,8 +182,6 @@ class Matcher:
             known = self._plain(place, value)
         else:
             known = tuple(hit for look in place.looks for hit in look.hits(value))
-        if known and naming.guessed(field, value):
-            known = tuple(hit for hit in known if hit[0].says.keys() <= {"kind"})
         if known and field in naming.DESCRIBED and naming.describes_other(value[:MAX_NAMED]):
             known = tuple(hit for hit in known if hit[0].id not in self._numbers)
         if known and field == "nmap.product" and naming.named_by_answer(value[:MAX_NAMED]):

@@ -162,7 +162,7 @@ def test_a_hostile_page_takes_no_time(piece: str) -> None:
     "product", ["Hikvision 7513 POE IP camera rtspd", "Lorex IP camera rtspd", "NUUO IP Surveillance rtpsd", "Vivotek FD8134V webcam rtspd"]
 )
 def test_a_product_that_nmap_names_by_an_answer_of_anybody_names_nobody(matcher: Matcher, product: str) -> None:
-    assert _seen(matcher, "nmap.product", product).slots == {}
+    assert set(_seen(matcher, "nmap.product", product).slots) <= {"kind"}
 
 
 def test_a_product_that_nmap_names_by_a_servers_name_names_its_maker(matcher: Matcher) -> None:
