@@ -1,4 +1,4 @@
-"""What an observation holds of other fields: the title and copyright line of a page, a header under its name, a MAC used as realm.
+"""What an observation holds of other fields: the title and copyright line of a page, a header under its name, a MAC used as realm or in a UUID.
 
 netcam's own scan tells these apart; lists that others made often keep them together. A claim from what is implied rests on the
 observation that was made.
@@ -59,6 +59,18 @@ def _mac(value: str) -> list[Fact]:
     return [Fact("mac", ":".join(digits[at : at + 2] for at in range(0, 12, 2)))]
 
 
+_NODE = re.compile(r"(?:\A|uuid:)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-1[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-([0-9A-Fa-f]{12})(?![0-9A-Za-z])")
+
+
+def _node(value: str) -> list[Fact]:
+    """The MAC at the end of a time-based UUID (RFC 9562 section 5.1), which many firmwares make their device's name of.
+
+    A random node, which is no MAC, has its multicast bit set (section 6.10).
+    """
+    found = _NODE.match(value.strip().removeprefix("urn:"))
+    return _mac(found[1]) if found else []
+
+
 def _cookie(value: str) -> list[Fact]:
     return [Fact("http.cookie", value.partition("=")[0].strip())] if "=" in value else []
 
@@ -86,6 +98,8 @@ _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = Mapp
         "http.body": (("http.title", _title), ("http.copyright", _copyright), ("http.link", lambda value: list(page.said(value)))),
         "http.realm": (("mac", _mac),),
         "rtsp.realm": (("mac", _mac),),
+        "onvif.uuid": (("mac", _node),),
+        "ssdp.usn": (("mac", _node),),
         "http.header.server": (("http.server", _same("http.server")),),
         "http.header.location": (("http.location", _same("http.location")),),
         "http.header.www-authenticate": (("http.realm", _realms("http.realm")),),

@@ -38,6 +38,24 @@ def test_a_mac_as_realm_is_a_mac_and_no_name(matcher: Matcher) -> None:
     assert found.get("brand") is None
 
 
+@pytest.mark.parametrize(
+    ("field", "uuid", "maker"),
+    [
+        ("onvif__uuid", "a1f48ac2-dc8b-11df-b255-00408c1836b2", "Axis"),
+        ("ssdp__usn", "uuid:58b89a00-a5b5-11b4-80d4-a41437f6c2b0::upnp:rootdevice", "Hikvision"),
+        # a random UUID ends in no MAC, and a random node has its multicast bit set
+        ("onvif__uuid", "a1f48ac2-dc8b-41df-b255-00408c1836b2", None),
+        ("onvif__uuid", "a1f48ac2-dc8b-11df-b255-01408c1836b2", None),
+    ],
+)
+def test_the_mac_at_the_end_of_a_time_based_uuid_is_read_and_no_more_than_a_mac(
+    matcher: Matcher, field: str, uuid: str, maker: str | None
+) -> None:
+    found = _seen(matcher, **{field: uuid})
+    assert found.get("maker") == maker
+    assert found.confidence.get("maker", 0) <= 0.5
+
+
 def test_a_streaming_server_of_a_kit_tells_no_badge(matcher: Matcher) -> None:
     found = _seen(matcher, rtsp__server="StreamSystem4.1")
     assert found.get("maker") is not None
