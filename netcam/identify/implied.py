@@ -52,11 +52,21 @@ _MAC = re.compile(r"\A[0-9A-Fa-f]{2}(?:([:-]?)[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}
 
 
 def _mac(value: str) -> list[Fact]:
-    """A realm that is the device's own MAC (universal and of one station); it says what a MAC says and no more."""
+    """A realm or a member of an answer that is the device's own MAC (universal and of one station); it says what a MAC says and no more."""
     if _MAC.match(value) is None or int(value[:2], 16) & 3:
         return []
     digits = re.sub(r"[:-]", "", value).lower()
     return [Fact("mac", ":".join(digits[at : at + 2] for at in range(0, 12, 2)))]
+
+
+def _serial(value: str) -> list[Fact]:
+    """A serial number that is the MAC; one of digits alone may be a date or a count."""
+    return _mac(value) if len(value) == 12 and not value.isdigit() else []
+
+
+def _client(value: str) -> list[Fact]:
+    """A DHCP client identifier of type Ethernet (RFC 2132 section 9.14)."""
+    return _mac(value[2:]) if len(value) == 14 and value.startswith("01") else []
 
 
 _NODE = re.compile(r"(?:\A|uuid:)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-1[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-([0-9A-Fa-f]{12})(?![0-9A-Za-z])")
@@ -93,11 +103,23 @@ def _realms(field: str) -> Callable[[str], list[Fact]]:
     return lambda value: [Fact(field, realm) for realm in message.challenge_realms(value[:MAX_READ])]
 
 
+OWN_MACS = (
+    "sadp.MAC", "sadp.WifiMAC", "dhip.mac", "dahua5050.mac", "xm.MAC", "tvt.mac", "hanwha.mac", "vivotek.mac", "foscam.mac",
+    "panasonic.mac", "sony.MAC", "bosch.mac", "bosch.physAddress", "ubiquiti.mac", "reolink.mac", "tplink.mac", "tplink.mic_mac",
+    "gvcp.mac", "onvif.scope.mac", "onvif.scope.macaddress", "onvif.scope.macaddr", "onvif.interface.mac", "mdns.txt.mac",
+    "mdns.txt.macaddress", "mdns.txt.macaddr", "lldp.chassis",
+)  # fmt: skip
+"""Fields in which a device tells its own MAC; a test holds that those that the searches declare are among them."""
+
 _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = MappingProxyType(
     {
         "http.body": (("http.title", _title), ("http.copyright", _copyright), ("http.link", lambda value: list(page.said(value)))),
         "http.realm": (("mac", _mac),),
         "rtsp.realm": (("mac", _mac),),
+        **dict.fromkeys(OWN_MACS, (("mac", _mac),)),
+        "onvif.serial": (("mac", _serial),),
+        "upnp.serial": (("mac", _serial),),
+        "dhcp.client_id": (("mac", _client),),
         "onvif.uuid": (("mac", _node),),
         "ssdp.usn": (("mac", _node),),
         "http.header.server": (("http.server", _same("http.server")),),

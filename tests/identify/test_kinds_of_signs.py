@@ -7,8 +7,10 @@ import pytest
 from netcam.catalog import makers
 from netcam.catalog.home import content_root
 from netcam.identify import Matcher, identify
+from netcam.identify.implied import OWN_MACS
 from netcam.identify.resolve import MAC_ALONE
 from netcam.model import Identity, Observation
+from netcam.protocols import registry
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +181,10 @@ def test_what_a_device_does_tells_its_kind_where_nothing_else_does(matcher: Matc
 )
 def test_a_badge_that_is_a_word_is_read_where_only_names_stand(matcher: Matcher, field: str, value: str) -> None:
     assert (_seen(matcher, **{field: value}).get("brand") or "").casefold() in ("lts", "alibi")
+
+
+def test_every_mac_that_a_search_answer_holds_is_read_as_a_mac(matcher: Matcher) -> None:
+    declared = {field for one in registry.discoveries().values() for field in one.mac_fields} - {"mac"}
+    assert declared and declared <= set(OWN_MACS)
+    for field in OWN_MACS:
+        assert _seen(matcher, **{field.replace(".", "__"): "00:02:D1:12:34:56"}).get("maker") is not None
