@@ -6,10 +6,13 @@ import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import trustme
+
+from tests.conditions import listening, until
 
 
 def free_port():
@@ -26,15 +29,18 @@ def tool(name, package):
 
 @contextlib.contextmanager
 def running(argv, port, *, env=None, cwd=None, seconds=90):
-    """A server, from when it listens to the end of the block."""
-    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=cwd) as process:
+    """A server, from when it listens to the end of the block. What it says goes to a file: a pipe that nobody reads holds it up when it is full."""
+    with (
+        tempfile.TemporaryFile() as said,
+        subprocess.Popen(argv, stdout=said, stderr=subprocess.STDOUT, env=env, cwd=cwd) as process,
+    ):
         try:
-            until = time.monotonic() + seconds
+            end = time.monotonic() + seconds
             while True:
                 with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 0.5):  # noqa: TID251 - a test asks whether its server listens
                     break
-                assert process.poll() is None, f"{argv[0]} ended: {process.stdout.read().decode()[-2000:]}"
-                assert time.monotonic() < until, f"{argv[0]} does not listen"
+                assert process.poll() is None, f"{argv[0]} ended: {_all_of(said)[-2000:]}"
+                assert time.monotonic() < end, f"{argv[0]} does not listen"
                 time.sleep(0.05)
             yield process
         finally:
@@ -43,6 +49,11 @@ def running(argv, port, *, env=None, cwd=None, seconds=90):
                 process.wait(5)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+def _all_of(file):
+    file.seek(0)
+    return file.read().decode("utf-8", "replace")
 
 
 class Authority:
@@ -90,6 +101,8 @@ def rsyslog(path, port, *, authority=None, udp=False):
     )
     argv = [tool("rsyslogd", "rsyslog rsyslog-gnutls"), "-n", "-f", str(conf), "-i", str(path / "rsyslog.pid"), "-C"]
     with running(argv, port) as process:
+        if udp:
+            until(lambda: ("udp", port) in listening(process.pid), "rsyslog takes datagrams")
         yield out, process
 
 
@@ -117,11 +130,17 @@ def syslog_ng(path, port, *, authority):
         yield out, process
 
 
+def written(path):
+    """The lines of a file that another program writes: whole ones."""
+    text = path.read_text() if path.exists() else ""
+    return text[: text.rfind("\n") + 1].splitlines()
+
+
 def lines_of(path, count, seconds=90):
     """The lines of a file once there are so many."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        lines = path.read_text().splitlines() if path.exists() else []
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        lines = written(path)
         if len(lines) >= count:
             return lines
         time.sleep(0.05)

@@ -19,7 +19,7 @@ from netcam.sinks.transport import Item, Opening
 from netcam.sinks.transports import syslog
 from tests.sinks.queueing import FORMATS, Clock, changes, outbox, run
 from tests.sinks.samples import EVENTS, HOSTILE, hostile
-from tests.sinks.servers import Authority, free_port, lines_of, rsyslog, syslog_ng, tool
+from tests.sinks.servers import Authority, free_port, lines_of, rsyslog, syslog_ng, tool, written
 from tests.sinks.test_formats import parse_cef
 
 
@@ -132,7 +132,7 @@ def test_rsyslog_dead_for_a_day_and_killed_in_the_middle_loses_nothing(tmp_path)
         delivery.close()
         until = time.monotonic() + 90
         while time.monotonic() < until:
-            got = [json.loads(line)["structured-data"].partition('id="')[2][:64] for line in out.read_text().splitlines()]
+            got = [json.loads(line)["structured-data"].partition('id="')[2][:64] for line in written(out)]
             if set(got) == set(queued):
                 break
             time.sleep(0.1)
