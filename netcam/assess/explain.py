@@ -8,7 +8,7 @@ from datetime import date
 from netcam.assess.evidence import DeviceRecord
 from netcam.assess.policy import verdicts
 from netcam.catalog.advisories import Advisories, Fact, RangeKind, Span
-from netcam.catalog.families import Families, Family, Oem, fold
+from netcam.catalog.families import Families, Oem, fold
 from netcam.catalog.makers import Makers
 from netcam.catalog.policies import Match, Policies, Policy, PolicyStatus
 from netcam.catalog.sources import Status
@@ -239,8 +239,3 @@ def offered(brand: str, model: str, families: Families, kind: str = "camera", ma
         slots["maker"] = maker
         because.append(Claim(slot="maker", value=maker, weight=1.0, by="offer", because=(said,)))
     return Identity(device=f"{brand} {model}".strip(), slots=slots, confidence=dict.fromkeys(slots, 1.0), because=tuple(because))
-
-
-def family_of(identity: Identity, families: Families) -> Family | None:
-    """The corporate family of an identified maker, None where it is not known."""
-    return families.of_maker(identity.get("maker"))

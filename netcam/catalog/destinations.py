@@ -103,11 +103,6 @@ class Destination:
     shared: bool = False
     """A name under which many customers of a hosting company store data."""
 
-    @property
-    def purpose(self) -> str:
-        """The first purpose."""
-        return self.purposes[0]
-
     def fits(self, port: int, protocol: int) -> bool | None:
         """Whether the port is one that the source names; None where it names none."""
         if not self.ports:

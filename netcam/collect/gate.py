@@ -461,8 +461,3 @@ class Gate:
     def close(self) -> None:
         """Write the audit log out."""
         self._audit.close()
-
-
-def as_address(number: int) -> str:
-    """Dotted text of an IPv4 address as integer."""
-    return str(IPv4Address(number))

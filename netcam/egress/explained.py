@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 
@@ -151,11 +151,6 @@ class Explainer:
             return False
         at = ip_address(address)
         return any(at.version == net.version and at in net for net in self._networks)
-
-    def declares(self, texts: Iterable[str]) -> bool:
-        """Whether all of these addresses are declared."""
-        listed = list(texts)
-        return bool(listed) and all(self._declared("", t) for t in listed)
 
 
 def is_hosting(name: str) -> bool:

@@ -77,11 +77,6 @@ def _prepare(connection: Any, _record: Any) -> None:
         cursor.close()
 
 
-def _prepare_readonly(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-
-
 def _begin(connection: sa.Connection) -> None:
     writing = connection.get_execution_options().get("netcam_write", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

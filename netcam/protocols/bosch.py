@@ -57,6 +57,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"bosch."}),
     sends="the search of 12 bytes to UDP 1757, by broadcast",
     source="a published client with its test data (UniversalScanner); there is no open specification",
-    address_fields=("bosch.ip", "bosch.unitIPAddress", "bosch.unitIPv6Address"),
     mac_fields=("bosch.mac", "bosch.physAddress"),
 )

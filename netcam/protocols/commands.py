@@ -126,8 +126,6 @@ class Discovery:
     sends: str
     profiles: frozenset[str] = frozenset({"polite", "standard", "deep"})
     source: str = ""
-    address_fields: tuple[str, ...] = field(default=())
-    """Fields in which the device names its own address (`sadp.IPv4Address`), for those on the wrong range."""
     mac_fields: tuple[str, ...] = field(default=())
     """Fields in which the device names its own MAC."""
     follow: Callable[[Iterable[Fact]], bytes] | None = None

@@ -61,6 +61,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"dahua5050."}),
     sends="the search of 32 bytes to UDP 5050, by broadcast",
     source="published clients (UniversalScanner, mcw0 PoC, OpenIPC python-dvr); there is no open specification",
-    address_fields=("dahua5050.ip", "dahua5050.ipv6"),
     mac_fields=("dahua5050.mac",),
 )

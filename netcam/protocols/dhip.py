@@ -66,6 +66,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"dhip."}),
     sends="DHDiscover.search to UDP 37810, by group, broadcast and single addresses",
     source="published captures and clients of the device search; there is no open specification",
-    address_fields=("dhip.IPv4Address.IPAddress", "dhip.IPv6Address.IPAddress", "dhip.IPv6Address.LinkLocalAddress"),
     mac_fields=("dhip.mac",),
 )

@@ -55,6 +55,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"foscam."}),
     sends="the search (opcode 0) to UDP 10000, by broadcast",
     source="published clients (UniversalScanner, OpenIPC python-dvr); there is no open specification",
-    address_fields=("foscam.ip",),
     mac_fields=("foscam.mac",),
 )

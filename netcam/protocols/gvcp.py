@@ -51,6 +51,5 @@ DISCOVERY = Discovery(
     sends="the discovery command (0x0002) to UDP 3956, by broadcast and single addresses",
     profiles=frozenset({"standard", "deep"}),
     source="GigE Vision control protocol as Aravis implements it",
-    address_fields=("gvcp.ip",),
     mac_fields=("gvcp.mac",),
 )

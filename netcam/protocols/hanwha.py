@@ -47,6 +47,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"hanwha."}),
     sends="the search of 262 bytes to UDP 7701, by broadcast",
     source="a published client with its test data (UniversalScanner); there is no open specification",
-    address_fields=("hanwha.ip",),
     mac_fields=("hanwha.mac",),
 )

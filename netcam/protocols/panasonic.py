@@ -80,6 +80,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"panasonic."}),
     sends="the Easy IP Setup search (opcode 0x000d) to UDP 10670, by broadcast",
     source="published captures and clients (Easy_IP, PanasonicEasyIPsetupCore, UniversalScanner); there is no open specification",
-    address_fields=("panasonic.ip", "panasonic.ipv6"),
     mac_fields=("panasonic.mac",),
 )

@@ -50,7 +50,6 @@ DISCOVERY = Discovery(
     fields=frozenset({"reolink."}),
     sends="the search of 4 bytes to UDP 2000, by broadcast",
     source="published clients and the dissector notes of neolink; there is no open specification",
-    address_fields=("reolink.ip",),
     mac_fields=("reolink.mac",),
     redact=redact,
 )

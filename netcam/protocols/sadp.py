@@ -72,7 +72,6 @@ DISCOVERY = Discovery(
     fields=frozenset({"sadp."}),
     sends="inquiry and inquiry_v32 to UDP 37020, by group, broadcast and single addresses",
     source="published captures and clients of the Search Active Device Protocol; there is no open specification",
-    address_fields=("sadp.IPv4Address", "sadp.IPv6Address"),
     mac_fields=("sadp.MAC", "sadp.WifiMAC"),
     redact=redact,
 )

@@ -49,6 +49,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"sony."}),
     sends="ENQ:allinfo to UDP 2380, by broadcast",
     source="a published client with its test data (UniversalScanner); there is no open specification",
-    address_fields=("sony.IPADR",),
     mac_fields=("sony.MAC",),
 )

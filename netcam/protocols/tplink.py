@@ -86,7 +86,6 @@ DISCOVERY = Discovery(
     sends="get_sysinfo to UDP 9999 and the empty probe to UDP 20002, by broadcast and single addresses",
     profiles=frozenset({"standard", "deep"}),
     source="python-kasa; there is no open specification",
-    address_fields=("tplink.ip",),
     mac_fields=("tplink.mac", "tplink.mic_mac"),
     redact=redact,
 )

@@ -70,7 +70,6 @@ DISCOVERY = Discovery(
     fields=frozenset({"tvt."}),
     sends="the search (command 1) to UDP 23456, by group 234.55.55.55 and single addresses",
     source="a published vendor header and an independent protocol description; there is no open specification",
-    address_fields=("tvt.ip",),
     mac_fields=("tvt.mac",),
     redact=redact,
 )

@@ -54,6 +54,5 @@ DISCOVERY = Discovery(
     sends="the four-byte probes of both versions to UDP 10001, by group, broadcast and single addresses",
     profiles=frozenset({"standard", "deep"}),
     source="nmap ubiquiti-discovery, python-ubnt-discovery; there is no open specification",
-    address_fields=("ubiquiti.ip",),
     mac_fields=("ubiquiti.mac",),
 )

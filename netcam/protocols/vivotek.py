@@ -65,6 +65,5 @@ DISCOVERY = Discovery(
     fields=frozenset({"vivotek."}),
     sends="the search of 5 bytes to UDP 10000, by broadcast",
     source="a published client with a sample answer (UniversalScanner); there is no open specification",
-    address_fields=("vivotek.ip",),
     mac_fields=("vivotek.mac",),
 )

@@ -71,7 +71,6 @@ DISCOVERY = Discovery(
     fields=frozenset({"xm."}),
     sends="the empty search (message 1530) to UDP 34569, by broadcast and single addresses",
     source="published clients and captures (OpenIPC python-dvr, Besder camera investigation); there is no open specification",
-    address_fields=("xm.HostIP",),
     mac_fields=("xm.MAC",),
     redact=redact,
 )
