@@ -45,6 +45,8 @@ def content_root(given: str | None = None) -> Path:
         root = Path(wanted)
         if not root.is_dir():
             raise ContentError(wanted, "no content folder here", "give the folder that holds makers/ and policies/")
+        if not next((root / "makers").glob("*.yaml"), None):  # nothing could be recognised: not an answer, but a wrong folder
+            raise ContentError(wanted, "holds no makers/*.yaml", "give the folder that holds makers/ and policies/")
         return root
     pack = installed_root()
     if pack is not None:

@@ -78,7 +78,9 @@ def explain(
             words = [*TOPICS, *entries(loaded)]
             near = nearest(subject, words)
             raise ConfigError(
-                shown(subject), "no device, topic or id of this name", near if near.startswith("did") else error.cure
+                shown(subject),
+                "no device, topic or id of this name",
+                near if near.startswith("did") else f"{error.cure}; topics are {', '.join(TOPICS)}",
             ) from None
         findings = [f for f in inventory.findings(site=site) if f.device == one.device]
     finally:

@@ -121,7 +121,7 @@ def devices(
     filters += [device_list.Filter(name, "=", value) for name, value in (("maker", maker), ("kind", kind)) if value is not None]
     shown_columns = device_list.parse_columns(columns)
     order = device_list.parse_sort(sort or [])
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=False)
     try:
         wanted = device_list.Wanted(
             site=site, at=instant(at) if at else None, camera=camera, filters=tuple(filters), missing=missing,
@@ -161,7 +161,7 @@ def show(
     from netcam.inventory import corrections, open_inventory
     from netcam.pipeline import known_devices, observed_of
 
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=False)
     try:
         light = find(inventory.identities(site=site, evidence=False), address)
         one = next(i for i in inventory.identities(site=light.site) if i.device == light.device)
@@ -206,7 +206,6 @@ def show(
 def find(identities: Iterable[Identity], wanted: str) -> Identity:
     """The device with this key, address or MAC. Raises ConfigError where none or several have it."""
     from netcam import wire
-    from netcam.catalog.text import nearest
 
     mac = wire.normal_mac(wanted)
     everyone = list(identities)
@@ -216,11 +215,10 @@ def find(identities: Iterable[Identity], wanted: str) -> Identity:
     if hits:
         sites = sorted({i.site for i in hits})
         raise ConfigError(shown(wanted), f"{len(hits)} devices have it, at sites {', '.join(sites)}", "say which with --site")
-    known = [a for i in everyone for a in (*i.addresses, i.device)]
     raise ConfigError(
         shown(wanted),
         "no device of the inventory has this key, address or MAC",
-        nearest(wanted, known) if known else "run `netcam scan` first",
+        "`netcam devices` lists them" if everyone else "run `netcam scan` first",
     )
 
 
@@ -269,7 +267,7 @@ def reidentify(
     from netcam.pipeline import Content
     from netcam.pipeline import reidentify as run
 
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=False)
     try:
         loaded, target = Content(content, cache=cache_folder()), chosen(store)
         changed = list(run(inventory, loaded, site=site, now=output.clock(), keep=not dry_run, target=target))
@@ -306,7 +304,7 @@ def report(
     writers = {".html": html.render, ".csv": csv.render}
     if out.suffix not in writers:
         raise ConfigError(str(out), f"no report format {shown(out.suffix)}", "name the file .html or .csv")
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=False)
     try:
         now = output.clock()
         if is_date(scan) and not any(one.id.startswith(scan) for one in inventory.scans(site)):

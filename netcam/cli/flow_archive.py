@@ -145,10 +145,12 @@ def prune(
 ) -> None:
     """Delete old days of the flow archive, by default what the settings do not keep. `watch` and `netcam run` do it by themselves."""
     from netcam import config as settings_file
+    from netcam.flows.archive import must_hold_days
     from netcam.flows.archive import prune as delete
 
     settings = settings_file.load(config)
     root, today = chosen(archive, settings), output.clock().date()
+    must_hold_days(root)
     if max_days is None and max_gigabytes is None:
         gone = retention(root, settings).turn(today)
     else:

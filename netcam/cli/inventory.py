@@ -45,7 +45,7 @@ def check(store: StoreOption = None) -> None:
     """Read everything: every page, every record against the hash chain, the chain against its signed roots. Exit code 1 where one fails."""
     from netcam.inventory import open_inventory, runs, signing
 
-    inventory = open_inventory(store, check_end=False)
+    inventory = open_inventory(store, check_end=False, make=False)
     try:
         inventory.check()
         found = [*inventory.verify(), *signing.check(inventory), *runs.check(inventory)]
@@ -67,7 +67,7 @@ def backup(
     """Copy the inventory, whole and at one moment, while others use it. The keys beside it are yours to keep elsewhere."""
     from netcam.inventory import open_inventory
 
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=False)
     try:
         inventory.backup(file)
     finally:
@@ -92,7 +92,7 @@ def restore(
 def retain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go; remove nothing.")] = False,
     max_megabytes: Annotated[
-        int | None, typer.Option("--max-megabytes", help="Take repeats and whole answers earlier above this size.")
+        int | None, typer.Option("--max-megabytes", min=1, help="Take repeats and whole answers earlier above this size.")
     ] = None,
     config: Annotated[Path | None, typer.Option("--config", help="Settings file; its [retention] says how long what is kept.")] = None,
     by: ByOption = None,

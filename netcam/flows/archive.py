@@ -184,15 +184,20 @@ def _mac(column: str) -> str:
     return f"CASE WHEN {column} = 0 THEN NULL ELSE array_to_string([printf('%02x', ({column} >> s) & 255) FOR s IN [40,32,24,16,8,0]], ':') END"
 
 
+def must_hold_days(root: Path) -> None:
+    """Raise ConfigError where a folder is no flow archive."""
+    if not any((root / kind).is_dir() for kind in KINDS):
+        raise ConfigError(
+            str(root), "holds no flow archive", "write one with `netcam egress analyse --archive DIR` or `watch --archive DIR`"
+        )
+
+
 def opened(root: Path, devices: Sequence[Mapping[str, str | None]] = (), *, seed: int = 0) -> Any:
     """A DuckDB connection over an archive with the views `flows`, `lookups`, `minutes` and `devices`; it can read nothing else.
 
     `seed` of the Community IDs that are computed. Raises ConfigError where there is no archive.
     """
-    if not any((root / kind).is_dir() for kind in KINDS):
-        raise ConfigError(
-            str(root), "holds no flow archive", "write one with `netcam egress analyse --archive DIR` or `watch --archive DIR`"
-        )
+    must_hold_days(root)
     connection = _connect(None)
     connection.create_function("ip6", lambda hi, lo: str(IPv6Address(hi << 64 | lo)), ["UBIGINT", "UBIGINT"], "VARCHAR", side_effects=False)
     for kind in KINDS:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netcam.errors import ConfigError
+
 if TYPE_CHECKING:
     from netcam.config import Settings
     from netcam.inventory.sql import SqlInventory
@@ -31,15 +33,20 @@ def chosen(given: str | Path | None = None, settings: Settings | None = None) ->
     return settings.inventory_at() or str(default_path())
 
 
-def open_inventory(path: str | Path | None = None, *, settings: Settings | None = None, check_end: bool = True) -> SqlInventory:
+def open_inventory(
+    path: str | Path | None = None, *, settings: Settings | None = None, check_end: bool = True, make: bool = True
+) -> SqlInventory:
     """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError.
 
     Where no path is given the settings say which, then `default_path`. With `check_end`, the end of its hash chain is held against
-    the last signed root first.
+    the last signed root first. Without `make` one that is not there raises ConfigError: who reads an inventory must not be told of an empty one.
     """
+    where = chosen(path, settings)
+    if not make and "://" not in where and not Path(where).expanduser().exists():
+        raise ConfigError(where, "there is no inventory", "run `netcam scan` first, or give another with --store")
     from netcam.inventory.sql import SqlInventory  # SQLAlchemy takes 0.2 s to import: only where a store is opened
 
-    inventory = SqlInventory(chosen(path, settings))
+    inventory = SqlInventory(where)
     if inventory.home is None:  # a database elsewhere: the estate's key stays on this machine
         inventory.home = default_path().parent
     if check_end:

@@ -36,7 +36,10 @@ def restore(backup: Path, target: Path, now: datetime) -> Path | None:
     aside = target.with_name(f"{target.name}.before-{now:%Y%m%dT%H%M%SZ}") if target.exists() else None
     try:
         engine.copy_file(backup, fresh)
-        found = damages(fresh)
+        try:
+            found = damages(fresh)
+        except StoreError as error:  # the copy is nothing that the operator knows of
+            raise StoreError(str(backup), error.problem, "restore an older backup") from None
         if found:
             first = found[0]
             raise StoreError(str(backup), f"is damaged: {first.kind} of entry {first.entry}: {first.problem}", "restore an older backup")

@@ -316,3 +316,24 @@ def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_pat
     sweep(inventory, content, 2, [(HIK, "10.0.0.3", {**HIK_FACTS, "sadp.SoftwareVersion": "V5.5.0build 180101"})])
     (later,) = (one for one in inventory.identities(site="hq") if HIK in one.macs)
     assert later.slots["firmware"] != before.slots["firmware"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("devices", "--store", "none.sqlite"), "there is no inventory"),
+        (("inventory", "check", "--store", "none.sqlite"), "there is no inventory"),
+        (("export", "csv", "-o", "x.csv", "--store", "none.sqlite"), "there is no inventory"),
+        (("inventory", "backup", "no/such/folder/b"), "no/such/folder/b: its folder is not there"),
+        (("inventory", "restore", "noise"), "noise: the file is not an inventory"),
+        (("egress", "prune", "--archive", "none"), "holds no flow archive"),
+        (("reidentify", "--content", "."), "holds no makers/*.yaml"),
+        (("show", "10.99.0.1"), "`netcam devices` lists them"),
+    ],
+)
+def test_nothing_to_read_is_told_and_never_an_empty_answer(run, tmp_path, words, told):
+    (tmp_path / "noise").write_bytes(bytes(range(1, 256)) * 9)
+    before = names(run("devices"))
+    assert told in run(*words, code=1)
+    assert not (tmp_path / "none.sqlite").exists()
+    assert names(run("devices")) == before

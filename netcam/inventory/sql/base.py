@@ -70,6 +70,8 @@ class Store:
             raise StoreError(self.where, "is a PostgreSQL database", "back it up with pg_dump")
         if target.exists():
             raise StoreError(str(target), "is already there", "give another file")
+        if not target.parent.is_dir():
+            raise StoreError(str(target), "its folder is not there", "make the folder, or give another file")
         with opening.guarded(self.where):
             opening.copy(self._engine, target)
         target.chmod(0o600)
