@@ -100,6 +100,15 @@ def classes(field: str) -> tuple[str, ...]:
     return _OF.get("http.header.x-" if field.startswith("http.header.x-") else field, ())
 
 
+_RUNNING = ("any.text", "any.badge", "any.made")
+
+
+def passes(field: str) -> tuple[tuple[str, ...], ...]:
+    """The classes of a field; those of running text together, since whatever is in one of them is in another and one pass will do."""
+    running = tuple(one for one in classes(field) if one in _RUNNING)
+    return (*((running,) if running else ()), *((one,) for one in classes(field) if one not in _RUNNING))
+
+
 MAKER_FIELD, MODEL_FIELD, TEXT, HOST, HOST_NAME = 0.9, 0.95, 0.75, 0.65, 0.6
 """Weights before the factor for drafts: a field that holds a company or model says more than running text, and a host name less.
 
@@ -130,7 +139,8 @@ _BEFORE = ("for ", "with ", "supports ", "linux ")
 
 def mentioned(text: str, start: int, end: int) -> bool:
     """Whether a name at this place of a text is only spoken of: `for Acme`, `Acme integration`, the host's name in what `uname` prints."""
-    return text[max(0, start - 10) : start].casefold().endswith(_BEFORE) or _ABOUT.match(text, end) is not None
+    before = start > 0 and text[max(0, start - 10) : start].casefold().endswith(_BEFORE)
+    return before or (text[end : end + 1] == " " and _ABOUT.match(text, end) is not None)
 
 
 DESCRIBED = frozenset({"snmp.sysdescr", "lldp.system_description", "cdp.version", "cdp.platform", "nmap.product", "nmap.extrainfo"})
@@ -167,7 +177,8 @@ SITE_TAIL = r"(?:-?(?:cctv|security|global|usa|us|uk|eu|tech|cam|camera|cameras|
 
 _ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
 _WHAT = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)[ _-]?(?:Video[ _-])?Camera"
-NOUN = rf"[ _-]{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?)(?![A-Za-z])"
+GAP = "[ _-]"
+NOUN = rf"{GAP}{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?)(?![A-Za-z])"
 """What must follow a name that is a word of its own before running text is taken to speak of the badge: the thing and how it is built."""
 
 

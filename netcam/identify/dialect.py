@@ -1,8 +1,8 @@
 """A pattern of `re` in Hyperscan's language, so that a match there leaves nothing for `re` to confirm.
 
-Hyperscan reads PCRE's language over bytes and does not look around. Two looks can be written otherwise, since only whether a pattern
-matches is asked and not where: what may not stand before a pattern, or after it, is consumed instead (`(?![a-z])` at the end becomes
-the end of the text or another character). What is not known to mean the same in both languages is told apart.
+Hyperscan reads PCRE's language over bytes and does not look around. Since only whether a pattern matches is asked and not where, what
+may not follow it can be consumed instead (`(?![a-z])` at the end becomes the end of the text or another character). What is not known
+to mean the same in both languages is told apart, and what costs Hyperscan much is left to `re`.
 
 A text beyond ASCII is read as its shadow, one byte `OTHER` for each character beyond ASCII; classes that may hold such characters
 hold that byte. There a match says that `re` may find the pattern, and no match that it cannot.
@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-EDITION = 1
+EDITION = 2
 """Of the translation: raised with every change of it, so that compiled patterns are made anew."""
 SEPARATORS = "\x1c\x1d\x1e\x1f"
 """What `\\s` of `re` holds of ASCII and PCRE's does not."""
@@ -23,16 +23,20 @@ FOLDED = "\u0130\u0131\u017f\u212a"
 """Characters beyond ASCII that `re` takes for an i, s or k where case does not matter; there are no others."""
 OTHER = b"\x80"
 """What stands for a character beyond ASCII."""
+MAX_REPEAT = 64
+"""Times that a repeat is counted: Hyperscan spends a state on each, and a second on `.{0,2000}`."""
 MAX_AFTER = 8
 """Characters of a text that may not follow: longer ones are rare and would need a deep pattern."""
 
 
 class Translation(NamedTuple):
-    """A pattern for Hyperscan, caseless."""
+    """A pattern for Hyperscan, caseless. It matches every ASCII text in which `re` finds the pattern."""
 
     pattern: str
     exact: bool
-    """It matches an ASCII text where `re` does, and only there; otherwise where `re` does at least, compiled as a prefilter."""
+    """It matches no other ASCII text."""
+    prefilter: bool
+    """It looks around, which Hyperscan passes over only when told that this is a prefilter."""
     beyond: bool
     """It matches the shadow of every other text in which `re` finds the pattern."""
 
@@ -42,6 +46,7 @@ _MEMBER = r"(?:[^\[\]\\]|\\[bdDwWsSnrt]|\\\W)"
 _CLASS = rf"\[\^?(?!\]){_MEMBER}+\]"
 _ONE = rf"(?:{_CLASS}|\\[dDwWsS]|\\[nrt]|\\\W|[^\[\](){{}}|?*+.^$\\])"
 _REPEAT = r"(?:[?*+]|\{\d+(?:,\d*)?\})\??(?![?*+{])"
+_BETWEEN = re.compile(r"\{(\d+),(\d+)\}\??")
 _OPEN = r"\((?:\?(?:P<\w+>|:|-?i:)|(?!\?))"
 _TOKEN = re.compile(rf"{_CLASS}|{_REPEAT}|{_OPEN}|\(\?<?[=!]|\\[AZb]|[)|.^$]|{_ONE}", re.DOTALL)
 """What both read alike, and looks. Not among it: possessive repeats, `{,n}`, sets within sets, comments, references, and `\\B`, which for
@@ -66,35 +71,38 @@ def _refuse(error: Exception) -> tuple[bytes, int]:
     raise error
 
 
-def translated(pattern: str) -> Translation | None:
-    """`pattern` for Hyperscan, or None where nothing is known of what it would find there."""
+def translated(pattern: str, *, exactly: bool = True) -> Translation | None:
+    """`pattern` for Hyperscan, or None where nothing is known of what it would find there.
+
+    Not `exactly`: `re` is asked anyway, and a pattern that finds a little more is smaller and faster.
+    """
     if any(one in pattern for one in FOLDED):
         return None
     found = _FLAGS.match(pattern)
     flags = found[0] if found else ""
-    before, rest, after = _consumed(pattern[len(flags) :])
-    parts = _parts(rest)
-    if parts is None or not _whole(rest) or ((before or after) and _branches(parts)):
-        before, after, parts = "", "", _parts(pattern[len(flags) :])
-        if parts is None:
-            return None
-    exact = not any(one in _LOOKS for one in parts)
-    return Translation(flags + before + "".join(map(_written, parts)) + after, exact, exact and not _blind(parts))
-
-
-def _consumed(rest: str) -> tuple[str, str, str]:
-    """What may stand before a pattern, the pattern without its looks at both ends, and what may follow."""
-    before = after = ""
-    if look := _BEFORE.match(rest):
-        before = rf"(?:\A|{_set(frozenset(_ASCII) - _chars(look[1]))})"
-        rest = rest[look.end() :]
+    everything = rest = pattern[len(flags) :]
+    if before := _BEFORE.match(rest):
+        rest = rest[before.end() :]
     unwanted: list[tuple[frozenset[str], ...]] = []
     while look := _AFTER.search(rest):
         unwanted += [tuple(_chars(one) for one in re.findall(_ONE, text, re.DOTALL)) for text in _alternatives(look[1])]
         rest = rest[: look.start()]
-    if unwanted:
-        after = _other(unwanted)
-    return before, rest, after
+    parts = _parts(rest)
+    if parts is None or not _whole(rest) or ((before or unwanted) and _branches(parts)):
+        before, unwanted, parts = None, [], _parts(everything)
+        if parts is None:
+            return None
+    looking = any(one in _LOOKS for one in parts)
+    wider = parts if looking else [_widened(one) for one in parts]
+    exact = exactly and not before and not looking and wider == parts
+    written = "".join(_written(one) for one in (parts if exact else wider))
+    return Translation(flags + written + (_other(unwanted) if exact and unwanted else ""), exact, looking, not (looking or _blind(parts)))
+
+
+def _widened(part: str) -> str:
+    """A part of a pattern, a repeat that Hyperscan would count at length without its end."""
+    found = _BETWEEN.fullmatch(part)
+    return f"{{{min(int(found[1]), MAX_REPEAT)},}}" if found and int(found[2]) > MAX_REPEAT else part
 
 
 def _parts(rest: str) -> list[str] | None:

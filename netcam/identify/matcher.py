@@ -8,11 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from types import MappingProxyType
 
 from netcam.catalog import naming
 from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Makers
 from netcam.identify import sieve
+from netcam.identify.dialect import shadow
 from netcam.identify.implied import implied
 from netcam.identify.registrant import registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
@@ -60,6 +60,9 @@ class _Test:
         self.badge = one is not None and one.field == "any.badge" and "/named-" in one.id
         """A badge's name in running text, which may only be spoken of there."""
         self.hit: _Hit = (one or _NOBODY, _NOTHING)
+        # what a thing is comes after its name, in a hundred spellings
+        short = text.removesuffix(naming.NOUN) + naming.GAP if text.endswith(naming.NOUN) else text
+        self.sought = sieve.Sought(short, short == text and not self.captures and not self.badge)
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -79,15 +82,9 @@ def _captured(match: re.Match[str]) -> dict[str, str]:
     return {k: v for k, v in captures.items() if v is not None} if None in captures.values() else captures
 
 
-_TOGETHER = MappingProxyType({f"{text} {other}": (text, other) for text, other in (("any.text", "any.badge"), ("any.text", "any.made"))})
-"""Classes that are looked at in one pass, since whatever field is in one of them is in the other."""
-
-
-def _joined(field: str) -> tuple[str, ...]:
-    """The classes of a field, those that are looked at together under the name of both."""
-    classes = naming.classes(field)
-    name, parts = next((one for one in _TOGETHER.items() if set(one[1]) <= set(classes)), ("", ()))
-    return tuple(name if one == parts[0] else one for one in classes if one not in parts[1:]) if parts else classes
+def _key(names: tuple[str, ...]) -> str:
+    """Fields or classes that are looked at in one pass, as one word."""
+    return " ".join(names)
 
 
 class _Look:
@@ -97,7 +94,7 @@ class _Look:
         self.tests, self.limit, self.sieve = tests, limit, sieved
         """`limit`: characters of a value that the tests see."""
         certain = sieved.certain if sieved is not None else frozenset[int]()
-        self.answers = [test.hit if number in certain and not (test.captures or test.badge) else None for number, test in enumerate(tests)]
+        self.answers = [test.hit if number in certain else None for number, test in enumerate(tests)]
         """What follows where the sieve names a test for an ASCII text, None where the test has to be made."""
         self.always = sieved.refused if sieved is not None else tuple(range(len(tests)))
         """Tests to be made whatever the sieve names."""
@@ -149,13 +146,15 @@ class Matcher:
         self._registrants = [(start.lower(), file.maker) for file in makers.makers.values() for start in file.mac_registrants]
         self._sieves: dict[str, sieve.Sieve] = {}
         if engine == "hyperscan" or (engine == "auto" and sieve.available()):
-            alone = [name for name in self._tests if not any(name in parts for parts in _TOGETHER.values())]
-            self._sieves = sieve.sieves({name: [one.text for one in self._tests_of(name)] for name in (*alone, *_TOGETHER)}, cache)
+            own = [(name,) for name in self._tests if name not in naming.CLASSES]
+            joint = {names for fields in naming.CLASSES.values() for field in fields for names in naming.passes(field)}
+            groups = {_key(names): [one.sought for one in self._tests_of(names)] for names in (*own, *joint)}
+            self._sieves = sieve.sieves(groups, cache)
         self._numbers = {
             f.id for f in makers.fingerprints if f.field == "any.text" and "/models-" in f.id and f.says.get("kind") in CAMERA_KINDS
         }
         """Fingerprints for a camera's model in running text, which may describe another device."""
-        self._looks: dict[str, _Look] = {}
+        self._looks: dict[tuple[str, ...], _Look] = {}
         self._fields: dict[str, _Field] = {}
         self._remembered = 0
         self._named: list[int] = []
@@ -178,8 +177,25 @@ class Matcher:
         if not place.looks:
             return ()
         size = len(value)
-        if size <= MAX_NAMED and value.isascii() and value.isprintable():
-            known = self._plain(place, value)
+        if size <= MAX_NAMED and value.isascii() and (value.isprintable() or shadow(value) is not None):  # nearly all are
+            text = value.encode("ascii")
+            found: list[_Hit] = []
+            named = self._named
+            named.clear()  # an interrupted call may have left something
+            for scan, always, answers, tests in place.passes:
+                if scan is not None:
+                    scan(text, self._name)
+                if always:
+                    named.extend(always)
+                if named:
+                    if len(named) > 1:
+                        named.sort()
+                    for number in named:
+                        hit = answers[number] or tests[number].fits(value)
+                        if hit is not None:
+                            found.append(hit)
+                    named.clear()
+            known = tuple(found)
         else:
             known = tuple(hit for look in place.looks for hit in look.hits(value))
         if known and field in naming.DESCRIBED and naming.describes_other(value[:MAX_NAMED]):
@@ -193,27 +209,6 @@ class Matcher:
             place.known[value] = known
         return known
 
-    def _plain(self, place: _Field, value: str) -> tuple[_Hit, ...]:
-        """What the tests of a field say of a short printable value: nearly all are."""
-        text = value.encode("ascii")
-        found: list[_Hit] = []
-        named = self._named
-        named.clear()  # an interrupted call may have left something
-        for scan, always, answers, tests in place.passes:
-            if scan is not None:
-                scan(text, self._name)
-            if always:
-                named.extend(always)
-            if named:
-                if len(named) > 1:
-                    named.sort()
-                for number in named:
-                    hit = answers[number] or tests[number].fits(value)
-                    if hit is not None:
-                        found.append(hit)
-                named.clear()
-        return tuple(found)
-
     def forget(self) -> None:
         """Forget what values were answered before."""
         self._remembered = 0
@@ -222,23 +217,22 @@ class Matcher:
 
     def _field(self, field: str) -> _Field:
         """The tests of a field by its name, by every prefix it begins with and by its classes; remembered, names of fields being few."""
-        names = (field, *(start for start in self._prefixes if field.startswith(start) and start != field), *_joined(field))
-        place = _Field(tuple(self._look(name) for name in names if self._tests_of(name)))
+        own = [(field,), *((start,) for start in self._prefixes if field.startswith(start) and start != field)]
+        place = _Field(tuple(self._look(names) for names in (*own, *naming.passes(field)) if self._tests_of(names)))
         if len(self._fields) < MAX_FIELDS:
             self._fields[field] = place
         return place
 
-    def _tests_of(self, name: str) -> list[_Test]:
-        """The tests of a field, of a class of fields, or of several classes together."""
-        return [test for one in _TOGETHER.get(name, (name,)) for test in self._tests.get(one, ())]
+    def _tests_of(self, names: tuple[str, ...]) -> list[_Test]:
+        """The tests of a field, or of the classes that a field belongs to."""
+        return [test for name in names for test in self._tests.get(name, ())]
 
-    def _look(self, name: str) -> _Look:
-        if name in self._looks:
-            return self._looks[name]
-        tests = self._tests_of(name)
-        limit = MAX_NAMED if name in naming.CLASSES or name in _TOGETHER else MAX_MATCHED
-        self._looks[name] = _Look(tests, limit, self._sieves.get(name))
-        return self._looks[name]
+    def _look(self, names: tuple[str, ...]) -> _Look:
+        look = self._looks.get(names)
+        if look is None:
+            limit = MAX_NAMED if names[0] in naming.CLASSES else MAX_MATCHED
+            look = self._looks[names] = _Look(self._tests_of(names), limit, self._sieves.get(_key(names)))
+        return look
 
     def claims(self, observations: Sequence[Observation]) -> list[Claim]:
         """What the fingerprints say of one device's observations, in order of fingerprint and value."""

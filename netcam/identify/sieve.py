@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,15 @@ MIN_PATTERNS = 2
 MAX_CACHE = 256 * 1024 * 1024
 """Bytes of a cache file that are read; ours are under 20 MB."""
 
+
+class Sought(NamedTuple):
+    """One of many patterns."""
+
+    pattern: str
+    answer: bool
+    """Whether that it matches is all that is asked; otherwise whoever asks makes the test again."""
+
+
 Scan = Callable[[bytes, Callable[[int, int, int, int, object], None]], object]
 """The shadow of a text and what is called with the index of each pattern that may match the text, in any order."""
 
@@ -25,8 +35,8 @@ Scan = Callable[[bytes, Callable[[int, int, int, int, object], None]], object]
 class Sieve:
     """What one pass over a text tells of many patterns. One pass at a time: the database's scratch space allows no more."""
 
-    def __init__(self, part: _Part, texts: Sequence[str]) -> None:
-        self._part, self._texts = part, texts
+    def __init__(self, part: _Part, patterns: Sequence[Sought]) -> None:
+        self._part, self._patterns = part, patterns
         self.certain = frozenset(part.certain)
         """Patterns that match a text of ASCII if they are named for it."""
         self.refused = tuple(part.refused)
@@ -42,7 +52,7 @@ class Sieve:
         try:
             database = hyperscan.loadb(self._part.database, hyperscan.HS_MODE_BLOCK)
         except hyperscan.HyperscanError:  # kept by a processor that could do more than this one
-            database = hyperscan.loadb(_compiled(self._texts).database, hyperscan.HS_MODE_BLOCK)
+            database = hyperscan.loadb(_compiled(self._patterns).database, hyperscan.HS_MODE_BLOCK)
         database.scratch = hyperscan.Scratch(database)
         scan: Scan = database.scan
         return scan
@@ -85,32 +95,32 @@ def available() -> bool:
     return find_spec("hyperscan") is not None
 
 
-def sieves(patterns: Mapping[str, Sequence[str]], cache: Path | None) -> dict[str, Sieve]:
+def sieves(patterns: Mapping[str, Sequence[Sought]], cache: Path | None) -> dict[str, Sieve]:
     """A sieve for each list that is long enough.
 
     Compiled databases are kept in `cache`; a foreign or broken one is made anew.
     """
 
-    wanted = {name: list(texts) for name, texts in patterns.items() if len(texts) >= MIN_PATTERNS}
+    wanted = {name: list(some) for name, some in patterns.items() if len(some) >= MIN_PATTERNS}
     material = msgspec.json.encode([version("hyperscan"), dialect.EDITION, sorted(wanted.items())])
     key = hashlib.sha256(material).hexdigest()
     path = cache / f"patterns-{key[:32]}.bin" if cache is not None else None
     parts = _read(path, key) if path is not None else None
     if parts is None or set(parts) != set(wanted):
-        parts = {name: _compiled(texts) for name, texts in wanted.items()}
+        parts = {name: _compiled(some) for name, some in wanted.items()}
         if path is not None:
             _write(path, _Cache(key, parts))
     return {name: Sieve(part, wanted[name]) for name, part in parts.items()}
 
 
-def _compiled(texts: Sequence[str]) -> _Part:
+def _compiled(patterns: Sequence[Sought]) -> _Part:
     import hyperscan
 
-    # only whether a pattern matches is asked, not where; a prefilter may report too much, never too little
+    # only whether a pattern matches is asked, not where
     flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
-    vague = flags | hyperscan.HS_FLAG_PREFILTER
-    known = {number: one for number, text in enumerate(texts) if (one := dialect.translated(text)) is not None}
-    asked = {number: (one.pattern, flags if one.exact else vague) for number, one in known.items()}
+    told = [dialect.translated(one.pattern, exactly=one.answer) for one in patterns]
+    known = {number: one for number, one in enumerate(told) if one is not None}
+    asked = {n: (one.pattern, flags | (hyperscan.HS_FLAG_PREFILTER if one.prefilter else 0)) for n, one in known.items()}
     while asked:
         database = hyperscan.Database()
         try:
@@ -129,9 +139,9 @@ def _compiled(texts: Sequence[str]) -> _Part:
             database=bytes(hyperscan.dumpb(database)),
             certain=[number for number in asked if known[number].exact],
             blind=[number for number in asked if not known[number].beyond],
-            refused=[number for number in range(len(texts)) if number not in asked],
+            refused=[number for number in range(len(patterns)) if number not in asked],
         )
-    return _Part(b"", [], [], list(range(len(texts))))
+    return _Part(b"", [], [], list(range(len(patterns))))
 
 
 def _alone(text: str, flags: int) -> bool:

@@ -15,6 +15,7 @@ from netcam.catalog import makers, naming
 from netcam.catalog.home import content_root
 from netcam.identify import identify, sieve
 from netcam.identify.matcher import Matcher
+from netcam.identify.sieve import Sought
 from netcam.model import CAMERA_KINDS, Observation
 
 CONTENT = makers.load(Path(content_root()))
@@ -83,20 +84,20 @@ def test_both_engines_agree_on_any_text(plain: Matcher, fast: Matcher, field: st
 
 def test_a_kept_database_is_used_and_a_broken_one_is_made_anew(tmp_path: Path) -> None:
     assert importlib.util.find_spec("hyperscan"), "the extra `fast` is part of what the tests install"
-    patterns = {"http.server": [rf"\A{word}\d+" for word in ("a", "b", "c", "d", "e", "f")]}
+    patterns = {"http.server": [Sought(rf"\A{word}\d+", True) for word in ("a", "b", "c", "d", "e", "f")]}
     first = sieve.sieves(patterns, tmp_path)["http.server"]
     assert first.candidates("c7") == [2]
     (kept,) = tmp_path.iterdir()
     assert sieve.sieves(patterns, tmp_path)["http.server"].candidates("F0") == [5]
     kept.write_bytes(b"\x00 not a cache")
     assert sieve.sieves(patterns, tmp_path)["http.server"].candidates("b1") == [1]
-    other = {"http.server": [*patterns["http.server"], r"\Ag\d"]}
+    other = {"http.server": [*patterns["http.server"], Sought(r"\Ag\d", True)]}
     assert sieve.sieves(other, tmp_path)["http.server"].candidates("g1") == [6]
 
 
 def test_a_database_that_another_processor_compiled_is_made_anew(tmp_path: Path) -> None:
     assert importlib.util.find_spec("hyperscan"), "the extra `fast` is part of what the tests install"
-    patterns = {"http.server": [rf"\A{word}\d+" for word in ("a", "b", "c")]}
+    patterns = {"http.server": [Sought(rf"\A{word}\d+", True) for word in ("a", "b", "c")]}
     sieve.sieves(patterns, tmp_path)
     (kept,) = tmp_path.iterdir()
     cached = msgspec.msgpack.decode(kept.read_bytes())
@@ -107,7 +108,7 @@ def test_a_database_that_another_processor_compiled_is_made_anew(tmp_path: Path)
 
 def test_a_pattern_that_hyperscan_refuses_is_still_tried(tmp_path: Path) -> None:
     assert importlib.util.find_spec("hyperscan"), "the extra `fast` is part of what the tests install"
-    patterns = {"http.server": [r"(?P<x>a)(?P=x)b", *(rf"\A{word}\d+" for word in "cdefgh")]}
+    patterns = {"http.server": [Sought(r"(?P<x>a)(?P=x)b", True), *(Sought(rf"\A{word}\d+", True) for word in "cdefgh")]}
     some = sieve.sieves(patterns, tmp_path)["http.server"]
     assert some.candidates("aab") == [0]
     assert some.candidates("e5") == [0, 3]
