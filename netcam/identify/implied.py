@@ -64,6 +64,15 @@ def _serial(value: str) -> list[Fact]:
     return _mac(value) if len(value) == 12 and not value.isdigit() else []
 
 
+_NAMED = re.compile(r"(?:\A|[-_ .(])([0-9A-F]{12}|[0-9a-f]{12})(?:\.local)?\)?\Z")
+
+
+def _named(value: str) -> list[Fact]:
+    """The MAC that a factory name ends with (`ipcamera_00626E55A1B2`)."""
+    found = _NAMED.search(value[-64:])
+    return _serial(found[1]) if found else []
+
+
 def _client(value: str) -> list[Fact]:
     """A DHCP client identifier of type Ethernet (RFC 2132 section 9.14)."""
     return _mac(value[2:]) if len(value) == 14 and value.startswith("01") else []
@@ -117,6 +126,7 @@ _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = Mapp
         "http.realm": (("mac", _mac),),
         "rtsp.realm": (("mac", _mac),),
         **dict.fromkeys(OWN_MACS, (("mac", _mac),)),
+        **dict.fromkeys(("hostname", "dhcp.hostname", "mdns.host", "mdns.name", "upnp.friendly_name"), (("mac", _named),)),
         "onvif.serial": (("mac", _serial),),
         "upnp.serial": (("mac", _serial),),
         "dhcp.client_id": (("mac", _client),),

@@ -188,3 +188,16 @@ def test_every_mac_that_a_search_answer_holds_is_read_as_a_mac(matcher: Matcher)
     assert declared and declared <= set(OWN_MACS)
     for field in OWN_MACS:
         assert _seen(matcher, **{field.replace(".", "__"): "00:02:D1:12:34:56"}).get("maker") is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "maker"),
+    [
+        ("ipcamera_0002D1AB12CD", "Vivotek"),
+        ("Entrance (0002d1ab12cd)", "Vivotek"),
+        ("cam-0002D1AB12CDEF", None),
+        ("ipcamera_000201123456", None),
+    ],
+)
+def test_the_mac_at_the_end_of_a_factory_name_is_read(matcher: Matcher, name: str, maker: str | None) -> None:
+    assert _seen(matcher, dhcp__hostname=name).get("maker") == maker
