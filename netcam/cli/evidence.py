@@ -82,7 +82,7 @@ def verify(
     except OSError as error:
         raise ContentError(str(bundle), error.strerror or "cannot be read", "give a bundle of `netcam evidence export`") from None
     verdict = checking.verify(data, key)
-    for line in checking.told(verdict):
+    for line in checking.told(verdict, key):
         typer.echo(output.escaped(line, limit=2000))
     if verdict.problems:
         raise typer.Exit(1)

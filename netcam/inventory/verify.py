@@ -400,15 +400,18 @@ def _raw(digest: str, files: Mapping[str, bytes], what: str, wrong: Any, notes: 
         wrong(f"raw/{digest}", "is not the answer that was observed")
 
 
-def told(verdict: Verdict) -> Iterator[str]:
-    """A verdict in lines for a person."""
+def told(verdict: Verdict, key: str | None = None) -> Iterator[str]:
+    """A verdict in lines for a person; `key` is the one that was asked for."""
     for problem in verdict.problems:
         places = ", ".join(f"bytes {start} to {stop}" for start, stop in problem.ranges)
         yield f"BROKEN {problem.where}: {problem.problem}" + (f" ({places})" if places else "")
     if not verdict.problems:
         yield f"whole: finding {verdict.finding}, {verdict.records} records, each in the chain, made {verdict.at}"
         yield f"signed by key {verdict.key}"
-        yield "  compare it with the key that the estate published; whoever makes a bundle can sign it with a key of their own"
+        if key is None:
+            yield "  compare it with the key that the estate published; whoever makes a bundle can sign it with a key of their own"
+        else:
+            yield "  which is the key that was asked for"
         yield from (f"root signed {root}" for root in verdict.roots)
         if verdict.stamps:
             yield f"{verdict.stamps} RFC 3161 time stamps are beside the roots: netcam evidence verify --tsa CERTIFICATE checks them"
@@ -431,7 +434,7 @@ def main() -> int:
         sys.stderr.write(f"{given.bundle}: {error.strerror}\n")
         return 2
     verdict = verify(data, given.key)
-    for line in told(verdict):
+    for line in told(verdict, given.key):
         # what a device said never reaches a terminal raw
         sys.stdout.write(line.encode("ascii", "backslashreplace").decode() + "\n")
     return 1 if verdict.problems else 0

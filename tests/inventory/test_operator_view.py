@@ -282,6 +282,10 @@ def test_a_finding_is_exported_and_verified_from_the_command_line(run, tmp_path)
     assert told.startswith("whole: finding " + key)
     public = run("evidence", "key", lines=False).strip()
     assert public in told
+    assert "compare it with the key that the estate published" in told
+    told = run("evidence", "verify", "bundle.zip", "--key", public, lines=False)
+    assert "which is the key that was asked for" in told
+    assert "compare" not in told
     run("evidence", "verify", "bundle.zip", "--key", public, lines=False)
     data = bytearray((tmp_path / "bundle.zip").read_bytes())
     data[1234] ^= 4
