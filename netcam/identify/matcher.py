@@ -198,8 +198,10 @@ class Matcher:
             known = tuple(found)
         else:
             known = tuple(hit for look in place.looks for hit in look.hits(value))
-        if known and field in naming.DESCRIBED and naming.describes_other(value[:MAX_NAMED]):
-            known = tuple(hit for hit in known if hit[0].id not in self._numbers)
+        if known and field in naming.DESCRIBED:
+            kept = tuple(hit for hit in known if hit[0].id not in self._numbers)
+            if len(kept) < len(known) and naming.describes_other(value[:MAX_NAMED]):
+                known = kept
         if known and field == "nmap.product" and naming.named_by_answer(value[:MAX_NAMED]):
             known = tuple(hit for hit in known if hit[0].field == field)
         if size <= MAX_REMEMBERED_VALUE:
