@@ -33,3 +33,9 @@ def listening(pid: int) -> set[tuple[str, int]]:
             if state == ("0A" if name.startswith("tcp") else "07"):  # listening; a datagram socket without a peer
                 found.add((name[:3], int(local.rpartition(":")[2], 16)))
     return found
+
+
+def capturing(pid: int) -> int:
+    """How many packet sockets are bound to an interface and take frames in the network namespace of a process (net/packet/af_packet.c)."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/packet").read_text().splitlines()[1:]]
+    return sum(interface != "0" and running == "1" for _, _, _, _, interface, running, *_ in rows)

@@ -18,7 +18,7 @@ import frames
 from conversations import shape, story
 from netcam.flows import capture, collector
 from netcam.flows.build import merged
-from tests.conditions import until_apart
+from tests.conditions import capturing, until, until_apart
 work = Path({work!r})
 LEFT, RIGHT = "10.99.0.1", "10.99.0.2"
 def ip(*words): subprocess.run(["ip", *words], check=True)
@@ -69,13 +69,7 @@ for version in ("5", "9", "10"):
 (work / "nfcapd").mkdir()
 # nfpcapd's own ring needs more locked memory than a user may have: it is given what dumpcap saw on the link
 start("dumpcap", ["dumpcap", "-q", "-P", "-i", "t1", "-w", str(work / "seen.pcap"), "-f", "ip or ip6"])
-def sockets():
-    text = subprocess.run([*enter, "cat", "/proc/net/packet"], capture_output=True, text=True, check=True).stdout
-    return len(text.splitlines()) - 1
-for _ in range(200):
-    if sockets() >= len(processes):
-        break
-    time.sleep(0.1)
+until(lambda: capturing(other.pid) >= len(processes), "every exporter takes packets")
 time.sleep(0.5)
 sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
 sender.bind(("t0", 0))

@@ -12,6 +12,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from tests.conditions import capturing, until
+
 CAMERA = "44:19:b6:00:00:20"
 CLIENT = """send host-name "cam-gate";
 send vendor-class-identifier "HIKVISION-IPC";
@@ -76,7 +79,7 @@ def main(folder: Path) -> None:
     run(*far, "ip", "addr", "add", "192.0.2.1/24", "dev", "office")
     run(*far, "ip", "link", "set", "office", "up")
     capture = subprocess.Popen([*far, "dumpcap", "-q", "-i", "office", "-w", str(folder / "office.pcapng")], stderr=subprocess.DEVNULL)
-    time.sleep(0.7)
+    until(lambda: capturing(capture.pid) > 0, "dumpcap takes packets")
     told: dict[str, str] = {}
     (folder / "dhcpd.conf").write_text("default-lease-time 600;\nsubnet 192.0.2.0 netmask 255.255.255.0 { range 192.0.2.60 192.0.2.69; }\n")
     (folder / "dhcpd.leases").touch()
