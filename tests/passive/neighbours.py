@@ -68,7 +68,11 @@ def main(folder: Path) -> None:
         netcam = [sys.executable, "-m", "netcam"]
         rest = ["--format", "jsonl", "--store", str(folder / "s.sqlite")]
         read = [*netcam, "switches", "--credentials", str(accounts), "--scope", str(scope), *rest]
-        switches = subprocess.run(read, env=env, capture_output=True, text=True)
+        for _ in range(12):  # lldpd looks for the agent every 15 s where it was not there at first
+            switches = subprocess.run(read, env=env, capture_output=True, text=True)
+            if "yard-switch" in switches.stdout:
+                break
+            time.sleep(5)
         listen = subprocess.run([*netcam, "listen", str(pcap), *rest], env=env, capture_output=True, text=True)
         print(
             json.dumps({"neighbours": heard, "switches": switches.stdout, "said": switches.stderr + listen.stderr, "listen": listen.stdout})
