@@ -129,12 +129,16 @@ COMPANY = (
 )
 """What follows a name where a company is meant, whatever else the name means."""
 LOGO = r"(?:[ _-]?(?:company|top|main|white|black|small|big|login|header)?[ _-]?logo[ _-]?\d{0,2})?(?:\.\w{3,4})?"
+ALONE_END = rf"[®™]?{LOGO}\W{{0,3}}\Z"
+"""What may follow a name that stands alone."""
 _ABOUT = re.compile(
     r" (?:camera |nvr |dvr )?(?:plug-?in|integration|driver|bridge|proxy|exporter|api|sdk|download|compatible|add-?on|emulat|simulat|"
     r"honeypot|toolkit|for home|card)",
     re.IGNORECASE,
 )
 _BEFORE = ("for ", "with ", "supports ", "linux ")
+SPOKEN_OF = f"(?:{'|'.join(_BEFORE)})|{_ABOUT.pattern}"
+"""What a text holds in which a name is `mentioned`, and others too."""
 
 
 def mentioned(text: str, start: int, end: int) -> bool:
@@ -172,7 +176,10 @@ def named_by_answer(product: str) -> bool:
     return _SHARED_ANSWER.search(product) is not None and _NAMED_ANSWER.search(product) is None
 
 
+SITE_START = r"(?:\A|[@./=* ])"
 SITE_TAIL = r"(?:-?(?:cctv|security|global|usa|us|uk|eu|tech|cam|camera|cameras|group|online|europe|america|video|ip))?"
+SITE_END = rf"{SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-]|\.\w)"
+"""What follows the maker's name in the address of its site."""
 
 
 _ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
@@ -232,12 +239,12 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         start = rf"(?<![A-Za-z0-9])(?:{declared}){end}"
         yield fingerprint("noun", "any.text", start + NOUN, badge, TEXT, [f"{brand.name} Network Camera"])
         yield fingerprint("company", "any.text", start + COMPANY, made, TEXT, [f"{brand.name} Corporation"])
-        yield fingerprint("alone", "any.alone", rf"\A\W{{0,3}}(?:{declared})[®™]?{LOGO}\W{{0,3}}\Z", badge, ALONE, [brand.name])
+        yield fingerprint("alone", "any.alone", rf"\A\W{{0,3}}(?:{declared}){ALONE_END}", badge, ALONE, [brand.name])
         match = rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z]){end}"
         yield fingerprint("named", "any.named", match, badge, ALONE, [brand.name])
     if brand.noun and hosts:
         sites = "|".join(host.replace(" ", "-?") for host in hosts)
-        match = rf"(?:\A|[@./=* ])(?:{sites}){SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-]|\.\w)"
+        match = rf"{SITE_START}(?:{sites}){SITE_END}"
         yield fingerprint("site", "any.site", match, made, SITE, [f"www.{hosts[0].replace(' ', '')}.com"])
     start = rf"\A\W{{0,3}}(?:{PLACES} |{CHINESE_PLACES})?"
     yield fingerprint("maker", "any.maker", rf"{start}(?:{declared})(?![A-Za-z0-9]){end}", badge, MAKER_FIELD, names)
@@ -245,6 +252,11 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         yield fingerprint("badge", "any.badge", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", badge, TEXT, distinct)
         yield fingerprint("made", "any.made", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", made, TEXT, distinct)
         yield fingerprint("host", "any.host", rf"\A(?:{words})(?![A-Za-z]){end}", badge, HOST_NAME, distinct)
+
+
+MODEL_START = r"\A(?:[A-Za-z][A-Za-z.&-]{1,15}[ _]){0,3}?"
+HOST_START = r"\A(?:[A-Za-z][A-Za-z.&]{1,15}[ _-])??"
+"""Words before a model in a field that holds one, and in a host name."""
 
 
 def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
@@ -262,10 +274,10 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
     misses = [Miss(see=text, source=one.source) for text in one.misses]
     name = f"{stem}/models-{_slug(one.family or str(number + 1))}"
     where = {
-        "any.model": (rf"\A(?:[A-Za-z][A-Za-z.&-]{{1,15}}[ _]){{0,3}}?(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
+        "any.model": (rf"{MODEL_START}(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
         # in running text only as the maker writes it: `xnu-1228` is a kernel, XNU-1228 would be a camera
         "any.text": (rf"(?<![\w-])(?P<model>(?-i:{one.scheme}))(?![\w-])", TEXT),
-        "any.host": (rf"\A(?:[A-Za-z][A-Za-z.&]{{1,15}}[ _-])??(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
+        "any.host": (rf"{HOST_START}(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),
     }
     if one.shared:
         # what printers and switches number alike is a model wherever it stands, and a camera's only where cameras speak

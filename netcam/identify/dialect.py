@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-EDITION = 2
+EDITION = 3
 """Of the translation: raised with every change of it, so that compiled patterns are made anew."""
 SEPARATORS = "\x1c\x1d\x1e\x1f"
 """What `\\s` of `re` holds of ASCII and PCRE's does not."""
@@ -61,7 +61,10 @@ def shadow(text: str) -> bytes | None:
     """What Hyperscan reads for a text, or None where it would read another text than `re` does."""
     if text.isascii():
         return None if not text.isprintable() and any(one in text for one in SEPARATORS) else text.encode("ascii")
-    return None if any(one in text for one in FOLDED + SEPARATORS) else text.encode("ascii", "netcam-other")
+    if any(one in text for one in FOLDED + SEPARATORS):
+        return None
+    # the codec's own mark is quicker than a function of Python's
+    return text.encode("ascii", "netcam-other") if "?" in text else text.encode("ascii", "replace").replace(b"?", OTHER)
 
 
 codecs.register_error("netcam-other", lambda e: (OTHER * (e.end - e.start), e.end) if isinstance(e, UnicodeEncodeError) else _refuse(e))
@@ -71,10 +74,11 @@ def _refuse(error: Exception) -> tuple[bytes, int]:
     raise error
 
 
-def translated(pattern: str, *, exactly: bool = True) -> Translation | None:
+def translated(pattern: str, *, exactly: bool = True, borders: bool = True) -> Translation | None:
     """`pattern` for Hyperscan, or None where nothing is known of what it would find there.
 
-    Not `exactly`: `re` is asked anyway, and a pattern that finds a little more is smaller and faster.
+    Not `exactly`: `re` is asked anyway, and a pattern that finds a little more is smaller and faster. Without `borders` of words it
+    finds in a shadow, which does not tell letters beyond ASCII from other characters, all that it may.
     """
     if any(one in pattern for one in FOLDED):
         return None
@@ -92,6 +96,8 @@ def translated(pattern: str, *, exactly: bool = True) -> Translation | None:
         before, unwanted, parts = None, [], _parts(everything)
         if parts is None:
             return None
+    if not borders:
+        parts = [one for one in parts if one != r"\b"]
     looking = any(one in _LOOKS for one in parts)
     wider = parts if looking else [_widened(one) for one in parts]
     exact = exactly and not before and not looking and wider == parts

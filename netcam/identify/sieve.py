@@ -45,14 +45,23 @@ class Sieve:
     @cached_property
     def scan(self) -> Scan:
         """One pass. The database is loaded when it is first needed: most fields are seen never."""
-        if not self._part.database:
+        return self._loaded("database")
+
+    @cached_property
+    def scan_beyond(self) -> Scan:
+        """One pass over the shadow of a text beyond ASCII for the patterns that see borders of words."""
+        return self._loaded("beyond")
+
+    def _loaded(self, name: str) -> Scan:
+        kept: bytes = getattr(self._part, name)
+        if not kept:
             return lambda text, hit: None
         import hyperscan
 
         try:
-            database = hyperscan.loadb(self._part.database, hyperscan.HS_MODE_BLOCK)
+            database = hyperscan.loadb(kept, hyperscan.HS_MODE_BLOCK)
         except hyperscan.HyperscanError:  # kept by a processor that could do more than this one
-            database = hyperscan.loadb(_compiled(self._patterns).database, hyperscan.HS_MODE_BLOCK)
+            database = hyperscan.loadb(getattr(_compiled(self._patterns), name), hyperscan.HS_MODE_BLOCK)
         database.scratch = hyperscan.Scratch(database)
         scan: Scan = database.scan
         return scan
@@ -68,6 +77,8 @@ class Sieve:
             named.add(number)
 
         self.scan(read, hit)
+        if self._part.beyond and not text.isascii():
+            self.scan_beyond(read, hit)
         return sorted(named)
 
 
@@ -81,6 +92,8 @@ class _Part(msgspec.Struct, array_like=True):
     """What has to be tried on texts beyond ASCII whatever Hyperscan says."""
     refused: list[int]
     """What has to be tried on every text."""
+    beyond: bytes = b""
+    """Another database, for what would be blind: the same patterns without the borders of words in them."""
 
 
 class _Cache(msgspec.Struct):
@@ -121,6 +134,24 @@ def _compiled(patterns: Sequence[Sought]) -> _Part:
     told = [dialect.translated(one.pattern, exactly=one.answer) for one in patterns]
     known = {number: one for number, one in enumerate(told) if one is not None}
     asked = {n: (one.pattern, flags | (hyperscan.HS_FLAG_PREFILTER if one.prefilter else 0)) for n, one in known.items()}
+    database = _database(asked)
+    blind = [number for number in asked if not known[number].beyond]
+    loose = {n: dialect.translated(patterns[n].pattern, exactly=False, borders=False) for n in blind}
+    seen = {n: (one.pattern, flags) for n, one in loose.items() if one is not None and one.beyond}
+    beyond = _database(seen)
+    return _Part(
+        database=database,
+        certain=[number for number in asked if known[number].exact],
+        blind=[number for number in blind if number not in seen],
+        refused=[number for number in range(len(patterns)) if number not in asked],
+        beyond=beyond,
+    )
+
+
+def _database(asked: dict[int, tuple[str, int]]) -> bytes:
+    """Patterns and their flags by number, compiled and serialised; those that Hyperscan refuses are taken out of `asked`."""
+    import hyperscan
+
     while asked:
         database = hyperscan.Database()
         try:
@@ -135,13 +166,8 @@ def _compiled(patterns: Sequence[Sought]) -> _Part:
             for number in bad or list(asked):
                 del asked[number]
             continue
-        return _Part(
-            database=bytes(hyperscan.dumpb(database)),
-            certain=[number for number in asked if known[number].exact],
-            blind=[number for number in asked if not known[number].beyond],
-            refused=[number for number in range(len(patterns)) if number not in asked],
-        )
-    return _Part(b"", [], [], list(range(len(patterns))))
+        return bytes(hyperscan.dumpb(database))
+    return b""
 
 
 def _alone(text: str, flags: int) -> bool:
