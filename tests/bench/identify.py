@@ -80,11 +80,24 @@ def _copy(one: Fingerprint, n: int) -> Fingerprint:
     if one.match:
         flags = re.match(r"\(\?[a-z]+\)", one.match)
         rest = one.match[flags.end() :] if flags else one.match
-        # what is looked for anywhere stays so, and what has a border before it keeps it
+        # what is looked for anywhere stays so, and what stands before it or behind it stays where it is
+        known = next((text for text in (naming.MODEL_START, naming.HOST_START, naming.SITE_START) if rest.startswith(text)), "")
         border = re.match(r"\\A|\^|\(\?<!\[[^\]]*\]\)|\\b", rest)
-        head = border[0] if border else ""
-        changed["match"] = f"{flags[0] if flags else ''}{head}{start}(?:{rest[len(head) :]})"
+        head = known or (border[0] if border else "")
+        rest = rest[len(head) :]
+        changed["match"] = f"{flags[0] if flags else ''}{head}{start}{f'(?:{rest})' if _alternatives(rest) else rest}"
     return msgspec.structs.replace(one, id=f"{one.id}-{n}", **changed)
+
+
+def _alternatives(pattern: str) -> bool:
+    """Whether a pattern has alternatives outside of every group and set."""
+    plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "", pattern, flags=re.DOTALL)
+    depth = 0
+    for c in plain:
+        depth += (c == "(") - (c == ")")
+        if c == "|" and not depth:
+            return True
+    return False
 
 
 LIMIT = 300_000
