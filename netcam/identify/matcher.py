@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -179,6 +179,31 @@ def _template(text: str) -> str | tuple[str, ...]:
     return text if len(pieces) == 1 else tuple(pieces)
 
 
+_Held = tuple[Observation, dict[str, str]] | None
+
+
+class _Told:
+    """What one device told, and what was found in it so far of what fingerprints ask for besides their own field."""
+
+    def __init__(self, observations: Iterable[Observation]) -> None:
+        self._by_field: dict[str, list[Observation]] = {}
+        for seen in observations:
+            self._by_field.setdefault(seen.field, []).append(seen)
+        self._places: dict[str, tuple[Observation, ...]] = {}
+        self.held: dict[Also, _Held] = {}
+
+    def where(self, field: str) -> tuple[Observation, ...]:
+        """The observations of a field, of a class of fields or of all fields that begin so, in their order."""
+        if field not in self._places:
+            by_field = self._by_field
+            if field in naming.CLASSES:
+                fields: Iterable[str] = naming.CLASSES[field]
+            else:
+                fields = sorted(f for f in by_field if f.startswith(field)) if field.endswith(".") else (field,)
+            self._places[field] = tuple(seen for one in fields for seen in by_field.get(one, ()))
+        return self._places[field]
+
+
 class Matcher:
     """All fingerprints, ready to match."""
 
@@ -305,12 +330,10 @@ class Matcher:
         made = implied(observations)
         # one order, so that what came first on the wire changes nothing in the answer
         observations = sorted((*observations, *made) if made else observations, key=_order)
-        by_field: dict[str, list[Observation]] = {}
-        for seen in observations:
-            by_field.setdefault(seen.field, []).append(seen)
+        told = _Told(observations)
         for seen in observations:
             for one, captures in self.hits(seen.field, seen.value):
-                self._claim(one, captures, seen, by_field, found)
+                self._claim(one, captures, seen, told, found)
             if seen.field == "mac":
                 self._mac(seen, found)
         claims = [found[key] for key in sorted(found)][:MAX_CLAIMS]
@@ -319,17 +342,16 @@ class Matcher:
         return claims
 
     def _claim(
-        self, one: Fingerprint, captures: dict[str, str], seen: Observation, observations: Mapping[str, Sequence[Observation]],
-        found: dict[tuple[str, str, str], Claim],
-    ) -> None:  # fmt: skip
+        self, one: Fingerprint, captures: dict[str, str], seen: Observation, told: _Told, found: dict[tuple[str, str, str], Claim]
+    ) -> None:
         because = [seen]
         for also in one.all_of:
-            other = self._holds(also, observations)
+            other = self._holds(also, told)
             if other is None:
                 return
             captures = {**other[1], **captures}
             because.append(other[0])
-        if any(self._holds(also, observations) for also in one.unless):
+        if any(self._holds(also, told) for also in one.unless):
             return
         for slot, template in self._says[one.id]:
             if isinstance(template, str):
@@ -349,17 +371,18 @@ class Matcher:
                 weight = one.strength * SECOND_HAND if seen.field.startswith("nmap.") else one.strength
                 found[key] = Claim(slot=slot, value=said, weight=weight, by=one.id, origin=origin, because=tuple(because))
 
-    def _holds(self, also: Also, observations: Mapping[str, Sequence[Observation]]) -> tuple[Observation, dict[str, str]] | None:
+    def _holds(self, also: Also, told: _Told) -> _Held:
+        """The first observation that fits, with what its pattern captures; many fingerprints of a device ask the same."""
+        if also not in told.held:
+            told.held[also] = self._sought(also, told)
+        return told.held[also]
+
+    def _sought(self, also: Also, told: _Told) -> _Held:
         search = self._also[also].search
-        if also.field in naming.CLASSES:
-            fields: Iterable[str] = naming.CLASSES[also.field]
-        else:
-            fields = sorted(f for f in observations if f.startswith(also.field)) if also.field.endswith(".") else (also.field,)
-        for field in fields:
-            for seen in observations.get(field, ()):
-                hit = search(seen.value[:MAX_MATCHED])
-                if hit is not None:
-                    return seen, {k: v for k, v in hit.groupdict().items() if v is not None}
+        for seen in told.where(also.field):
+            hit = search(seen.value[:MAX_MATCHED])
+            if hit is not None:
+                return seen, {k: v for k, v in hit.groupdict().items() if v is not None}
         return None
 
     def _mac(self, seen: Observation, found: dict[tuple[str, str, str], Claim]) -> None:
