@@ -122,6 +122,8 @@ SITE, ALONE = 0.5, 0.6
 PLACES = "(?:Shenzhen|Hangzhou|Zhejiang|Zhuhai|Guangzhou|Xiamen|Tianjin|Beijing|Shanghai|The)"
 """What company names begin with before the name itself."""
 CHINESE_PLACES = "(?:杭州|浙江|深圳市?|天津|上海|北京|珠海|广州|苏州|厦门)"
+MAKER_START = rf"\A\W{{0,3}}(?:{PLACES} |{CHINESE_PLACES})?"
+"""What may stand before a name in a field that holds a company."""
 
 COMPANY = (
     r"[ ,]{1,2}(?:Inc|Corp|Corporation|Co|Company|Ltd|Limited|LLC|GmbH|AG|AB|BV|S\.?p\.?A|S\.?r\.?l|SAS|Communications|Technolog(?:y|ies)|"
@@ -246,8 +248,7 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         sites = "|".join(host.replace(" ", "-?") for host in hosts)
         match = rf"{SITE_START}(?:{sites}){SITE_END}"
         yield fingerprint("site", "any.site", match, made, SITE, [f"www.{hosts[0].replace(' ', '')}.com"])
-    start = rf"\A\W{{0,3}}(?:{PLACES} |{CHINESE_PLACES})?"
-    yield fingerprint("maker", "any.maker", rf"{start}(?:{declared})(?![A-Za-z0-9]){end}", badge, MAKER_FIELD, names)
+    yield fingerprint("maker", "any.maker", rf"{MAKER_START}(?:{declared})(?![A-Za-z0-9]){end}", badge, MAKER_FIELD, names)
     if distinct:
         yield fingerprint("badge", "any.badge", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", badge, TEXT, distinct)
         yield fingerprint("made", "any.made", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", made, TEXT, distinct)

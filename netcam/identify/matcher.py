@@ -81,7 +81,7 @@ class _Test:
 
 
 _ENDS = ((naming.NOUN, naming.GAP), (naming.COMPANY, "[ ,]"), (naming.SITE_END, ""), (naming.ALONE_END, ""))
-_STARTS = ((naming.SITE_START, ""), (naming.MODEL_START, r"(?:\A|[ _])"), (naming.HOST_START, r"(?:\A|[ _-])"))
+_STARTS = ((naming.SITE_START, ""), (naming.MAKER_START, ""), (naming.MODEL_START, r"(?:\A|[ _])"), (naming.HOST_START, r"(?:\A|[ _-])"))
 """What is around a name or model -> what Hyperscan is asked for instead: it need only find no less, and a small database stays at hand."""
 _NAMES = re.compile(r"\(\?<!\[A-Za-z0-9\]\)\(\?:([^()]+)\)\(\?!\[A-Za-z\](?:\|\['’\]s)?\).*", re.DOTALL)
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
