@@ -2,7 +2,7 @@
 
 What it finds
     Conversations with an outside destination that nobody explains whose payload goes one way (producer/consumer ratio) and has at least
-    the size of a clip within one hour; the more, the stronger. Payload at the pace of a media stream, or much of it in a day, whatever comes
+    the size of a clip within sixty minutes; the more, the stronger. Payload at the pace of a media stream, or much of it in a day, whatever comes
     back. All ports and names of one destination group count together, so that many small flows are one upload.
 Why it matters
     This is what data leaving looks like, whatever the port and however it is encrypted.
@@ -10,7 +10,7 @@ Example
     20 MB in 25 s from one camera to media-store.example.net, 30 kB back. 8 MB by one HTTP PUT. 5 kB a second is 18 MB in the first hour.
 Blind spots
     A name in TLS or HTTP is what the device says: one that lies about its destination is caught by its volume against the past only
-    (own-baseline). Leaks under the floors (500 kB in an hour and 50 MB in a day); uploads spread over many destination groups (see spread-upload); a
+    (own-baseline). Leaks under the floors (500 kB in sixty minutes and 50 MB in a day); uploads spread over many destination groups (see spread-upload); a
     relay that the operator declared; traffic that does not pass the place of capture. A sampled or cut capture gives lower bounds.
 References
     Bullard and Gerth, Producer Consumer Ratio (FloCon 2014); measured camera stream rates of 150 kbit/s to 8 Mbit/s.
@@ -22,12 +22,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from netcam.egress.columns import Array
 from netcam.egress.explained import PLATFORM
 from netcam.egress.hit import Hit, hit, lasting, size
-from netcam.egress.ledger import WINDOW_HOURS
 from netcam.egress.registry import Detector
-from netcam.egress.window import HOUR, OUT, Window
+from netcam.egress.window import OUT, Window
 
 MIN_RATIO = 0.6
 """Producer/consumer ratio of payload: four bytes out for each in. Video over TLS shows 0.8 and above, telemetry about 0.5, browsing is negative."""
@@ -40,20 +38,10 @@ MIN_GIVEN = -0.2
 BULK_BYTES = 50_000_000
 """Payload out in a day at any pace: more than 100 clips of 500 kB, and no service in the destination files needs it."""
 HOUR_BYTES, HOUR_STRENGTH = (500_000, 1_000_000, 3_000_000, 10_000_000), (0.45, 0.6, 0.82, 1.0)
-"""Payload out within one hour to a destination that nobody explains, and how strong that is: half a megabyte is the smallest clip and ten
+"""Payload out within sixty minutes to a destination that nobody explains, and how strong that is: half a megabyte is the smallest clip and ten
 times what reports and telemetry have in an hour; from 3 MB on, the score passes 70 by volume, direction and destination alone."""
 SURE = 0.8
-"""Strength from which the upload is called high: 3 MB in an hour, or a day's bulk."""
-
-
-def _busiest(w: Window, considered: Array, pairs: int) -> Array:
-    """Most payload up within one hour per pair."""
-    rows = considered[w.hourly["chan"]]
-    pair = w.chan["pair"][w.hourly["chan"][rows]].astype(np.int64)
-    hour = w.hourly["hour"][rows].astype(np.int64) - w.start // HOUR
-    sums = np.bincount(pair * WINDOW_HOURS + hour, weights=w.hourly["up"][rows], minlength=pairs * WINDOW_HOURS)
-    found: Array = sums[: pairs * WINDOW_HOURS].reshape(pairs, WINDOW_HOURS).max(1) if pairs else np.zeros(0)
-    return found
+"""Strength from which the upload is called high: 3 MB in sixty minutes, or a day's bulk."""
 
 
 def detect(w: Window) -> Iterator[Hit]:
@@ -68,7 +56,7 @@ def detect(w: Window) -> Iterator[Hit]:
     packets = np.bincount(pair, weights=c["pk_up"][rows], minlength=len(up))
     ratio = (up - down) / np.maximum(up + down, 1)
     full = (up / np.maximum(packets, 1) >= MIN_PAYLOAD) | (packets == 0)
-    most = _busiest(w, considered, len(up))
+    most = w.busiest(np.where(considered, c["pair"], -1), len(up))
     least = np.where(p["left"] > PLATFORM, MIN_GIVEN, MIN_RATIO)
     streaming = full & (stream >= MIN_BYTES) & (stream >= 0.5 * up) & (ratio >= least)
     bulk = (up >= BULK_BYTES) & (ratio >= least)
@@ -82,7 +70,7 @@ def detect(w: Window) -> Iterator[Hit]:
         if streaming[n]:
             how = f"at {stream[n] / max(seconds[n], 1) * 8 / 1e6:.1f} Mbit/s for {lasting(seconds[n])}, the pace of a video stream"
         else:
-            how = "in bulk" if bulk[n] else f"within a day, {size(most[n])} of it in one hour"
+            how = "in bulk" if bulk[n] else f"within a day, {size(most[n])} of it within sixty minutes"
         strength = 1.0
         if not streaming[n]:
             strength = max(

@@ -1,7 +1,7 @@
 """A device hides data in questions to the name service.
 
 What it finds
-    In one hour, or slowly over a day, under one registered domain (or under ever new ones): many distinct names, nearly each asked once,
+    In two hours on end, or slowly over a day, under one registered domain (or under ever new ones): many distinct names, nearly each asked once,
     that are long or dense or of unusual type. Without questions to read (NetFlow), port 53 with long packets in numbers.
 Why it matters
     Name service is open where everything else is closed, and the data passes through the site's own resolver.
@@ -27,7 +27,7 @@ from netcam.egress.registry import Detector
 from netcam.egress.window import LAN, OUT, Window
 
 MIN_NAMES = 50
-"""Distinct names under one domain in an hour: a camera asks for a handful a day."""
+"""Distinct names under one domain in two hours on end: a camera asks for a handful a day."""
 MIN_NAMES_DAY = 100
 """Distinct names under one domain in a day, for a tunnel that drips."""
 MIN_NEW = 0.8
@@ -55,7 +55,7 @@ def detect(w: Window) -> Iterator[Hit]:
         odd, dense = q["odd"] / np.maximum(asked, 1), q["dense"] / np.maximum(asked, 1)
         fresh = unique / np.maximum(asked, 1) >= MIN_NEW
         shaped = (mean >= LONG_NAME) | (odd >= MIN_ODD) | (dense >= 0.5)
-        sure = fresh & shaped & ((q["hour_unique"] >= MIN_NAMES) | (unique >= MIN_NAMES_DAY) | ((asked >= MIN_LONG) & (mean >= LONG_NAME)))
+        sure = fresh & shaped & ((q["hours_unique"] >= MIN_NAMES) | (unique >= MIN_NAMES_DAY) | ((asked >= MIN_LONG) & (mean >= LONG_NAME)))
         hint = ~sure & (dense > 0) & (q["longest"] >= 50) & ~fresh | (~sure & fresh & (dense >= 0.5))
         hint &= ~np.isin(q["dev"], q["dev"][sure])  # cut and broken names of a tunnel that is told already
         for n in np.flatnonzero((sure | hint) & (kinds[q["dev"]] != 0)).tolist():
@@ -100,7 +100,7 @@ def _questions(w: Window, n: int, sure: bool, mean: float, odd: float) -> Iterat
     yield hit(
         w, k, "high" if sure else "low", title, f"{shape}; resolver {resolver}.", strength=1.0 if sure else 0.25,
         confidence=0.9 if sure else 0.4, subject=f"{domain} by dns", channels=(k,), whole_device=True,
-        evidence=(f"most in one hour: {int(q['hour_unique'][n])} names, {int(q['hour_asked'][n])} questions", f"longest name {int(q['longest'][n])} characters"),
+        evidence=(f"most in two hours on end: {int(q['hours_unique'][n])} names, {int(q['hours_asked'][n])} questions", f"longest name {int(q['longest'][n])} characters"),
         would_change=(f"the operator knows why this device asks for names under {domain}",),
         action="Find out who answers for the domain; allow cameras only the names they need.",
     )  # fmt: skip

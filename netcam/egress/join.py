@@ -39,9 +39,10 @@ ICMP_HEADER = 8
 KINDS: Mapping[str, str] = {
     "hour": "i4", "dev": "i4", "name": "i4", "hi": "u8", "lo": "u8", "side": "i2", "port": "i4", "proto": "i4", "start": "i8", "end": "i8",
     "head": "i4", "up": "i8", "down": "i8", "pk_up": "i8", "pk_down": "i8", "answered": "i8", "blocked": "i8", "tells": "i8", "blind": "i8",
-    "seconds": "f8", "asn": "i8", "country": "i4", "marks": "i4", "ja4": "i4", "at_hi": "u8", "at_lo": "u8",
+    "seconds": "f8", "asn": "i8", "country": "i4", "marks": "i4", "ja4": "i4", "at_hi": "u8", "at_lo": "u8", "whole_up": "i8", "whole_down": "i8",
 }  # fmt: skip
-"""One row: a flow, or the part of a long flow in one hour. `up` and `down` are payload bytes from the device's own point of view.
+"""One row: a flow, or the part of a flow in one hour. `up` and `down` are payload bytes from the device's own point of view; `whole_*` and
+`seconds` are those of the whole flow, on each of its parts.
 `head` is 1 for the part in which the flow began; `at_*`: the other end's address, also where a name stands for it. `blind` counts rows whose source tells no bytes per direction. `marks`: MARKS."""
 LITERAL = re.compile(r"[0-9.]+|[0-9a-f:]*:[0-9a-f:.]*", re.IGNORECASE)
 """An address where a name should stand (HTTP's Host may hold one): no name."""
@@ -209,6 +210,7 @@ def _sided(table: FlowTable, mine: Array, owner: Array, side: Array, hi: Array, 
         "pk_up": c[f"packets_{up}"], "pk_down": c[f"packets_{down}"],
         "answered": (c["packets_in"] > 0).astype(np.int64), "blocked": (c["blocked"] != 0).astype(np.int64), "tells": c["tells"],
         "blind": blind.astype(np.int64), "seconds": (c["end"] - c["start"]) / 1e9, "asn": c["asn"], "country": c["country"], "marks": marks, "ja4": ja4, "at_hi": hi[mine], "at_lo": lo[mine],
+        "whole_up": payload[up], "whole_down": payload[down],
     }  # fmt: skip
 
 
@@ -219,21 +221,31 @@ def _by_hour(made: Columns) -> Columns:
     last = np.maximum(made["end"] - 1, made["start"]) // HOUR
     first = np.maximum(made["start"] // HOUR, last - MAX_HOURS + 1)
     made["hour"] = last.astype(np.int32)
-    count = last - first + 1
-    if (count == 1).all():
+    if (first == last).all():
         return made
-    spread = np.repeat(np.arange(len(count)), count)
-    nth = np.arange(len(spread)) - np.repeat(np.cumsum(count) - count, count)
+    spread, nth, hour = periods(first, last)
     parts = take(made, spread)
-    hour = first[spread] + nth
-    begin, end = np.maximum(parts["start"], hour * HOUR), np.minimum(parts["end"], (hour + 1) * HOUR)
-    whole = np.maximum(1, parts["end"] - np.maximum(parts["start"], first[spread] * HOUR))
-    for column in ("up", "down", "pk_up", "pk_down"):
-        upto = parts[column] * ((end - np.maximum(parts["start"], first[spread] * HOUR)) / whole)
-        before = parts[column] * ((begin - np.maximum(parts["start"], first[spread] * HOUR)) / whole)
-        # rounded at the edges of the hours, so that the parts add up to the whole
-        parts[column] = (np.rint(upto) - np.rint(before)).astype(np.int64)
+    begin, end = shared(parts, hour, HOUR, ("up", "down", "pk_up", "pk_down"), np.maximum(parts["start"], first[spread] * HOUR))
     parts["head"] = (nth == 0).astype(np.int32)
     parts["hour"], parts["start"], parts["end"] = hour.astype(np.int32), begin, end
-    parts["seconds"] = made["seconds"][spread]
     return parts
+
+
+def periods(first: Array, last: Array) -> tuple[Array, Array, Array]:
+    """Rows that last over periods `first` to `last`, once for each of them: row, which of its periods, the period."""
+    count = last - first + 1
+    spread = np.repeat(np.arange(len(count)), count)
+    nth = np.arange(len(spread)) - np.repeat(np.cumsum(count) - count, count)
+    return spread, nth, first[spread] + nth
+
+
+def shared(parts: Columns, period: Array, length: int, columns: Sequence[str], since: Array) -> tuple[Array, Array]:
+    """Share out `columns` of `parts` by the time since `since` that each has in its period (numbers of `length` nanoseconds); begin and end of it."""
+    begin, end = np.maximum(parts["start"], period * length), np.minimum(parts["end"], (period + 1) * length)
+    whole = parts["end"] - since
+    # a flow of one packet has no length, and lies whole in its period
+    upto, before = np.where(whole > 0, (end - since) / np.maximum(whole, 1), 1.0), (begin - since) / np.maximum(whole, 1)
+    for column in columns:
+        # rounded at the edges of the periods, so that the parts add up to the whole
+        parts[column] = (np.rint(parts[column] * upto) - np.rint(parts[column] * before)).astype(np.int64)
+    return begin, end

@@ -11,7 +11,7 @@ import numpy as np
 from netcam.catalog.destinations import registrable
 from netcam.egress import lookups
 from netcam.egress.columns import Array, Columns, empty, folded, joined, number, size, take
-from netcam.egress.join import IN, OUT, Numbers, spelt
+from netcam.egress.join import HOUR, IN, OUT, Numbers, periods, shared, spelt
 
 WINDOW_HOURS = 24
 """Hours that detectors look at: a day holds a camera's whole rhythm of light and people."""
@@ -45,6 +45,11 @@ STARTS: Mapping[str, str] = {"row": "i4", "start": "u4", "up": "u4"}
 """Beginnings of flows: row of the hour's table, tenths of a second within the hour, payload up; one per tenth and channel."""
 TENTH = 100_000_000
 """Nanoseconds: beats of a second and more keep their pace at this grain, and a flood of connections stays bounded."""
+PORTION = 300_000_000_000
+"""Nanoseconds: the grain of amounts within any sixty minutes. Full hours are nothing to a leak, and twelve portions are kept where sixty would cost
+five times the room; an amount that is sent in up to 55 minutes is the same wherever it begins."""
+PORTIONS: Mapping[str, str] = {"row": "i4", "portion": "u1", "up": "i8"}
+"""Payload up to the outside: row of the hour's table, which five minutes of the hour, bytes."""
 SIGNATURES: Mapping[str, str] = {"dev": "i4", "ja4": "i4"}
 DAYS: Mapping[str, str] = {
     "dev": "i4", "group": "i4", "side": "i2", "day": "i4", "n": "i4", "up": "f4", "down": "f4", "first": "u4", "last": "u4", "answered": "i4",
@@ -64,6 +69,7 @@ class Hour:
     hour: int
     channels: Columns
     starts: Columns
+    portions: Columns
     dns: Columns
     names: Columns
     signatures: Columns
@@ -107,25 +113,26 @@ class Ledger:
     def close(self, hour: int, rows: Columns, dns: Columns, names: Columns) -> None:
         """Take the complete rows of `hour`, and forget what is too old."""
         channels = self._channels(hour, rows)
-        starts = self._starts(rows, channels)
+        starts, portions = self._starts(rows, channels), self._portions(rows, channels)
         signatures = folded(take({k: rows[k] for k in SIGNATURES}, rows["ja4"] > 0), ("dev", "ja4"), {})
-        self.hours.append(Hour(hour, channels, starts, lookups.fold(dns), lookups.bottom(names), signatures))
+        self.hours.append(Hour(hour, channels, starts, portions, lookups.fold(dns), lookups.bottom(names), signatures))
         while self.hours and self.hours[0].hour <= hour - WINDOW_HOURS:
             self.hours.popleft()
         self._day(hour, channels)
         self._level(hour, channels)
 
     def _channels(self, hour: int, rows: Columns) -> Columns:
-        rate = rows["up"] / np.maximum(rows["seconds"], 1.0)
         span = (rows["end"] - rows["start"]) / 1e9
-        streaming = (span >= STREAM_SECONDS) & (rows["up"] / np.maximum(span, 1.0) >= STREAM_RATE)
-        burst = (rows["up"] >= SNAPSHOT_BYTES) & (rows["up"] <= CLIP_BYTES) & (rows["seconds"] <= BURST_SECONDS) & (rate > 0)
-        burst &= rows["up"] >= 4 * rows["down"]
+        # a flow is what it is as a whole, on whichever side of a full hour its parts lie
+        whole = rows["whole_up"]
+        streaming = (rows["seconds"] >= STREAM_SECONDS) & (whole / np.maximum(rows["seconds"], 1.0) >= STREAM_RATE)
+        burst = (whole >= SNAPSHOT_BYTES) & (whole <= CLIP_BYTES) & (rows["seconds"] <= BURST_SECONDS)
+        burst &= (whole >= 4 * rows["whole_down"]) & (rows["head"] > 0)
         wide: Columns = {k: rows[k] for k in CHANNEL} | {
             "n": rows["head"].astype(np.int64), "up": rows["up"], "down": rows["down"], "pk_up": rows["pk_up"], "pk_down": rows["pk_down"],
             "answered": rows["answered"], "blocked": rows["blocked"], "tells": rows["tells"], "blind": rows["blind"],
             "first": rows["start"], "last": rows["end"], "longest": rows["seconds"],
-            "stream_up": np.where(streaming, rows["up"], 0), "stream_seconds": np.where(streaming, span, 0.0), "burst": rows["up"],
+            "stream_up": np.where(streaming, rows["up"], 0), "stream_seconds": np.where(streaming, span, 0.0), "burst": whole,
             "bursts": burst.astype(np.int64), "asn": rows["asn"], "country": rows["country"], "marks": rows["marks"],
             "distinct": np.ones(len(rows["dev"]), np.int64), "busy": span, "at_hi": rows["at_hi"], "at_lo": rows["at_lo"], "hour": np.full(len(rows["dev"]), hour, np.int32),
         }  # fmt: skip
@@ -158,15 +165,22 @@ class Ledger:
         begun = take({k: rows[k] for k in (*CHANNEL, "start", "up")}, (rows["head"] > 0) & (rows["blocked"] == 0))
         if not size(begun) or not size(channels):
             return empty(STARTS)
-        both = {k: np.concatenate([channels[k].astype(begun[k].dtype), begun[k]]) for k in CHANNEL}
-        at, first = number(both, CHANNEL)
-        count = size(channels)
-        place = np.full(len(first), -1, np.int64)
-        place[at[:count]] = np.arange(count)  # rows that were folded into the crowd have no channel of their own
-        keyed = {"row": place[at[count:]], "start": begun["start"] // TENTH % 36_000, "up": np.minimum(begun["up"], 2**32 - 1)}
+        keyed = {"row": _places(begun, channels), "start": begun["start"] // TENTH % 36_000, "up": np.minimum(begun["up"], 2**32 - 1)}
         keyed = folded(take(keyed, keyed["row"] >= 0), ("row", "start"), {"up": "sum"})
         keyed["up"] = np.minimum(keyed["up"], 2**32 - 1)
         return {k: keyed[k].astype(kind) for k, kind in STARTS.items()}
+
+    def _portions(self, rows: Columns, channels: Columns) -> Columns:
+        sent = take({k: rows[k] for k in (*CHANNEL, "start", "end", "up")}, (rows["side"] == OUT) & (rows["up"] > 0))
+        if not size(sent) or not size(channels):
+            return empty(PORTIONS)
+        last = np.maximum(sent["end"] - 1, sent["start"]) // PORTION
+        spread, _, portion = periods(sent["start"] // PORTION, last)
+        parts = take({"row": _places(sent, channels), "start": sent["start"], "end": sent["end"], "up": sent["up"]}, spread)
+        shared(parts, portion, PORTION, ("up",), parts["start"])
+        keyed = {"row": parts["row"], "portion": portion % (HOUR // PORTION), "up": parts["up"]}
+        keyed = folded(take(keyed, (keyed["row"] >= 0) & (keyed["up"] > 0)), ("row", "portion"), {"up": "sum"})
+        return {k: keyed[k].astype(kind) for k, kind in PORTIONS.items()}
 
     def _day(self, hour: int, channels: Columns) -> None:
         day = hour // 24
@@ -208,5 +222,18 @@ class Ledger:
         """Memory of the columns."""
         total = self.levels.nbytes + sum(v.nbytes for d in self.days for v in d.values())
         for one in self.hours:
-            total += sum(v.nbytes for part in (one.channels, one.starts, one.dns, one.names, one.signatures) for v in part.values())
+            total += sum(
+                v.nbytes for part in (one.channels, one.starts, one.portions, one.dns, one.names, one.signatures) for v in part.values()
+            )
         return total + sum(len(n) + 60 for n in self.numbers.names)
+
+
+def _places(rows: Columns, channels: Columns) -> Array:
+    """Where the channel of each row stands in `channels`; -1 where it was folded into the crowd and has none of its own."""
+    both = {k: np.concatenate([channels[k].astype(rows[k].dtype), rows[k]]) for k in CHANNEL}
+    at, first = number(both, CHANNEL)
+    count = size(channels)
+    place = np.full(len(first), -1, np.int64)
+    place[at[:count]] = np.arange(count)
+    found: Array = place[at[count:]]
+    return found

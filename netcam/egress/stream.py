@@ -17,7 +17,7 @@ import numpy as np
 from netcam.egress import join, lookups
 from netcam.egress.columns import Columns, empty, joined, size, take
 from netcam.egress.join import HOUR, DeviceRef
-from netcam.egress.ledger import DAYS, HOURS, SIGNATURES, STARTS, Hour, Ledger
+from netcam.egress.ledger import DAYS, HOURS, PORTIONS, SIGNATURES, STARTS, Hour, Ledger
 from netcam.errors import StoreError
 from netcam.flows.inside import Network
 from netcam.flows.table import FlowTable
@@ -32,9 +32,9 @@ SCAN_ROWS = 200_000
 """Rows of open hours beyond which attempts without an answer are counted, not stored: a scan may not take the room of conversations."""
 ATTEMPT = 3
 """Packets of an attempt: a question or a SYN, and its repetitions. An upload that nobody answers has more."""
-VERSION = 1
+VERSION = 2
 """Of the checkpoint's layout."""
-_PARTS = {"channels": HOURS, "starts": STARTS, "dns": lookups.KINDS, "names": lookups.NAMES, "signatures": SIGNATURES}
+_PARTS = {"channels": HOURS, "starts": STARTS, "portions": PORTIONS, "dns": lookups.KINDS, "names": lookups.NAMES, "signatures": SIGNATURES}
 
 
 @dataclass(slots=True)

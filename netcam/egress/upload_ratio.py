@@ -1,7 +1,7 @@
 """A camera gives far more than it takes, at a volume that is no keepalive.
 
 What it finds
-    Producer/consumer ratio of at least 0.6 with at least 1 MB up in a day, or 100 kB in one hour, to an unexplained destination group.
+    Producer/consumer ratio of at least 0.6 with at least 1 MB up in a day, or 100 kB in sixty minutes, to an unexplained destination group.
 Why it matters
     Asymmetry is what exfiltration cannot hide without sending as much back; it is also what every push of an event looks like, so it
     weighs little alone.
@@ -29,7 +29,7 @@ MIN_RATIO = 0.6
 MIN_BYTES = 1_000_000
 """Payload up in a day."""
 MIN_HOUR = 100_000
-"""Payload up in one hour: a picture or two."""
+"""Payload up in sixty minutes: a picture or two."""
 FULL = 0.9
 """Ratio at which the strength is 1; it begins at 0.2."""
 
@@ -37,13 +37,12 @@ FULL = 0.9
 def detect(w: Window) -> Iterator[Hit]:
     """One hit per channel."""
     c, ratio = w.chan, w.ratio
-    most = np.zeros(len(ratio))
-    np.maximum.at(most, w.hourly["chan"], w.hourly["up"].astype(float))
+    most = w.busiest(np.arange(len(ratio)), len(ratio))
     fires = w.mask(OUT) & ~w.linked & (c["left"] > PLATFORM) & (ratio >= MIN_RATIO) & ((c["up"] >= MIN_BYTES) | (most >= MIN_HOUR))
     for k in np.flatnonzero(fires).tolist():
         yield hit(
             w, k, "low", "{device} gives far more than it takes from {to}",
-            f"{size(c['up'][k])} up and {size(c['down'][k])} down, producer/consumer ratio {ratio[k]:+.2f}; at most {size(most[k])} up in one hour.",
+            f"{size(c['up'][k])} up and {size(c['down'][k])} down, producer/consumer ratio {ratio[k]:+.2f}; at most {size(most[k])} up within sixty minutes.",
             strength=(float(ratio[k]) - 0.2) / (FULL - 0.2), confidence=0.6,
         )  # fmt: skip
 

@@ -13,13 +13,15 @@ from netcam.egress import lookups
 from netcam.egress.columns import Array, Columns, folded, joined, number, order, size, spans, take
 from netcam.egress.explained import LINKED, OWN_BY_PORT, Explainer, Explanation, SiteRules
 from netcam.egress.join import HOUR, IN, LAN, LAN_IN, OUT, DeviceRef, spelt
-from netcam.egress.ledger import CHANNEL, DAYS, HOURS, STARTS, WINDOW_HOURS, Ledger
+from netcam.egress.ledger import CHANNEL, DAYS, HOURS, PORTION, STARTS, WINDOW_HOURS, Ledger
 from netcam.flows.table import TELLS
 
-__all__ = ["HOUR", "IN", "LAN", "LAN_IN", "OUT", "TELLS", "DeviceRef", "SiteRules", "Window", "window"]
+__all__ = ["HOUR", "IN", "LAN", "LAN_IN", "OUT", "TELLS", "DeviceRef", "SiteRules", "Window", "window", "with_next"]
 
 LINK_SECONDS = 120
 """Seconds after a maker's signalling service within which an address without name counts as what that service handed out."""
+AN_HOUR = HOUR // PORTION
+"""Portions of sixty minutes."""
 P2P = TELLS["stun"] | TELLS["turn"] | TELLS["pppp"] | TELLS["dahua_p2p"] | TELLS["dtls"] | TELLS["quic"] | TELLS["rtp"]
 """What peer-to-peer viewing looks like on the wire."""
 
@@ -41,6 +43,8 @@ class Window:
     """One row per channel and hour: `chan`, `hour` and HOURS' columns."""
     starts: Columns
     """`chan`, `start` (tenths of a second since 1970), `up`; sorted by channel and time."""
+    portions: Columns
+    """Payload up to the outside: `chan`, `portion` (numbers of PORTION since 1970), `up`."""
     edges: Array
     """Channel k's starts are edges[k]:edges[k+1]."""
     pairs: Columns
@@ -92,6 +96,19 @@ class Window:
         found: Array = self.chan["left"] == LINKED
         return found
 
+    def busiest(self, owner: Array, count: int) -> Array:
+        """Most payload up to the outside within sixty minutes, wherever they begin, per owner; `owner` numbers the channels, -1 none."""
+        mine = owner[self.portions["chan"]]
+        taken = mine >= 0
+        # so far apart that sixty minutes never reach from one owner to another
+        key = mine[taken] * (2 * WINDOW_HOURS * AN_HOUR) + self.portions["portion"][taken] - self.start // PORTION
+        arranged = np.argsort(key, kind="stable")
+        key, total = key[arranged], np.concatenate([[0], np.cumsum(self.portions["up"][taken][arranged])])
+        within = total[1:] - total[np.searchsorted(key, key - AN_HOUR, "right")]
+        most = np.zeros(count)
+        np.maximum.at(most, mine[taken][arranged], within)
+        return most
+
     @property
     def ratio(self) -> Array:
         """Producer/consumer ratio of payload per channel, -1..+1; 0 where nothing was sent (Bullard and Gerth, PCR)."""
@@ -128,7 +145,7 @@ def window(kept: Ledger, explainer: Explainer, site: str, hour: int) -> Window:
     days = joined(kept.days, DAYS)
     made = Window(
         site=site, rules=explainer.rules, start=begin, end=end, devices=numbers.devices, names=numbers.names, chan=chan,
-        explained=explained, hourly=hourly, starts=starts, edges=edges, pairs={}, dns=_dns(parts, numbers.names), levels=kept.levels,
+        explained=explained, hourly=hourly, starts=starts, portions=_portions(parts, at), edges=edges, pairs={}, dns=_dns(parts, numbers.names), levels=kept.levels,
         days=take(days, days["day"] < begin // (24 * HOUR)), signatures=joined([h.signatures for h in parts], book.SIGNATURES),
     )  # fmt: skip
     _known_addresses(made)
@@ -158,6 +175,15 @@ def _starts(parts: Sequence[book.Hour], at: Array, count: int) -> tuple[Columns,
     arranged = np.lexsort([whole["start"], whole["chan"]])
     whole = take(whole, arranged)
     return whole, spans(whole["chan"], count)
+
+
+def _portions(parts: Sequence[book.Hour], at: Array) -> Columns:
+    base, found = 0, []
+    for part in parts:
+        portion = part.hour * AN_HOUR + part.portions["portion"].astype(np.int64)
+        found.append({"chan": at[base + part.portions["row"]], "portion": portion, "up": part.portions["up"]})
+        base += size(part.channels)
+    return joined(found, {"chan": "i8", "portion": "i8", "up": "i8"})
 
 
 def _known_addresses(made: Window) -> None:
@@ -272,8 +298,9 @@ def _dns(parts: Sequence[book.Hour], names: Sequence[str]) -> Columns:
             key = part["dev"].astype(np.int64) << 32 | part["parent"].astype(np.int64)
             part["parent"] = np.where(np.isin(key, list(marked)), 0, part["parent"]).astype(np.int32)
     how = dict.fromkeys(("asked", "length", "odd", "dense", "size", "unanswered"), "sum") | {"longest": "max"}
-    made = folded(asked, ("dev", "parent", "hour"), how | {"server_hi": "max", "server_lo": "max"})
-    distinct = folded(hashes, ("dev", "parent", "hour", "hash"), {})
+    # each hour together with the one before: a full hour in the middle of a tunnel hides nothing
+    made = folded(with_next(asked), ("dev", "parent", "hour"), how | {"server_hi": "max", "server_lo": "max"})
+    distinct = lookups.bottom(with_next(hashes))
     made["unique"] = np.minimum(_count(distinct, made, ("dev", "parent", "hour")), made["asked"])
     day = folded(asked, ("dev", "parent"), how | {"server_hi": "max", "server_lo": "max"})
     bounded = lookups.bottom(hashes | {"hour": np.zeros_like(hashes["hour"])})
@@ -282,8 +309,14 @@ def _dns(parts: Sequence[book.Hour], names: Sequence[str]) -> Columns:
     _, begins = order(take(made, ranked), ("dev", "parent"))
     busiest = ranked[np.append(begins[1:], len(ranked)) - 1] if size(day) else np.zeros(0, np.int64)
     for column in ("asked", "unique", "length", "odd", "dense"):
-        day[f"hour_{column}"] = made[column][busiest]
+        day[f"hours_{column}"] = made[column][busiest]
     return day
+
+
+def with_next(columns: Columns) -> Columns:
+    """Every row in its hour and in the one after: what is then of one hour is of two hours on end."""
+    after = columns | {"hour": columns["hour"] + 1}
+    return {name: np.concatenate([values, after[name]]) for name, values in columns.items()}
 
 
 def _count(distinct: Columns, into: Columns, keys: Sequence[str]) -> Array:

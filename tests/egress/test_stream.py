@@ -242,3 +242,48 @@ def test_hours_without_any_record_are_unknown_not_quiet() -> None:
     assert levels[first % 720] == 900
     assert np.isnan(levels[(first + 5) % 720])
     assert EPOCH % 3600 == 0
+
+
+LEAKS = {
+    "a clip": [{"out": "3200000", "in": "9000", "seconds": "4"}],
+    "portions": [{"out": "90000", "in": "300", "seconds": "2", "repeat": "40", "every": "75"}],
+    "a stream": [{"out": "1200000", "in": "9000", "seconds": "30"}],
+    "clips": [{"out": "1500000", "in": "3000", "seconds": "20", "repeat": "3", "every": "900"}],
+    "pictures": [{"out": "12000", "in": "300", "seconds": "6", "repeat": "9", "every": "300"}],
+    "five kilobytes a second": [{"out": "15000000", "in": "30000", "seconds": "3000"}],
+    "a scan": [{"to": "10.0.1.1", "step": "1", "port": "23", "repeat": "30", "every": "60", "answered": "no"}],
+    "names": [
+        {"to": "10.0.0.1", "port": "53", "protocol": "udp", "out": "90", "repeat": "60", "every": "40", "asked": "{hex}.x.example.net"}
+    ],
+}
+"""Leaks of up to 55 minutes."""
+
+
+@settings(max_examples=20, deadline=None)
+@given(what=st.sampled_from(sorted(LEAKS)), before=st.integers(0, 3599))
+def test_a_leak_is_graded_the_same_wherever_the_full_hour_falls(what: str, before: int) -> None:
+    def told(at: int) -> list[tuple[str, str, int | None, str]]:
+        flows = [{"to": "203.0.113.9"} | one | {"from": "10.0.0.5", "at": str(at)} for one in LEAKS[what]]
+        asked = [
+            {"from": "10.0.0.5", "to": f["to"], "name": f["asked"], "repeat": "60", "every": "40", "at": f["at"]}
+            for f in flows
+            if "asked" in f
+        ]
+        camera = DeviceRef(device="cam", addresses=("10.0.0.5",), is_camera=True)
+        one = Stream(site="hq", internal=INSIDE)
+        one.add(flowcases.table(flows, asked), {"cam": camera})
+        last = [a for _, a in run(one, explainer(), last=True)][-1]
+        return sorted((f.rule, f.severity, f.score, f.title) for f in last.findings)
+
+    inside = told(7200)
+    assert {"bulk-upload", "media-upload", "scan", "dns-tunnel"} & {rule for rule, *_ in inside}
+    assert told(10800 - before) == inside
+
+
+def test_flows_of_one_packet_keep_their_bytes_beside_one_that_crosses_the_hour() -> None:
+    one = Stream(site="hq", internal=INSIDE)
+    packet = {"from": "10.0.0.5", "to": "203.0.113.9", "out": "5000", "seconds": "0"}
+    across = {"from": "10.0.0.6", "to": "203.0.113.9", "out": "900", "seconds": "20", "at": "3590"}
+    one.add(flowcases.table([packet, across]), {})
+    list(one.finish())
+    assert [h.channels["up"].tolist() for h in one.ledger.hours] == [[5000, 450], [450]]
