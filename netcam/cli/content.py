@@ -65,26 +65,24 @@ def explain(
     from netcam.identify.explain import lines
     from netcam.inventory import open_inventory
 
-    inventory = open_inventory(store)
     try:
-        everyone = list(inventory.identities(site=site))
+        inventory = open_inventory(store)
         try:
-            one = find(everyone, subject)
-        except ConfigError as error:
-            if any(c in subject for c in ".:") and not subject.islower():
-                raise
-            from netcam.catalog.text import nearest
+            one = find(inventory.identities(site=site), subject)
+            findings = [f for f in inventory.findings(site=site) if f.device == one.device]
+        finally:
+            inventory.close()
+    except ConfigError as error:
+        if any(c in subject for c in ".:") and not subject.islower():
+            raise
+        from netcam.catalog.text import nearest
 
-            words = [*TOPICS, *entries(loaded)]
-            near = nearest(subject, words)
-            raise ConfigError(
-                shown(subject),
-                "no device, topic or id of this name",
-                near if near.startswith("did") else f"{error.cure}; topics are {', '.join(TOPICS)}",
-            ) from None
-        findings = [f for f in inventory.findings(site=site) if f.device == one.device]
-    finally:
-        inventory.close()
+        near = nearest(subject, [*TOPICS, *entries(loaded)])
+        raise ConfigError(
+            shown(subject),
+            "no device, topic or id of this name",
+            near if near.startswith("did") else f"{error.cure}; topics are {', '.join(TOPICS)}",
+        ) from None
     put(lines(one, loaded.makers))
     for finding in findings:
         put(["", f"{finding.verdict or finding.severity}: {finding.rule}: {finding.title}", f"  {finding.text}"])

@@ -121,7 +121,7 @@ def devices(
     filters += [device_list.Filter(name, "=", value) for name, value in (("maker", maker), ("kind", kind)) if value is not None]
     shown_columns = device_list.parse_columns(columns)
     order = device_list.parse_sort(sort or [])
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         wanted = device_list.Wanted(
             site=site, at=instant(at) if at else None, camera=camera, filters=tuple(filters), missing=missing,
@@ -161,7 +161,7 @@ def show(
     from netcam.inventory import corrections, open_inventory
     from netcam.pipeline import known_devices, observed_of
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         light = find(inventory.identities(site=site, evidence=False), address)
         one = next(i for i in inventory.identities(site=light.site) if i.device == light.device)
@@ -267,7 +267,7 @@ def reidentify(
     from netcam.pipeline import Content
     from netcam.pipeline import reidentify as run
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         loaded, target = Content(content, cache=cache_folder()), chosen(store)
         changed = list(run(inventory, loaded, site=site, now=output.clock(), keep=not dry_run, target=target))
@@ -304,7 +304,7 @@ def report(
     writers = {".html": html.render, ".csv": csv.render}
     if out.suffix not in writers:
         raise ConfigError(str(out), f"no report format {shown(out.suffix)}", "name the file .html or .csv")
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         now = output.clock()
         if is_date(scan) and not any(one.id.startswith(scan) for one in inventory.scans(site)):

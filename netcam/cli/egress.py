@@ -365,8 +365,10 @@ def known(store: str | None, site: str | None) -> tuple[Sequence[Identity], Sequ
     """The inventory's devices of a site, and who had which address since when (`pipeline.sightings`)."""
     from netcam.inventory import chosen, open_inventory
 
-    if store is None and "://" not in (where := chosen()) and not Path(where).exists():
-        return [], []  # nothing to open, and nothing to import for it
+    if "://" not in (where := chosen(store)) and not Path(where).expanduser().exists():
+        # a watch may begin before the first sweep: no error, but it must not go unsaid
+        output.say(f"there is no inventory {where}: which devices are cameras, and whose, is not known")
+        return [], []
 
     inventory = open_inventory(store)
     try:

@@ -82,7 +82,7 @@ def _demo(
     site = Site(id="demo", site_class="force-estate", jurisdiction="gb-eng", name="virtual estate")
     loaded = Content(content, cache=cache_folder())
     _ = loaded.matcher, loaded.policies, loaded.families, loaded.destinations
-    inventory = open_inventory(str(store or folder / "demo.sqlite"))
+    inventory = open_inventory(str(store or folder / "demo.sqlite"), make=True)
     with Estate(described, traffic=False, pcap=pcap) as estate:
         networks = [estate.network]
         listened: dict[str, Any] = {}

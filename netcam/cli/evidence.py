@@ -33,7 +33,7 @@ def export(
     from netcam.inventory import evidence, open_inventory, signing
     from netcam.pipeline import Content, judging_content
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         chosen = evidence.find(inventory, finding)
         identity = next((i for i in inventory.identities(site=chosen.site) if i.device == chosen.device), None)
@@ -118,7 +118,7 @@ def sign(
     """Sign the hash chain as it stands; for a daily timer. Every scan signs at its end too."""
     from netcam.inventory import open_inventory, signing
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         stamp = signing.authority(timestamp) if timestamp else None
         root = signing.sign_root(inventory, signing.own_key(inventory), output.clock(), stamp=stamp)
@@ -134,7 +134,7 @@ def key(store: StoreOption = None) -> None:
     """Print the estate's public key: publish it where nobody can change it later."""
     from netcam.inventory import open_inventory, signing
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         typer.echo(signing.own_key(inventory).public)
     finally:

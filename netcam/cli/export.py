@@ -36,7 +36,7 @@ def export(
     from netcam.report import csv, cyclonedx, netbox, stix
     from netcam.report.snapshot import Snapshot
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         taken = Snapshot.of(inventory, generated_at=output.clock(), site=site)
     finally:

@@ -29,7 +29,7 @@ def timeline(
     """Everything that happened to a device: changes by field, findings, absences, what operators did; of an address, who had it."""
     from netcam.inventory import open_inventory
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         events = _events(inventory, address, site)
     finally:
@@ -75,7 +75,7 @@ def diff(
     """Compare two scans, or two dates: new, changed, missing, returned and not covered. A date means its end."""
     from netcam.inventory import open_inventory
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         dates = [is_date(text) and not any(s.id.startswith(text) for s in inventory.scans(site)) for text in (before, after)]
         changes = _between(inventory, before, after, site) if any(dates) else _of_scans(inventory, before, after, site)

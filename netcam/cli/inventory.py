@@ -45,7 +45,7 @@ def check(store: StoreOption = None) -> None:
     """Read everything: every page, every record against the hash chain, the chain against its signed roots. Exit code 1 where one fails."""
     from netcam.inventory import open_inventory, runs, signing
 
-    inventory = open_inventory(store, check_end=False, make=False)
+    inventory = open_inventory(store, check_end=False)
     try:
         inventory.check()
         found = [*inventory.verify(), *signing.check(inventory), *runs.check(inventory)]
@@ -67,7 +67,7 @@ def backup(
     """Copy the inventory, whole and at one moment, while others use it. The keys beside it are yours to keep elsewhere."""
     from netcam.inventory import open_inventory
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         inventory.backup(file)
     finally:

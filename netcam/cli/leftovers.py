@@ -24,7 +24,7 @@ def leftovers(
     from netcam.inventory import leftovers as found
     from netcam.inventory import open_inventory
 
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         lines = list(found.leftovers(inventory, site))
     finally:

@@ -83,7 +83,7 @@ def hear(
     settings = settings_file.load(config)
     loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
     _ = loaded.matcher, loaded.policies, loaded.families  # wrong content is told before hours of listening
-    inventory = open_inventory(store, settings=settings)
+    inventory = open_inventory(store, settings=settings, make=True)
     try:
         with telling(settings, wanted=events, meanwhile=source is None) as teller, stopped_by_signal(threading.Event()) as stop:
             left = seconds
@@ -145,7 +145,7 @@ def import_(
     settings = settings_file.load(config)
     loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
     _ = loaded.matcher, loaded.policies, loaded.families
-    inventory = open_inventory(store, settings=settings)
+    inventory = open_inventory(store, settings=settings, make=True)
     try:
         with telling(settings, wanted=events) as teller:
             run = _begin(inventory, settings, loaded, site, "import", tuple(path.name for path in files), teller)

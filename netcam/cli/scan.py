@@ -114,7 +114,7 @@ def scan(
     wanted_scope = scope or settings.scope_path(site)
     authorised = scopes.load(wanted_scope, now=output.clock()) if wanted_scope else None
     tagged = [vlans.parse(text) for text in vlan or ()]
-    inventory = None if dry_run else open_inventory(store, settings=settings)
+    inventory = None if dry_run else open_inventory(store, settings=settings, make=True)
     joined = ExitStack()
     try:
         joined.enter_context(vlans.joined(tagged, silent=dry_run))

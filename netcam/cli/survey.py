@@ -30,7 +30,7 @@ def survey(
     if out is not None and out.suffix not in writers:
         raise ConfigError(str(out), f"no survey format {shown(out.suffix)}", "name the file .csv or .html")
     settings, judged = loaded(content, config)
-    inventory = open_inventory(store, make=False)
+    inventory = open_inventory(store)
     try:
         told = count(inventory, settings, judged, output.clock(), site=site)
     finally:

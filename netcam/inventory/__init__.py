@@ -34,12 +34,13 @@ def chosen(given: str | Path | None = None, settings: Settings | None = None) ->
 
 
 def open_inventory(
-    path: str | Path | None = None, *, settings: Settings | None = None, check_end: bool = True, make: bool = True
+    path: str | Path | None = None, *, settings: Settings | None = None, check_end: bool = True, make: bool = False
 ) -> SqlInventory:
     """Open the inventory at a path or postgresql:// address, made or migrated where needed. Raises StoreError.
 
     Where no path is given the settings say which, then `default_path`. With `check_end`, the end of its hash chain is held against
-    the last signed root first. Without `make` one that is not there raises ConfigError: who reads an inventory must not be told of an empty one.
+    the last signed root first. Without `make` one that is not there raises ConfigError: who reads or edits an inventory must not be told of an empty
+    one, and a mistyped path must not become one.
     """
     where = chosen(path, settings)
     if not make and "://" not in where and not Path(where).expanduser().exists():

@@ -72,7 +72,7 @@ def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         path, cache = Path(folder) / "estate.sqlite", Path(folder) / "cache"
-        store = open_inventory(str(path))
+        store = open_inventory(str(path), make=True)
         seen = estate(count)
         for start in range(0, len(seen), 20_000):
             store.record(seen[start : start + 20_000])

@@ -26,7 +26,7 @@ CONTENT = Content(str(content_root(None)))
 
 def look(path: str, at: datetime, scan: str, *, there: bool = True, state: CoverageState = CoverageState.ANSWERED) -> None:
     """A complete run that saw, or did not see, one Hikvision camera."""
-    inventory = open_inventory(path)
+    inventory = open_inventory(path, make=True)
     record = ScanRecord(id=scan, site="hq", status="complete", started=at, finished=at + timedelta(minutes=5), targets=(f"{ADDRESS}/32",))
     inventory.save_scan(record)
     mac = "00:00:5e:00:53:01"
@@ -86,7 +86,7 @@ def test_an_exception_is_kept_shown_and_in_the_chain(inventory: str, monkeypatch
     monkeypatch.setattr(output, "clock", lambda: NOW + timedelta(days=90))
     (told,) = run("policy", "decisions", "--store", inventory)
     assert told["standing"] == "exception lapsed"
-    held = open_inventory(inventory)
+    held = open_inventory(inventory, make=True)
     assert held.verify() == [] and [action.kind for action in held.actions(kind="exception")] == ["exception"]
     held.close()
 
@@ -102,7 +102,7 @@ def test_a_dispute_locks_the_slot_and_the_next_look_judges_by_it(inventory: str)
     run("policy", "dispute", ADDRESS, UK, "maker", "Bosch", "--reason", "invoice 2231", "--by", "ann", "--store", inventory)
     assert run("policy", "decisions", "--store", inventory)[0]["standing"] == "disputed"
     look(inventory, NOW, "s2")
-    held = open_inventory(inventory)
+    held = open_inventory(inventory, make=True)
     (one,) = held.identities(scan="s2")
     assert one.get("maker") == "Bosch" and any(claim.value == "Hikvision" for claim in one.disputed)
     assert UK not in {f.rule for f in held.findings(scan="s2") if f.verdict == "restricted"}
@@ -152,12 +152,12 @@ def test_the_survey_counts_what_the_inventory_holds(inventory: str, tmp_path: Pa
 
 
 def test_what_a_keeper_records_of_a_device_is_judged_at_the_next_look(inventory: str) -> None:
-    held = open_inventory(inventory)
+    held = open_inventory(inventory, make=True)
     (one,) = held.identities(site="hq")
     held.remark(Remark(device=one.device, site="hq", tags=("default-password", "bought=2021-05-01"), at=NOW, by="ann"))
     held.close()
     look(inventory, NOW, "s2")
-    held = open_inventory(inventory)
+    held = open_inventory(inventory, make=True)
     found = {f.rule: f for f in held.findings(scan="s2")}
     held.close()
     assert found["uk-psti"].verdict == "advisory" and "question to the supplier" in found["uk-psti"].text

@@ -25,7 +25,7 @@ def test_a_new_fingerprint_changes_last_years_verdict_and_keeps_the_old_one(tmp_
     poor = tmp_path / "content"
     shutil.copytree(ROOT / "fingerprints", poor)
     (poor / "makers" / "hikvision.yaml").unlink()
-    inventory = open_inventory(tmp_path / "s.sqlite")
+    inventory = open_inventory(tmp_path / "s.sqlite", make=True)
     inventory.record(seen)
     inventory.save_identities(None, identify(seen, Matcher(makers.load(poor), engine="re")), datetime(2026, 1, 1, tzinfo=UTC))
     inventory.close()
@@ -37,7 +37,7 @@ def test_a_new_fingerprint_changes_last_years_verdict_and_keeps_the_old_one(tmp_
     assert changed["14:2f:fd:00:00:0d"]["catalog"]["before"] != changed["14:2f:fd:00:00:0d"]["catalog"]["now"]
     again = subprocess.run(argv, capture_output=True, text=True, env=env, check=True)
     assert again.stdout == ""
-    inventory = open_inventory(tmp_path / "s.sqlite")
+    inventory = open_inventory(tmp_path / "s.sqlite", make=True)
     history = inventory.history("14:2f:fd:00:00:0d")
     inventory.close()
     assert [v.identity.get("maker") for v in history] == [None, "Hikvision"]

@@ -27,7 +27,7 @@ import netcam.pipeline
 from netcam.inventory import open_inventory
 from netcam.model import Finding, Identity, Traffic
 link = veth.made()
-inventory = open_inventory({store!r})
+inventory = open_inventory({store!r}, make=True)
 inventory.save_identities(None, [Identity(device="cam-1", site="default", slots={{"kind": "camera"}}, addresses=("10.0.0.5", "2001:db8::5"))], datetime.now(UTC))
 inventory.close()
 peers = (Traffic(address="203.0.113.9", port=443, protocol=6), Traffic(address="2001:db8:1::9", port=8800, protocol=17),
@@ -91,7 +91,7 @@ def test_packets_that_follow_a_finding_are_kept(tmp_path: Path) -> None:
     ]
     seen = set(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines())
     assert seen == {"10.0.0.5\t\t443\t", "203.0.113.9\t\t50000\t", "\t2001:db8::5\t\t8800", "198.51.100.3\t\t80\t"}
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=True)
     (kept,) = [one for one in inventory.findings() if one.rule == "x"]
     assert inventory.raw(told["sha256"]) == content
     assert any(told["sha256"] in line and "interface h0, after the finding" in line for line in kept.evidence)

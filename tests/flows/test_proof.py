@@ -112,7 +112,7 @@ def test_packets_of_a_capture_with_many_windows_stand_in_the_inventory_and_in_th
     path, store = tmp_path / "a.pcap", str(tmp_path / "inventory.sqlite")
     upload(path)
     now = datetime(2025, 11, 24, tzinfo=UTC)
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=True)
     inventory.save_identities(None, [Identity(device="cam-1", site="default", slots={"kind": "camera"}, addresses=("10.0.0.5",))], now)
     inventory.close()
     whole = capture.windows
@@ -135,7 +135,7 @@ def test_packets_of_a_capture_with_many_windows_stand_in_the_inventory_and_in_th
     content = (tmp_path / "proof" / f"{key}.pcap").read_bytes()
     digest = hashlib.sha256(content).hexdigest()
     assert b"vvvv" not in content
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=True)
     assert inventory.raw(digest) == content
     inventory.retain(Policy(raw_days=1, repeats_days=1), now=now + timedelta(days=4000), by="test")  # type: ignore[attr-defined]
     assert inventory.raw(digest) == content  # as long as the finding stands

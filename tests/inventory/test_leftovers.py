@@ -25,7 +25,7 @@ def seen(via: str, day: int, address: str = "192.0.2.20", mac: str = MAC, field:
 
 @pytest.fixture(params=["memory", "sqlite"])
 def inventory(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    return MemoryInventory() if request.param == "memory" else open_inventory(str(tmp_path / "s.sqlite"))
+    return MemoryInventory() if request.param == "memory" else open_inventory(str(tmp_path / "s.sqlite"), make=True)
 
 
 def fill(inventory: Any, observations: list[Observation], *, swept: int | None = None, kind: str | None = "camera", **more: Any) -> None:

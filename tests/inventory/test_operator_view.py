@@ -48,7 +48,7 @@ AXIS_FACTS = {"http.title": "AXIS P3245-LVE Network Camera", "onvif.scope.hardwa
 def made(tmp_path_factory):
     """A store of four weeks: an address changes, firmware rises, a camera is gone, comes back, and one is only half looked for."""
     path = tmp_path_factory.mktemp("view") / "netcam.sqlite"
-    inventory, content = open_inventory(path), Content()
+    inventory, content = open_inventory(path, make=True), Content()
     newer = HIK_FACTS | {"sadp.SoftwareVersion": "V5.6.5build 200316"}
     sweep(inventory, content, 0, [(HIK, "10.0.0.5", HIK_FACTS), (AXIS, "10.0.0.6", AXIS_FACTS)])
     sweep(inventory, content, 1, [(HIK, "10.0.0.5", HIK_FACTS)])
@@ -307,7 +307,7 @@ def test_upkeep_from_the_command_line(run, tmp_path):
 
 
 def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_path):
-    inventory, content = open_inventory(str(tmp_path / "n.sqlite")), Content()
+    inventory, content = open_inventory(str(tmp_path / "n.sqlite"), make=True), Content()
     sweep(inventory, content, 0, [(HIK, "10.0.0.3", HIK_FACTS), (AXIS, "10.0.0.4", AXIS_FACTS)])
     (before,) = (one for one in inventory.identities(site="hq") if HIK in one.macs)
     sweep(inventory, content, 1, [(HIK, "10.0.0.3", {}), (MOVED, "10.0.0.9", {})])
@@ -328,6 +328,27 @@ def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_pat
         (("devices", "--store", "none.sqlite"), "there is no inventory"),
         (("inventory", "check", "--store", "none.sqlite"), "there is no inventory"),
         (("export", "csv", "-o", "x.csv", "--store", "none.sqlite"), "there is no inventory"),
+        (
+            ("policy", "except", "10.0.0.2", "x", "--reason", "r", "--approver", "a", "--until", "2030-01-01", "--store", "none.sqlite"),
+            "there is no inventory",
+        ),
+        (("policy", "dispute", "10.0.0.2", "x", "maker", "Axis", "--reason", "r", "--store", "none.sqlite"), "there is no inventory"),
+        (("policy", "decisions", "--store", "none.sqlite"), "there is no inventory"),
+        (("policy", "end", "1", "--reason", "r", "--store", "none.sqlite"), "there is no inventory"),
+        (("policy", "why", "10.0.0.2", "--store", "none.sqlite"), "there is no inventory"),
+        (("removal", "open", "--store", "none.sqlite"), "there is no inventory"),
+        (("removal", "step", "10.0.0.2", "removed", "--store", "none.sqlite"), "there is no inventory"),
+        (("removal", "verify", "--store", "none.sqlite"), "there is no inventory"),
+        (("removal", "list", "--store", "none.sqlite"), "there is no inventory"),
+        (("edit", "remark", "10.0.0.2", "--owner", "x", "--store", "none.sqlite"), "there is no inventory"),
+        (("edit", "withdraw", "1", "--store", "none.sqlite"), "there is no inventory"),
+        (("edit", "list", "--store", "none.sqlite"), "there is no inventory"),
+        (("explain", "10.0.0.2", "--store", "none.sqlite"), "there is no inventory"),
+        (("ask", "--store", "none.sqlite"), "there is no inventory"),
+        (("switches", "192.0.2.2", "--store", "none.sqlite"), "there is no inventory"),
+        (("catalog", "new", "--store", "none.sqlite"), "there is no inventory"),
+        (("inventory", "retain", "--store", "none.sqlite"), "there is no inventory"),
+        (("inventory", "upkeep", "--store", "none.sqlite"), "there is no inventory"),
         (("inventory", "backup", "no/such/folder/b"), "no/such/folder/b: its folder is not there"),
         (("inventory", "restore", "noise"), "noise: the file is not an inventory"),
         (("egress", "prune", "--archive", "none"), "holds no flow archive"),

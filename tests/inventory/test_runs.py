@@ -62,16 +62,16 @@ def test_a_clock_that_stands_before_the_last_run_is_told_with_a_cure(inventory, 
 )
 def test_an_end_that_was_cut_or_rewritten_is_told_when_the_store_is_opened(tmp_path, statement, told):
     path = tmp_path / "netcam.sqlite"
-    inventory = open_inventory(path)
+    inventory = open_inventory(path, make=True)
     inventory.record([Observation(field="f", value="v")])
     inventory.act("note", b"{}", NOON, by="jo")
     signing.sign_root(inventory, signing.own_key(inventory), NOON)
     inventory.close()
-    open_inventory(path).close()
+    open_inventory(path, make=True).close()
     connection = sqlite3.connect(path)
     connection.execute(statement)
     connection.commit()
     connection.close()
     with pytest.raises(StoreError, match=told):
-        open_inventory(path)
-    open_inventory(path, check_end=False).close()
+        open_inventory(path, make=True)
+    open_inventory(path, check_end=False, make=True).close()

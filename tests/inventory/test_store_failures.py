@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from netcam import config
 from netcam.cli.app import app
-from netcam.errors import StoreError
+from netcam.errors import ConfigError, StoreError
 from netcam.inventory import chosen, default_path, engine, open_inventory
 from netcam.inventory.sql import SqlInventory
 from netcam.model import Identity, Observation
@@ -226,7 +226,7 @@ def test_the_default_place_follows_the_environment(tmp_path, monkeypatch):
     assert default_path() == tmp_path / "home" / "netcam.sqlite"
     monkeypatch.delenv("NETCAM_HOME")
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    store = open_inventory()
+    store = open_inventory(make=True)
     store.close()
     assert (tmp_path / "state" / "netcam" / "netcam.sqlite").is_file()
 
@@ -301,7 +301,7 @@ from netcam.errors import StoreError
 from netcam.inventory import open_inventory
 from netcam.model import Observation
 try:
-    store = open_inventory(sys.argv[1])
+    store = open_inventory(sys.argv[1], make=True)
     print(store.record([Observation(field="f", value=sys.argv[2], endpoint="10.0.0.1")]), len(list(store.observations())))
     store.close()
 except StoreError as error:
@@ -329,7 +329,7 @@ def test_the_inventory_that_the_settings_name_is_the_one_that_is_used(tmp_path, 
     monkeypatch.chdir(tmp_path)
     (tmp_path / "netcam.toml").write_text('inventory = "kept/estate.sqlite"\n')
     (tmp_path / "other.toml").write_text('inventory = "postgresql://netcam@db/netcam"\n')
-    open_inventory().close()
+    open_inventory(make=True).close()
     assert (tmp_path / "kept" / "estate.sqlite").is_file()
     assert chosen("given.sqlite") == "given.sqlite"
     assert chosen(None, config.load(tmp_path / "other.toml")) == "postgresql://netcam@db/netcam"
@@ -337,6 +337,11 @@ def test_the_inventory_that_the_settings_name_is_the_one_that_is_used(tmp_path, 
     assert (done.exit_code, (tmp_path / "copy.sqlite").is_file()) == (0, True)
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "netcam.toml").write_text("[retention]\nrepeats_days = 30\n")
-    done = CliRunner().invoke(app, ["inventory", "upkeep", "--config", "more/netcam.toml"])
+    upkeep = ["inventory", "upkeep", "--config", "more/netcam.toml"]
+    assert isinstance(CliRunner().invoke(app, upkeep).exception, ConfigError), (
+        "settings that name none: the default place, where none is yet"
+    )
+    (tmp_path / "home").mkdir(exist_ok=True)
+    (tmp_path / "copy.sqlite").rename(tmp_path / "home" / "netcam.sqlite")
+    done = CliRunner().invoke(app, upkeep)
     assert done.exit_code == 0, done.output
-    assert (tmp_path / "home" / "netcam.sqlite").is_file(), "settings that name none: the default place"

@@ -281,7 +281,7 @@ def test_whatever_calls_itself_netbox_is_read_or_refused(body: Any) -> None:
 
 def test_the_command_tells_what_is_wrong_where_and_ends_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = str(tmp_path / "s.sqlite")
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=True)
     inventory.save_scan(ScanRecord(id="a1", site="hq", profile="standard", started=NOW, finished=NOW, status="complete"))
     inventory.cover("a1", [Coverage(address="10.0.0.2", state=CoverageState.SILENT)])
     inventory.save_identities("a1", [device("02:00:00:00:00:01", "10.0.0.1"), device(MAC, "10.0.9.9")], NOW)

@@ -262,7 +262,7 @@ def test_the_ladder_list_and_the_report_name_switch_and_port(tmp_path: Path, mon
 
     monkeypatch.setenv("NETCAM_HOME", str(tmp_path / "state"))
     at, mac, store = datetime(2026, 1, 1, tzinfo=UTC), "fc:d7:33:d9:4e:47", str(tmp_path / "s.sqlite")
-    inventory = open_inventory(store)
+    inventory = open_inventory(store, make=True)
     known = [
         Identity(device=one, slots={"kind": "camera", "maker": "Axis"}, confidence={"kind": 0.9, "maker": 0.9}, macs=(one,), addresses=(address,), site="hq")
         for one, address in ((mac, "192.0.2.20"), ("00:00:5e:00:53:99", "192.0.2.21"))

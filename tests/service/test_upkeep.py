@@ -122,14 +122,14 @@ def test_a_disk_that_fills_is_told_once_and_upkeep_does_not_wait_for_its_day(tmp
 def test_the_real_pass_retains_signs_and_leaves_a_sound_inventory(tmp_path, monkeypatch):
     monkeypatch.setenv("NETCAM_HOME", str(tmp_path))
     path = tmp_path / "netcam.sqlite"
-    store = open_inventory(path)
+    store = open_inventory(path, make=True)
     for year in (2001, 2002, 2003):
         store.record([Observation(field="http.server", value="App-webs/", at=NOON.replace(year=year), site="hq", endpoint="10.0.0.5")])
     store.close()
     done = subprocess.run(upkeep.command("", str(path)), capture_output=True, text=True, check=False)
     retained, signed = map(json.loads, done.stdout.splitlines())
     assert (done.returncode, retained["observations"]) == (0, 1), done.stderr
-    store = open_inventory(path)
+    store = open_inventory(path, make=True)
     assert signed["entry"] == store.entries()[-1].number
     assert store.verify() == list(signing.check(store)) == []
     store.close()
@@ -139,9 +139,9 @@ def test_the_real_pass_retains_signs_and_leaves_a_sound_inventory(tmp_path, monk
 def test_a_pass_over_a_store_that_cannot_be_used_says_why(tmp_path, monkeypatch, broken):
     monkeypatch.setenv("NETCAM_HOME", str(tmp_path))
     path = tmp_path / "estate.sqlite"
-    open_inventory(path).close()
+    open_inventory(path, make=True).close()
     if broken == "newer":
-        store = open_inventory(path)
+        store = open_inventory(path, make=True)
         with store._write() as connection:
             connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
         store.close()
