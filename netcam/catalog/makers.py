@@ -163,6 +163,8 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A regular expression that must not follow the name: another company's longer name."""
     words: list[str] = []
     """Longer spellings that are distinct enough for running text where the name is not."""
+    mac_registrants: list[str] = []
+    """Beginnings of company names in the IEEE registry whose cards are in devices with this badge."""
     seek: bool = True
     """Looked for at all; `false` for names that fields of others hold too."""
 
@@ -198,6 +200,8 @@ class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mac_registrants: list[str] = []
     """Beginnings of the company name in the IEEE registry."""
     mac_sources: str = ""
+    ports: list[str] = []
+    """TCP ports of its own protocols: on a card of the maker's, what listens there is one of its video devices."""
     version_scheme: str = ""
     odm: bool = False
     """Builds nearly everything for others' badges: its own name is never assumed for the badge."""
@@ -235,6 +239,17 @@ class Makers:
         """Fingerprint id -> its maker and itself."""
         return {f.id: (self.makers[name], f) for name, f in self.owned}
 
+    @cached_property
+    def registrants(self) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+        """Beginning of a company name in the IEEE registry, in small letters -> what its MAC prefixes say: a maker, a badge or both."""
+        found: list[tuple[str, tuple[tuple[str, str], ...]]] = []
+        for file in self.makers.values():
+            found += [(start.lower(), (("maker", file.maker),)) for start in file.mac_registrants]
+            for brand in file.brands:
+                says = (("brand", brand.name), *((("maker", file.maker),) if brand.tells == "maker" and file.makes_cameras else ()))
+                found += [(start.lower(), says) for start in brand.mac_registrants]
+        return tuple(found)
+
     def told_by(self, badge: str) -> str | None:
         """The one maker of cameras whose own name on the badge says who made the device, None where there is none or several."""
         wanted = _bare(badge)
@@ -257,13 +272,17 @@ class Makers:
         file = self.makers.get(maker)
         return file is not None and any(not b.own and names & {_bare(n) for n in (b.name, *b.also)} for b in file.brands)
 
+    def badges(self, maker: str) -> int:
+        """How many badges of others a maker's file knows on its devices."""
+        return self._badges.get(maker, 0)
+
     def builds_for_others(self, maker: str) -> bool:
         """Whether a maker's file knows badges of others on its devices."""
-        return maker in self._builders
+        return self.badges(maker) > 0
 
     @cached_property
-    def _builders(self) -> frozenset[str]:
-        return frozenset(name for name, file in self.makers.items() if any(not b.own and b.tells != "maker" for b in file.brands))
+    def _badges(self) -> dict[str, int]:
+        return {name: sum(not b.own and b.tells != "maker" for b in file.brands) for name, file in self.makers.items()}
 
     @cached_property
     def _spellings(self) -> dict[str, str]:

@@ -13,7 +13,7 @@ import yaml
 
 from netcam.catalog import text
 from netcam.catalog.makers import MakerFile
-from netcam.identify.resolve import MAC_ALONE
+from netcam.identify.assumed import MAC_ALONE
 from netcam.model import Identity, Observation
 
 MIN_DEVICES = 2

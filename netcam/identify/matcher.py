@@ -217,7 +217,6 @@ class Matcher:
         self._tests = {field: [_Test(one, expression(one)) for one in group] for field, group in grouped.items()}
         self._prefixes = [field for field in grouped if field.endswith(".")]
         self._also = {also: _Test(None, also.match) for f in makers.fingerprints for also in (*f.all_of, *f.unless)}
-        self._registrants = [(start.lower(), file.maker) for file in makers.makers.values() for start in file.mac_registrants]
         self._sieves: dict[str, sieve.Sieve] = {}
         if engine == "hyperscan" or (engine == "auto" and sieve.available()):
             own = [(name,) for name in self._tests if name not in naming.CLASSES]
@@ -389,7 +388,9 @@ class Matcher:
         company = registrant(seen.value).lower()
         if not company:
             return
-        for start, maker in self._registrants:
+        for start, says in self.makers.registrants:
             if company.startswith(start):
-                key = (f"{maker}/mac-prefix", "maker", maker)
-                found[key] = Claim(slot="maker", value=maker, weight=MAC_WEIGHT, by="mac-prefix", origin="mac", because=(seen,))
+                for slot, name in says:
+                    found[f"{name}/mac-prefix", slot, name] = Claim(
+                        slot=slot, value=name, weight=MAC_WEIGHT, by="mac-prefix", origin="mac", because=(seen,)
+                    )

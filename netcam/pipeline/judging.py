@@ -96,7 +96,7 @@ def remembered(inventory: Inventory, content: Content, devices: Correlation, tol
     A camera that answers only ARP for a night is still that camera; what it was taken for must not fall to its network card's maker.
     """
     from netcam.identify import identify
-    from netcam.identify.resolve import MAC_ALONE
+    from netcam.identify.assumed import MAC_ALONE
 
     silent = {(one.site, one.device) for one in told if all(claim.origin == "mac" for claim in one.because)}
     known = {

@@ -7,8 +7,8 @@ import pytest
 from netcam.catalog import makers
 from netcam.catalog.home import content_root
 from netcam.identify import Matcher, identify
+from netcam.identify.assumed import MAC_ALONE
 from netcam.identify.implied import OWN_MACS
-from netcam.identify.resolve import MAC_ALONE
 from netcam.model import Identity, Observation
 from netcam.protocols import registry
 
@@ -37,7 +37,8 @@ def test_a_mac_as_realm_is_a_mac_and_no_name(matcher: Matcher) -> None:
     found = _seen(matcher, rtsp__realm="00408CA1B2C3")
     assert found.get("maker") == "Axis"
     assert found.confidence["maker"] <= MAC_ALONE
-    assert found.get("brand") is None
+    assert found.confidence["brand"] < found.confidence["maker"]
+    assert found.get("kind") == "camera"  # it speaks RTSP
 
 
 @pytest.mark.parametrize(
@@ -108,10 +109,53 @@ def test_a_recorder_that_also_transmits_is_a_recorder(matcher: Matcher) -> None:
         ({"http__copyright": "Brickcom Corporation"}, "Brickcom"),
         ({"onvif__manufacturer": "Samsung Techwin"}, "Samsung"),
         ({"upnp__model_name": "WJ-NT104"}, "Panasonic"),
+        # a card of the maker's own under its platform, another's, and a platform that says it is anybody's
+        ({"mac": "44:19:b6:00:00:01", "rtsp__realm": "IP Camera(12345)"}, "Hikvision"),
+        ({"mac": "fc:f8:b7:00:00:01", "rtsp__realm": "IP Camera(12345)"}, None),
+        ({"mac": "3c:ef:8c:00:00:01", "dhip__Vendor": "General", "dhip__DeviceClass": "IPC"}, None),
+        # one that builds for few, by its card alone; one that builds for many; one that builds for everybody
+        ({"mac": "00:40:8c:00:00:01"}, "Axis"),
+        ({"mac": "44:19:b6:00:00:01"}, None),
+        ({"mac": "00:18:ae:00:00:01"}, None),
     ],
 )
 def test_a_badge_is_told_where_it_was_seen_or_is_the_rule(matcher: Matcher, fields: dict[str, str], brand: str | None) -> None:
     assert _seen(matcher, **fields).get("brand") == brand
+
+
+@pytest.mark.parametrize(
+    ("company", "brand", "maker"),
+    [
+        # IEEE MA-L registry
+        ("9c:8e:cd", "Amcrest", "Dahua"),
+        ("14:2f:fd", "LTS", None),
+        ("54:2b:57", "Night Owl", None),
+        ("bc:51:fe", "Swann", "Swann"),
+        ("e0:ca:3c", None, "Hikvision"),
+        ("ec:97:e0", "EZVIZ", "Hikvision"),
+        ("fc:f8:b7", None, None),
+    ],
+)
+def test_the_registrant_of_a_mac_may_be_a_badge(matcher: Matcher, company: str, brand: str | None, maker: str | None) -> None:
+    found = _seen(matcher, mac=f"{company}:00:00:01")
+    assert (found.get("brand"), found.get("maker")) == (brand, maker)
+    assert max(found.confidence.values(), default=0) <= MAC_ALONE
+    assert found.is_camera is None
+    assert _seen(matcher, mac=f"{company}:00:00:01", port__open="554").get("kind") == ("camera" if brand or maker else None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"mac": "44:19:b6:00:00:01", "port__open": "8000"}, "camera"),
+        ({"mac": "ec:71:db:00:00:01", "port__open": "9000/tcp"}, "camera"),
+        ({"mac": "44:19:b6:00:00:01", "port__open": "9000"}, None),
+        ({"mac": "00:40:8c:00:00:01", "port__open": "8000"}, None),
+        ({"port__open": "8000"}, None),
+    ],
+)
+def test_the_makers_own_port_on_a_card_of_the_makers_makes_a_camera(matcher: Matcher, fields: dict[str, str], kind: str | None) -> None:
+    assert _seen(matcher, **fields).get("kind") == kind
 
 
 @pytest.mark.parametrize(

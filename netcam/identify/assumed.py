@@ -1,0 +1,109 @@
+"""What a device is taken for where nothing it says tells: the badge from its maker, the kind from what its maker makes.
+
+Each is a share of the maker's confidence and gives way to any claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from netcam.catalog.makers import Makers
+from netcam.model import CAMERA_KINDS, Claim, Observation
+
+BRAND = 0.6
+"""How far the maker's own name is taken for the badge where no badge was seen: most of what a maker sells carries its name."""
+KIND = 0.6
+"""How far the usual kind of a maker's products is taken for the kind of one that tells none."""
+STREAMING_KIND = 0.4
+"""How far a device of a maker of cameras that speaks RTSP, and tells nothing else of its kind, is taken for a camera."""
+MAC_ALONE = 0.5
+"""A maker known by its MAC prefix alone never exceeds this."""
+MANY_BADGES = 4
+"""Badges of others in a maker's file from which its platform alone says nothing of the badge: below, they are lines that it took over."""
+_RTSP_PORTS = frozenset({"554", "554/tcp", "8554", "8554/tcp", "10554"})
+_KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
+"""Fields of a streaming server, which tell who wrote it and not whose badge is on the device."""
+_DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt", "port"})
+"""Protocols that a firmware keeps behind everybody's badge, and ports."""
+
+_NEUTRAL = frozenset({("dhip.Vendor", "general"), ("dhip.Vendor", "private")})
+"""What a platform says of itself where it was built for whoever puts a badge on it."""
+
+
+def kit_field(one: Claim) -> bool:
+    """Whether a claim rests on a streaming server and its session descriptions alone."""
+    return all(seen.field in _KIT or seen.field.startswith("rtsp.sdp.") for seen in one.because)
+
+
+def _kit(one: Claim, makers: Makers) -> bool:
+    """Whether a claim rests on what a kit or a firmware keeps behind every badge: a streaming server, and where the maker is known to build
+    for others its protocols and its enterprise number. A name or a model in the maker's own numbering is more than that."""
+    if "/named-" in one.by:
+        return False
+    if kit_field(one):
+        return True
+    others = "/models-" not in one.by and makers.builds_for_others(one.value)
+    return others and all(seen.field == "snmp.sysobjectid" or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
+
+
+def brand(
+    maker: str, sure: float, claims: Sequence[Claim], observations: Sequence[Observation], makers: Makers
+) -> tuple[str, float] | None:
+    """The badge of a device whose `maker` is known, at `sure`, and whose badge nothing tells; None where anybody's may be on it.
+
+    A maker that builds for few puts its own name on what it makes, whatever sign shows it. One that builds for many is told by
+    something of its own (a page, a name, its numbering), or by its platform on a card of its own. Another camera company's card under a
+    platform is the card of the badge where the platform is known to be sold under it, and says that the badge is not the maker's own.
+    """
+    own = makers.own_brand(maker)
+    if own is None or makers.makers[maker].odm:
+        return None
+    mine = [one for one in claims if one.slot == "maker" and one.value == maker]
+    card = [one for one in claims if one.slot == "maker" and one.origin == "mac"]
+    signs = [one for one in mine if one.origin != "mac"]
+    of_its_own = any(one.value == maker for one in card)
+    few = makers.badges(maker) < MANY_BADGES
+    other = next((one.value for one in card if makers.makers[one.value].makes_cameras), None)
+    if signs and other is not None and not of_its_own:
+        name = makers.own_brand(other)
+        if name is not None and makers.builds(maker, name):
+            return name, sure * BRAND
+        if not few:
+            return None
+    shown = any(not _kit(one, makers) for one in signs)
+    if (
+        not shown
+        and not few
+        and not (signs and of_its_own and not any((one.field, one.value.casefold()) in _NEUTRAL for one in observations))
+    ):
+        return None
+    return own, sure * BRAND
+
+
+def _streams(observations: Iterable[Observation], ports: Collection[str]) -> bool:
+    """Whether a device speaks RTSP, or has its maker's own port open."""
+    return any(
+        one.field.startswith("rtsp.") or (one.field == "port.open" and (one.value in _RTSP_PORTS or one.value.partition("/")[0] in ports))
+        for one in observations
+    )
+
+
+def kind(
+    maker: str | None, sure: float, claims: Sequence[Claim], observations: Sequence[Observation], makers: Makers
+) -> tuple[str, float] | None:
+    """The kind of a device that tells none: the usual one of its maker's products, or what streams on a card or platform of a maker of
+    cameras. A MAC prefix alone makes no kind."""
+    file = makers.makers.get(maker) if maker else None
+    if file is None:
+        # the card of a badge under which cameras are sold
+        badge = any(one.slot == "brand" and one.origin == "mac" for one in claims)
+        return ("camera", STREAMING_KIND) if badge and _streams(observations, ()) else None
+    if file.usual_kind and sure > MAC_ALONE:
+        return file.usual_kind, sure * KIND
+    usual = file.usual_kind if file.usual_kind in CAMERA_KINDS or file.usual_kind == "intercom" else ""
+    of_cameras = file.makes_cameras and (usual or any(one.kind == "camera" for one in file.models))
+    # a maker's name in the server's header alone may be that of a server program
+    besides = any(one.slot == "maker" and one.value == maker and not ("/named-" in one.by and kit_field(one)) for one in claims)
+    if of_cameras and besides and _streams(observations, file.ports):
+        return usual or "camera", STREAMING_KIND
+    return None
