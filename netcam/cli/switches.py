@@ -148,7 +148,7 @@ def _note(where: Placement) -> str:
     elif where.others:
         notes.append(f"shares the port with {where.others} more: a small switch stands in between")
     if where.neighbour:
-        notes.append(f"neighbour {where.neighbour}")
+        notes.append(f"neighbour {where.neighbour}" + (f" (its port {where.neighbour_port})" if where.neighbour_port else ""))
     return "; ".join(notes)
 
 

@@ -37,6 +37,7 @@ TABLES: Mapping[str, str] = {
     "lldpLocPortDesc": "1.0.8802.1.1.2.1.3.7.1.4",
     "lldpRemChassisIdSubtype": "1.0.8802.1.1.2.1.4.1.1.4",
     "lldpRemChassisId": "1.0.8802.1.1.2.1.4.1.1.5",
+    "lldpRemPortIdSubtype": "1.0.8802.1.1.2.1.4.1.1.6",
     "lldpRemPortId": "1.0.8802.1.1.2.1.4.1.1.7",
     "lldpRemSysName": "1.0.8802.1.1.2.1.4.1.1.9",
     "lldpRemSysDesc": "1.0.8802.1.1.2.1.4.1.1.10",
@@ -73,6 +74,7 @@ class Port:
     neighbour: str = ""
     """Who speaks LLDP behind it: name, or chassis."""
     neighbour_port: str = ""
+    """The neighbour's own name for its end."""
     uplink: str = ""
     """Why it is held for an uplink; empty: an access port."""
     macs: dict[str, int] = field(default_factory=dict)
@@ -104,6 +106,7 @@ class Placement:
     poe: str = ""
     poe_class: str = ""
     neighbour: str = ""
+    neighbour_port: str = ""
     others: int = 0
     """Further addresses behind the same port: a small switch stands in between."""
     beyond: str = ""
@@ -263,7 +266,8 @@ def _neighbours(made: Switch, tables: Mapping[str, Rows], names: Mapping[int, st
         port.neighbour = (
             name or (_mac(chassis) if _number(tables.get("lldpRemChassisIdSubtype", {}).get(oid)) == 4 else "") or _text(chassis)
         )
-        port.neighbour_port = _text(tables.get("lldpRemPortId", {}).get(oid, b""))
+        end = tables.get("lldpRemPortId", {}).get(oid, b"")
+        port.neighbour_port = (_mac(end) if _number(tables.get("lldpRemPortIdSubtype", {}).get(oid)) == 3 else "") or _text(end)
         bits = (_bytes(enabled.get(oid, b"")) + b"\x00")[0]
         does = {bit for bit in range(8) if bits & 0x80 >> bit}
         # a telephone with a socket for the computer is a bridge as well, and no way to another switch
@@ -301,6 +305,6 @@ def place(macs: Iterable[str], switches: Iterable[Switch]) -> dict[str, Placemen
             beyond = "several switches learned it on ports of the same kind"
         found[mac] = Placement(
             mac=mac, switch=switch.address, switch_name=switch.name, port=port.name, alias=port.alias, vlan=port.macs[mac] or port.pvid,
-            poe=port.poe, poe_class=port.poe_class, neighbour=port.neighbour, others=len(port.macs) - 1, beyond=beyond,
+            poe=port.poe, poe_class=port.poe_class, neighbour=port.neighbour, neighbour_port=port.neighbour_port, others=len(port.macs) - 1, beyond=beyond,
         )  # fmt: skip
     return found

@@ -75,6 +75,7 @@ def observations(places: Iterable[Placement], *, at: datetime, site: str, sensor
         told = {
             "switch.address": one.switch, "switch.name": one.switch_name, "switch.port": one.port, "switch.port_description": one.alias,
             "switch.vlan": str(one.vlan or ""), "switch.poe": " ".join(filter(None, (one.poe, one.poe_class))), "switch.neighbour": one.neighbour,
+            "switch.neighbour_port": one.neighbour_port,
             "switch.others": str(one.others or ""), "switch.beyond": one.beyond,
         }  # fmt: skip
         for name, value in told.items():

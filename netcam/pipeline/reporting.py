@@ -52,7 +52,9 @@ def _place(told: Mapping[str, str]) -> str:
     if described := told.get("port_description"):
         where += f" ({described})"
     parts = [f"beyond {where}: {told['beyond']}" if "beyond" in told else where]
-    parts += [f"{word} {told[name]}" for word, name in (("VLAN", "vlan"), ("power", "poe"), ("neighbour", "neighbour")) if told.get(name)]
+    parts += [f"{word} {told[name]}" for word, name in (("VLAN", "vlan"), ("power", "poe")) if told.get(name)]
+    if told.get("neighbour"):
+        parts.append(f"neighbour {told['neighbour']}" + (f" (its port {told['neighbour_port']})" if told.get("neighbour_port") else ""))
     if told.get("others") and "beyond" not in told:
         parts.append(f"shares the port with {told['others']} more")
     return ", ".join(parts) + (f", on {told['day']}" if told.get("day") else "")

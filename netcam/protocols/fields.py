@@ -143,7 +143,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "snmp.sysobjectid": "SNMPv2-MIB sysObjectID",
         "snmp.sysname": "SNMPv2-MIB sysName",
         "snmp.oid.": "another object by its number",
-        "switch.": "where the device is on the wall, as a switch tells: name, address, port, vlan, poe, neighbour, others, beyond",
+        "switch.": "where the device is on the wall, as a switch tells: name, address, port, vlan, poe, neighbour, neighbour_port, others, beyond",
         "list.": "column of an imported camera list by its role: name, maker, model, firmware, serial; what a person wrote, not the device",
         "nmap.product": "product that nmap names",
         "nmap.version": "version that nmap names",

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,24 @@ def test_some_switches_number_their_vlans_in_spite_of_their_own_table() -> None:
 def test_a_neighbour_that_is_a_switch_makes_an_uplink() -> None:
     made = bridge.read("192.0.2.2", walks.tables("cisco-n5000"))
     port = next(port for port in made.ports.values() if port.uplink)
-    assert (port.name, port.neighbour) == ("Ethernet1/19", "ProCurve 6120XG Blade Switch")
+    assert (port.name, port.neighbour, port.neighbour_port) == ("Ethernet1/19", "ProCurve 6120XG Blade Switch", "17")
     assert "is a switch or router" in port.uplink
+
+
+def test_the_neighbours_own_name_of_its_port_reaches_list_and_report() -> None:
+    from netcam.cli.switches import _note
+    from netcam.collect.switches import observations
+    from netcam.pipeline.reporting import _place
+
+    tables: dict[str, dict[tuple[int, ...], Any]] = {
+        "dot1dBasePortIfIndex": {(1,): 1}, "ifName": {(1,): "gi1"}, "dot1qTpFdbPort": {(1, 0, 15, 226, 106, 88, 118): 1},
+        "lldpLocPortId": {(1,): "gi1"}, "lldpRemSysName": {(0, 1, 1): "door"}, "lldpRemPortIdSubtype": {(0, 1, 1): 3},
+        "lldpRemPortId": {(0, 1, 1): bytes.fromhex("00005e005301")},
+    }  # fmt: skip
+    (placed,) = bridge.place(["00:0f:e2:6a:58:76"], [bridge.read("192.0.2.2", tables)]).values()
+    assert _note(placed) == "neighbour door (its port 00:00:5e:00:53:01)"
+    told = observations([placed], at=datetime(2026, 1, 1, tzinfo=UTC), site="hq", sensor="s", scan="switches")
+    assert _place({one.field.removeprefix("switch."): one.value for one in told}).endswith("neighbour door (its port 00:00:5e:00:53:01)")
 
 
 @contextmanager
