@@ -307,10 +307,10 @@ def report(
     inventory = open_inventory(store)
     try:
         now = output.clock()
+        asked = Content(content, local=settings_file.load(config).policies_path())
         if is_date(scan) and not any(one.id.startswith(scan) for one in inventory.scans(site)):
-            taken = snapshot_of(inventory, site=site, at=min(instant(scan), now), generated_at=now)
+            taken = snapshot_of(inventory, site=site, at=min(instant(scan), now), generated_at=now, content=asked)
         else:
-            asked = Content(content, local=settings_file.load(config).policies_path())
             taken = snapshot(inventory, pick_scan(inventory, scan, site), generated_at=now, content=asked)
     finally:
         inventory.close()

@@ -18,7 +18,8 @@ def lines(identity: Identity, makers: Makers) -> Iterator[str]:
     for slot in SLOTS:
         value = identity.get(slot)
         if value is None:
-            yield f"{slot:10} unknown" if slot in ("kind", "brand", "maker", "model", "firmware") else ""
+            if slot in ("kind", "brand", "maker", "model", "firmware"):
+                yield f"{slot:10} unknown"
             continue
         yield f"{slot:10} {value}  ({identity.confidence[slot]:.2f})"
         mine = [c for c in identity.because if c.slot == slot]
@@ -40,6 +41,7 @@ def chain(identity: Identity, makers: Makers) -> Iterator[str]:
     brand, maker = identity.get("brand"), identity.get("maker")
     if maker is None:
         yield "chain: no maker is proven"
+        yield from (f"  on record, not on this device: {told}" for told in relations(identity, makers))
         return
     file = makers.makers.get(maker)
     owner = (file.owner if file else "") or "not recorded"
@@ -55,15 +57,24 @@ def chain(identity: Identity, makers: Makers) -> Iterator[str]:
     sure = identity.confidence["maker"]
     origins = sorted({c.origin for c in identity.because if c.slot == "maker"})
     yield f"  maker  {maker}  {strength_word(sure)} ({sure:.2f})  from {len(origins)} independent origins: {', '.join(origins)}"
-    entry = makers.brand(maker, brand) if brand else None
-    if entry is not None and not entry.own:
-        period = f", {entry.period}" if entry.period else ""
-        yield f"  made by  {brand} -> {maker}  {entry.strength or 'strength not recorded'}  {entry.scope or 'scope not recorded'}{period}  source: {entry.source or 'not recorded'}"
-    elif brand and entry is None and not makers.same_brand(maker, brand):
+    told = relations(identity, makers)
+    yield from (f"  made by  {one}" for one in told)
+    if brand and makers.brand(maker, brand) is None and not makers.same_brand(maker, brand):
         yield f"  made by  {brand} -> {maker}  no file lists this relation: the tells on this device alone say so"
     if file is not None:
         legal = f"; legal entities: {', '.join(file.legal)}" if file.legal else ""
         yield f"  owner  {owner}  {file.country.upper() or 'country not recorded'}{legal}  source: maker file {maker}"
+
+
+def relations(identity: Identity, makers: Makers) -> list[str]:
+    """Who makes products of this badge, as maker files record it with its strength and source: of the device's maker, else of every one."""
+    brand, maker = identity.get("brand"), identity.get("maker")
+    return [
+        f"{brand} -> {name}  strength {one.strength or 'not recorded'}: {one.scope or 'scope not recorded'}{f', {one.period}' if one.period else ''}  "
+        f"source: {one.source or 'not recorded'}"
+        for name, one in (makers.sold_as(brand) if brand else ())
+        if maker in (None, name)
+    ]
 
 
 def strength_word(weight: float) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from netcam.model import ScanRecord, Site
+from netcam.model import Identity, ScanRecord, Site
 
 if TYPE_CHECKING:
     from netcam.catalog.policies import Policies
@@ -60,14 +60,24 @@ def _place(told: Mapping[str, str]) -> str:
     return ", ".join(parts) + (f", on {told['day']}" if told.get("day") else "")
 
 
-def snapshot_of(inventory: Inventory, *, site: str | None, at: datetime, generated_at: datetime) -> Snapshot:
-    """Everything a report of a site (or all sites) shows as of a date, with what changed in the thirty days before."""
+def snapshot_of(
+    inventory: Inventory, *, site: str | None, at: datetime, generated_at: datetime, content: Content | None = None
+) -> Snapshot:
+    """Everything a report of a site (or all sites) shows as of a date, with what changed in the thirty days before; with `content` also what
+    maker files record of the badges."""
     from netcam.inventory.history import between
     from netcam.report.snapshot import Snapshot
 
     changes = between(inventory, at - timedelta(days=REPORT_DAYS), at, site=site)
     taken: Snapshot = Snapshot.of(inventory, generated_at=generated_at, site=site, at=at, changes=changes)
-    return replace(taken, places=places(inventory, site, at))
+    return replace(taken, places=places(inventory, site, at), relations=recorded(taken.identities, content))
+
+
+def recorded(identities: Iterable[Identity], content: Content | None) -> dict[tuple[str | None, str | None], Sequence[str]]:
+    """What maker files record of who makes each badge."""
+    from netcam.identify.explain import relations
+
+    return {(one.get("brand"), one.get("maker")): relations(one, content.makers) for one in identities} if content else {}
 
 
 def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, content: Content | None = None) -> Snapshot:
@@ -91,6 +101,7 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
         decisions=decisions(inventory),
         removals=tuple(removals(inventory, scan.site).values()),
         checklists=tuple(checklists(content.policies)) if content else (),
+        relations=recorded(taken.identities, content),
     )
 
 

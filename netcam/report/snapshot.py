@@ -45,6 +45,8 @@ class Snapshot:
     """Questions that texts put to the keeper of every camera."""
     places: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """Site and MAC -> where the device hangs, as a switch told: switch, port, VLAN, power, and the day."""
+    relations: Mapping[tuple[str | None, str | None], Sequence[str]] = field(default_factory=dict)
+    """Badge and maker -> what maker files record of who makes that badge, with strength and source; maker None where none is proven."""
 
     @classmethod
     def of(
@@ -70,6 +72,10 @@ class Snapshot:
     def place(self, identity: Identity) -> str:
         """Where a device hangs on the wall, empty where no switch told."""
         return "; ".join(dict.fromkeys(text for mac in identity.macs if (text := self.places.get((identity.site, mac)))))
+
+    def recorded(self, identity: Identity) -> Sequence[str]:
+        """What maker files record of who makes the device's badge."""
+        return self.relations.get((identity.get("brand"), identity.get("maker")), ())
 
     def stand(self, finding: Finding) -> Stand:
         """Where a finding stands on the day of the report, after what people decided."""

@@ -73,6 +73,16 @@ def test_badge_and_maker_are_told_apart(matcher: Matcher, maker: str, badge: str
     assert "source: " in told
 
 
+def test_a_badge_alone_says_what_is_on_record_of_its_maker_and_how_little_that_is(matcher: Matcher) -> None:
+    one = judged(matcher, ("onvif.manufacturer", "Hiseeu"))
+    assert (one.get("brand"), one.get("maker")) == ("Hiseeu", None)
+    told = list(chain(one, matcher.makers))
+    assert told[0] == "chain: no maker is proven"
+    assert "  on record, not on this device: Hiseeu -> Xiongmai  strength low: commonly reported  source: public lists" in told
+    proven = judged(matcher, ("onvif.manufacturer", "Hiseeu"), ("http.server", "uc-httpd 1.0.0"))
+    assert "  made by  Hiseeu -> Xiongmai  strength low: commonly reported  source: public lists" in chain(proven, matcher.makers)
+
+
 def test_five_of_each_maker_the_task_names() -> None:
     for maker in ("Hikvision", "Dahua", "Uniview", "TVT", "Xiongmai"):
         assert len({badge for m, badge, _, _ in REBRANDS if m == maker}) >= 5

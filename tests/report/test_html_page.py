@@ -230,3 +230,16 @@ def test_every_camera_carries_the_questions_with_what_is_not_known():
     page = Page(render(snapshot(checklists=(asked,)))).words
     assert "It was seen talking to 203.0.113.9" in page and "it answered there on port 80" in page and "For the keeper to answer." in page
     assert answers(Identity(device="x", slots={"kind": "camera"}), ())["sends"].startswith("Not known.")
+
+
+def test_what_is_on_record_of_a_badge_stands_beside_it_with_its_strength():
+    one = camera(slots={"kind": "camera", "brand": "Acme"})
+    told = {("Acme", None): [f"Acme -> Maker  strength low: {HOSTILE}"]}
+    page = render(Snapshot(generated_at=NOON, identities=(one,), relations=told))
+    assert "Acme -> Maker strength low" in Page(page).words
+    assert "nothing on this device shows it" in Page(page).words
+    assert "<script>alert" not in page
+    proven = camera(slots={"kind": "camera", "brand": "Acme", "maker": "Maker"})
+    page = Page(render(Snapshot(generated_at=NOON, identities=(proven,), relations={("Acme", "Maker"): ["Acme -> Maker  strength low"]})))
+    assert "strength low" in page.words
+    assert "nothing on this device shows it" not in page.words
