@@ -10,7 +10,7 @@ from enum import IntEnum
 
 from netcam.catalog.families import BadgeRow, Families, Family, Strength, fold
 from netcam.catalog.sources import Status
-from netcam.model import Claim, Identity
+from netcam.model import PUBLISHED, Claim, Identity
 
 SURE = 0.75
 """Confidence from which a slot may carry a finding at full weight: what two independent tells reach, or one unmistakable one."""
@@ -143,9 +143,11 @@ def grip_of(identity: Identity, slot: str, claims: list[Claim]) -> Grip:
 
 
 def rests_on_badge(maker: list[Claim], brand: list[Claim]) -> bool:
-    """Whether every signal for the maker is one that names the badge: then the maker is the badge's, not the device's own tell."""
+    """Whether every signal for the maker is one that names the badge, or a published relation of the badge: then the maker is the badge's, not
+    the device's own tell."""
     badge = {(o.field, o.value) for claim in brand for o in claim.because}
-    return bool(badge) and all((o.field, o.value) in badge or o.field in MAC_FIELDS for claim in maker for o in claim.because)
+    own = [claim for claim in maker if claim.origin != PUBLISHED]
+    return bool(badge) and all((o.field, o.value) in badge or o.field in MAC_FIELDS for claim in own for o in claim.because)
 
 
 def ties(view: View, families: Families) -> Ties:
@@ -190,6 +192,16 @@ def _made_by(view: View, family: Family, rows: tuple[BadgeRow, ...], families: F
         return
     if badge and mine and view.badge_only:
         _rows(view, tuple(row for _, row in mine), found, stated=True, index=tuple(n for n, _ in mine))
+        return
+    if badge and view.badge_only:
+        found.ties.append(
+            Tie(
+                family, maker, min(view.grip, Grip.FAIR),
+                f"Devices like this one with the badge {badge} are published as made by {maker}. Nothing of {maker}'s own showed on this one.",
+                "badge",
+                change=(f"a second tell of {maker}'s own on the device", "the supplier's statement of who made it"),
+            )
+        )  # fmt: skip
         return
     firm = {
         Grip.SURE: f"Its answers identify {maker} as the maker",

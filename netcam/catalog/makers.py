@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from netcam.catalog import calibration, naming
+from netcam.catalog import calibration, naming, relations
 from netcam.catalog.calibration import Calibration
 from netcam.catalog.text import Document, nearest, read, typed
 from netcam.catalog.versions import SCHEMES
@@ -212,6 +213,8 @@ class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     also_called: list[str] = []
     """Former and short names of the maker."""
     models: list[ModelScheme] = []
+    lines: list[relations.Line] = []
+    """Others' badges on its devices, by model line."""
     fingerprints: list[Fingerprint] = []
 
 
@@ -226,8 +229,15 @@ class Makers:
     """Fingerprint id -> file:line."""
     calibration: Calibration | None = None
     """What was measured of the confidences."""
+    stems: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    """Maker -> name of its file, with which its ids begin."""
     spelt_out: tuple[tuple[str, Fingerprint], ...] = ()
     """Maker and fingerprint, of those that names and model schemes were spelt out into."""
+
+    @cached_property
+    def relations(self) -> relations.Relations:
+        """What is published of badges and the makers behind them."""
+        return relations.Relations(self.makers, self.stems)
 
     @cached_property
     def owned(self) -> tuple[tuple[str, Fingerprint], ...]:
@@ -270,7 +280,10 @@ class Makers:
         """Whether a maker's file lists a badge, by whatever spelling, as one of others on its devices."""
         names = {_bare(badge), *(_bare(name) for name in self.names_of(badge))}
         file = self.makers.get(maker)
-        return file is not None and any(not b.own and names & {_bare(n) for n in (b.name, *b.also)} for b in file.brands)
+        if file is None:
+            return False
+        lines = any(_bare(line.brand) in names for line in file.lines)
+        return lines or any(not b.own and names & {_bare(n) for n in (b.name, *b.also)} for b in file.brands)
 
     def badges(self, maker: str) -> int:
         """How many badges of others a maker's file knows on its devices."""
@@ -395,6 +408,7 @@ def load(root: Path) -> Makers:
     makers: dict[str, MakerFile] = {}
     expanded: list[tuple[str, Fingerprint]] = []
     places: dict[str, str] = {}
+    stems: dict[str, str] = {}
     digest = hashlib.sha256()
     for path in sorted((root / "makers").glob("*.yaml")):
         document = read(path, name=f"makers/{path.name}")
@@ -421,6 +435,7 @@ def load(root: Path) -> Makers:
             _compiles(brand.not_before, document, ("brands", n, "not_before"))
         for n, model in enumerate(file.models):
             _check_model(model, document, ("models", n))
+        relations.check(file.lines, (b.name for b in file.brands if b.own), document)
         spelt_out = list(naming.expand(file, path.stem))
         for fingerprint in spelt_out:
             if fingerprint.field not in naming.CLASSES:
@@ -429,12 +444,12 @@ def load(root: Path) -> Makers:
                 raise ContentError(document.where, f"{shown(fingerprint.id)} comes of two entries", "name each brand and family once")
             places[fingerprint.id] = document.at("models" if "/models-" in fingerprint.id else "brands")
             expanded.append((file.maker, fingerprint))
-        makers[file.maker] = file
+        makers[file.maker], stems[file.maker] = file, path.stem
     everything = (*(f for m in makers.values() for f in m.fingerprints), *(f for _, f in expanded))
     measured = calibration.load(root)
     if measured is not None:
         digest.update(msgspec.json.encode(measured))
-    return Makers(makers, everything, digest.hexdigest(), places, measured, tuple(expanded))
+    return Makers(makers, everything, digest.hexdigest(), places, measured, stems, tuple(expanded))
 
 
 def _compiles(pattern: str, document: Document, path: tuple[Any, ...]) -> int:

@@ -269,7 +269,7 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
         says["kind"] = one.kind
     if one.brand:
         says["brand"] = one.brand
-    if not one.shared:
+    if not one.shared and all(line.brand != one.brand for line in file.lines):  # whose line it is, `lines` tell better
         says["maker"] = file.maker
     examples = [Example(see=text, says={"model": text}, source=one.source) for text in one.examples]
     misses = [Miss(see=text, source=one.source) for text in one.misses]

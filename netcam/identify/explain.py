@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netcam.catalog.makers import Fingerprint, Makers
-from netcam.model import SLOTS, Claim, Identity
+from netcam.model import PUBLISHED, SLOTS, Claim, Identity
 
 
 def lines(identity: Identity, makers: Makers) -> Iterator[str]:
@@ -40,30 +40,64 @@ def chain(identity: Identity, makers: Makers) -> Iterator[str]:
     """Badge -> tell -> maker -> owner: one line a link, each with its strength and where that is written."""
     brand, maker = identity.get("brand"), identity.get("maker")
     if maker is None:
-        yield "chain: no maker is proven"
-        yield from (f"  on record, not on this device: {told}" for told in relations(identity, makers))
+        on_record = zip(relations(identity, makers), makers.sold_as(brand) if brand else (), strict=True)
+        asked = [f"on record, not on this device: {told}; owner {_owner(name, makers)}" for told, (name, _) in on_record]
+        asked += _lines(brand, None, makers)
+        yield f"chain: badge {brand} -> (asked) -> maker not proven" if asked else "chain: no maker is proven"
+        yield from (f"  {told}: a question, and no finding" for told in asked)
         return
     file = makers.makers.get(maker)
-    owner = (file.owner if file else "") or "not recorded"
-    yield f"chain: badge {brand or 'unknown'} -> tell -> maker {maker} -> owner {owner}"
+    owner = _owner(maker, makers)
+    mine = [c for c in identity.because if c.slot == "maker"]
+    published = bool(mine) and all(c.origin == PUBLISHED for c in mine)
+    yield f"chain: badge {brand or 'unknown'} -> {'published relation' if published else 'tell'} -> maker {maker} -> owner {owner}"
     badges = [c for c in identity.because if c.slot == "brand"]
     for claim in badges:
         yield f"  badge  {brand}  {strength_word(claim.weight)} ({claim.weight:.2f})  {_seen(claim)}  source: {_source(claim, makers)}"
     if brand and not badges:
         yield f"  badge  {brand}  assumed ({identity.confidence['brand']:.2f})  no badge was seen; it is the maker's own name"
-    for claim in identity.because:
-        if claim.slot == "maker":
-            yield f"  tell   {claim.by}  {strength_word(claim.weight)} ({claim.weight:.2f})  {_seen(claim)}  source: {_source(claim, makers)}"
+    for claim in mine:
+        link = "line" if claim.origin == PUBLISHED else "tell"
+        yield f"  {link}   {claim.by}  {strength_word(claim.weight)} ({claim.weight:.2f})  {_seen(claim)}  source: {_source(claim, makers)}"
+    if published:
+        yield f"  asked  nothing of {maker}'s own showed on this device: to be checked with the supplier, and no finding"
     sure = identity.confidence["maker"]
-    origins = sorted({c.origin for c in identity.because if c.slot == "maker"})
+    origins = sorted({c.origin for c in mine})
     yield f"  maker  {maker}  {strength_word(sure)} ({sure:.2f})  from {len(origins)} independent origins: {', '.join(origins)}"
     told = relations(identity, makers)
     yield from (f"  made by  {one}" for one in told)
-    if brand and makers.brand(maker, brand) is None and not makers.same_brand(maker, brand):
+    if brand and makers.brand(maker, brand) is None and not published and not makers.same_brand(maker, brand):
         yield f"  made by  {brand} -> {maker}  no file lists this relation: the tells on this device alone say so"
     if file is not None:
         legal = f"; legal entities: {', '.join(file.legal)}" if file.legal else ""
         yield f"  owner  {owner}  {file.country.upper() or 'country not recorded'}{legal}  source: maker file {maker}"
+    yield from _asked(brand, maker, makers)
+
+
+def _asked(brand: str | None, maker: str, makers: Makers) -> Iterator[str]:
+    """What is published of the badge and other makers than the one that the device shows."""
+    said = [
+        f"asked  {brand} -> {one.maker}?  strength {one.brand.strength or 'not recorded'}: {one.brand.scope or 'scope not recorded'}  "
+        f"source: {one.brand.source or 'not recorded'}"
+        for one in (makers.relations.asked(brand) if brand else ())
+        if one.maker != maker and makers.makers[one.maker].makes_cameras
+    ]
+    yield from (f"  {told}: what is known of this device says {maker}" for told in (*said, *_lines(brand, maker, makers)))
+
+
+def _owner(maker: str, makers: Makers) -> str:
+    file = makers.makers.get(maker)
+    return (file.owner if file else "") or "not recorded"
+
+
+def _lines(brand: str | None, maker: str | None, makers: Makers) -> list[str]:
+    """The badge's model lines that other makers build, with their sources and owners."""
+    return [
+        f"asked  {brand} -> {held.maker}? -> owner {_owner(held.maker, makers)}  strength {held.line.strength}: models "
+        f"such as {', '.join(held.line.examples[:2])}{f', {held.line.period}' if held.line.period else ''}  source: {held.line.source}"
+        for held in (makers.relations.lines(brand) if brand else ())
+        if held.maker != maker
+    ]
 
 
 def relations(identity: Identity, makers: Makers) -> list[str]:
@@ -88,6 +122,8 @@ def _seen(claim: Claim) -> str:
 
 
 def _source(claim: Claim, makers: Makers) -> str:
+    if claim.origin == PUBLISHED:
+        return makers.relations.source(claim.by)
     known = makers.by_id.get(claim.by)
     if known is None:
         return "IEEE registry of MAC prefixes" if claim.by == "mac-prefix" else "not recorded"

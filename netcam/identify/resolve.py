@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from netcam.catalog.makers import Makers
-from netcam.identify import assumed
+from netcam.identify import assumed, lines
 from netcam.identify.registrant import registrant
 from netcam.model import SLOTS, Claim, Identity, Observation
 from netcam.protocols.fields import known
 
+ORDER = sorted(SLOTS, key=lambda slot: slot == "maker")
+"""Slots in the order in which they are settled: badge and model before the maker, on which published relations have their say."""
 CEILING = 0.99
 """Nothing read from a network is certain: any answer can be forged."""
 
@@ -48,11 +50,15 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
     """The identity that `claims` amount to. The order of observations and claims does not matter."""
     slots: dict[str, str] = {}
     confidence: dict[str, float] = {}
-    agree: list[Claim] = []
-    disputed: list[Claim] = []
+    settled: dict[str, tuple[list[Claim], list[Claim]]] = {}
+    told: dict[str, list[Claim]] = {}
     everything = sorted(claims, key=lambda c: (-c.weight, c.by, c.slot, c.value))
-    for slot in SLOTS:
-        mine = [c for c in everything if c.slot == slot]
+    for one in everything:
+        told.setdefault(one.slot, []).append(one)
+    for slot in ORDER:
+        mine = told.get(slot, [])
+        if slot == "maker":
+            mine = [*mine, *lines.published(told, slots, makers)]
         if not mine:
             continue
         values: dict[str, list[Claim]] = {}
@@ -62,7 +68,9 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
             ((strength(v), value) for value, v in values.items()), key=lambda item: (-item[0], _part_number(values[item[1]]), item[1])
         )
         if slot == "maker":
-            scored = _behind_the_badge(scored, values, makers)
+            scored = lines.before_number(_behind_the_badge(scored, values, makers), values)
+        elif slot == "brand":
+            scored = lines.before_name(scored, values, makers)
         top, value = scored[0]
         against = scored[1][0] if len(scored) > 1 else 0.0
         # a MAC of another company is common on cameras (modules, rebrands) and contradicts nobody
@@ -74,8 +82,10 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         if makers.calibration is not None:
             sure = makers.calibration.capped(sure)
         slots[slot], confidence[slot] = value, round(sure, 4)
-        agree += values[value]
-        disputed += [c for c in mine if c.value != value]
+        settled[slot] = (values[value], [c for c in mine if c.value != value])
+    slots = {slot: slots[slot] for slot in SLOTS if slot in slots}
+    agree = [c for slot in slots for c in settled[slot][0]]
+    disputed = [c for slot in slots for c in settled[slot][1]]
     maker = slots.get("maker")
     sure = confidence.get("maker", 0.0)
     if maker is not None and "brand" not in slots and (badge := assumed.brand(maker, sure, everything, observations, makers)):

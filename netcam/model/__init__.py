@@ -2,7 +2,7 @@
 
 from netcam.model.difference import Difference
 from netcam.model.finding import Citation, Finding, Link, Traffic, Verdict, severity_rank, verdict_rank
-from netcam.model.identity import CAMERA_KINDS, KINDS, SLOTS, Claim, Identity
+from netcam.model.identity import CAMERA_KINDS, KINDS, PUBLISHED, SLOTS, Claim, Identity
 from netcam.model.observation import Fact, Observation
 from netcam.model.order import address_order
 from netcam.model.scan import Coverage, CoverageState, ScanRecord
@@ -13,6 +13,7 @@ __all__ = [
     "JURISDICTIONS",
     "KINDS",
     "LINKS",
+    "PUBLISHED",
     "SITE_CLASSES",
     "SLOTS",
     "Citation",

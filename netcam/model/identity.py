@@ -10,6 +10,9 @@ from netcam.model.observation import Observation
 SLOTS = ("kind", "brand", "maker", "model", "firmware", "serial", "component", "hardware")
 """The questions an identity answers. `component` (chip, SDK) never becomes the maker."""
 
+PUBLISHED = "published-relation"
+"""Origin of a claim for the maker that rests on what is published of the badge, and on nothing of the maker's own on the device."""
+
 KINDS = (
     "camera",
     "recorder",

@@ -1,0 +1,64 @@
+"""What published relations of a badge say, by model line: no more than a product's papers would, since nothing of the maker's own showed.
+
+They count once however often badge and model are read, and never as firmly as a tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from netcam.catalog.makers import Makers
+from netcam.catalog.relations import Held
+from netcam.model import PUBLISHED, Claim, Observation
+
+WEIGHTS = {"high": 0.7, "medium": 0.6}
+"""Weight of a relation by its strength: below what carries a finding (assess/evidence.py SURE), whatever says it."""
+MAX_SEEN = 4
+"""Observations that a claim names: badge and model stand in a few places, and `explain` prints the first."""
+_Scored = list[tuple[float, str]]
+
+
+def published(told: Mapping[str, Sequence[Claim]], slots: Mapping[str, str], makers: Makers) -> list[Claim]:
+    """What published relations of the badge and model in `slots` say of the maker; none where two makers come into question."""
+    brand, model = slots.get("brand"), slots.get("model")
+    badges = [one for one in told.get("brand", ()) if one.value == brand and one.origin != "mac"]
+    if brand is None or not badges:
+        return []
+    fitting: dict[str, Held] = {}
+    for held in makers.relations.lines(brand):
+        if model is not None and held.fits(model):
+            fitting.setdefault(held.maker, held)
+    if fitting:
+        held = next(iter(fitting.values()))
+        numbers = [one for one in told.get("model", ()) if one.value == model]
+        return [_claim(held.maker, held.id, held.line.strength, (*badges, *numbers))] if len(fitting) == 1 else []
+    own = makers.relations.teller(brand)
+    return [_claim(own.maker, own.id, own.brand.strength, badges)] if own is not None else []
+
+
+def before_name(scored: _Scored, values: Mapping[str, Sequence[Claim]], makers: Makers) -> _Scored:
+    """The badges in order, a line of the maker's own before the maker's name: firmware that serves both keeps the maker's name where the
+    badge has another, and the model is numbered as that line alone is."""
+    for one in scored[1:]:
+        line = makers.relations.teller(one[1])
+        if line is not None and makers.same_brand(line.maker, scored[0][1]) and any("/models-" in c.by for c in values[one[1]]):
+            # the maker's own name says the same, and is no contradiction
+            return [one, *(o for o in scored if o is not one and not makers.same_brand(line.maker, o[1]))]
+    return scored
+
+
+def before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]]) -> _Scored:
+    """The makers in order, what is published of badge and line before a number alone: another badge's numbers look like this maker's too."""
+
+    def numbered(maker: str) -> bool:
+        return all("/models-" in one.by for one in values[maker])
+
+    behind = next((one for one in scored[1:] if any(c.origin == PUBLISHED for c in values[one[1]])), None)
+    if behind is None or not numbered(scored[0][1]):
+        return scored
+    return [behind, *(one for one in scored if one is not behind and not numbered(one[1]))]
+
+
+def _claim(maker: str, by: str, strength: str, told: Sequence[Claim]) -> Claim:
+    seen: tuple[Observation, ...] = tuple(dict.fromkeys(seen for one in told for seen in one.because))[:MAX_SEEN]
+    return Claim(slot="maker", value=maker, weight=WEIGHTS.get(strength, WEIGHTS["medium"]), by=by, origin=PUBLISHED, because=seen)
