@@ -81,12 +81,42 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]], *, 
     from rich.table import Table
     from rich.text import Text
 
-    made = Table(title=Text(title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False)
-    for column in columns:
-        made.add_column(column, overflow="fold")
-    for row in rows:
-        made.add_row(*(Text(escaped(cell, limit=limit)) for cell in row))
+    cells = [[escaped(cell, limit=limit) for cell in row] for row in rows]
+    made = Table(title=Text(title, style="bold"), box=box.SIMPLE_HEAD, title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+    for column, width in zip(columns, _widths(columns, cells), strict=True):
+        made.add_column(column, overflow="fold", width=width)
+    for row in cells:
+        made.add_row(*(Text(cell) for cell in row))
     return made
+
+
+_WORD = 9
+"""Characters of a word that stay on one line where a terminal is narrow."""
+_KEPT = dict.fromkeys(("address", "addresses", "MAC", "device", "devices", "endpoint", "seen at"), 17) | {
+    "brand": 9,
+    "maker": 9,
+    "firmware": 8,
+    "sure": 4,
+    "verdict": 11,
+}
+"""Columns that give way last, and what they keep: addresses, MACs and keys, which people copy, and what they look for first."""
+
+
+def _widths(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    """Width of each column: what it needs, and on a narrow terminal the widest give way first, down to their longest word."""
+    from rich.cells import cell_len
+
+    texts = [[column, *(row[n] for row in cells)] for n, column in enumerate(columns)]
+    wide = [max(map(cell_len, text)) for text in texts]
+    words = [max((cell_len(word) for one in text for word in one.split()), default=1) for text in texts]
+    floors = [min(word, _KEPT.get(column, _WORD)) for column, word in zip(columns, words, strict=True)]
+    room = console().width - 2 * len(columns)
+    tight = [floor if column in _KEPT else min(floor, 6) for column, floor in zip(columns, floors, strict=True)]
+    for least in (floors, tight, [1] * len(columns)):
+        while sum(wide) > room and any(w > f for w, f in zip(wide, least, strict=True)):
+            widest = max((n for n in range(len(wide)) if wide[n] > least[n]), key=lambda n: wide[n])
+            wide[widest] -= 1
+    return wide
 
 
 def address_order(one: Identity) -> tuple[bytes, str]:
