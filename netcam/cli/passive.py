@@ -235,8 +235,10 @@ S = TypeVar("S", bound=Switch)
 
 @contextmanager
 def stopped_by_signal(stop: S) -> Iterator[S]:
-    """The first Ctrl-C or SIGTERM sets `stop`; the second Ctrl-C does the usual."""
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    """The first Ctrl-C, SIGTERM or loss of the terminal sets `stop`; the second Ctrl-C does the usual."""
+    from netcam.pipeline import stopping
+
+    numbers = stopping()
     before = {number: signal.getsignal(number) for number in numbers}
 
     def first(_number: int, _frame: object) -> None:

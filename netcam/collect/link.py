@@ -188,6 +188,7 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the sweep decides and says SIGTERM
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the loss of a terminal
     put, send = packed.pack_into, link.send
     begin = said = time.monotonic()
     computed, first_round, processor = time.process_time(), 0.0, 0.0

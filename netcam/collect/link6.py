@@ -112,6 +112,7 @@ def main(argv: list[str]) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the loss of a terminal
     for round_ in range(tries):
         for one in frames + (groups if not round_ else []):
             try:

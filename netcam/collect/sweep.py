@@ -365,8 +365,13 @@ class _Run:
 
     def result(self, *, complete: bool) -> ScanRecord:
         """Cover what is left and sum up."""
+        unasked = 0 if complete else len([a for a in self.found if a not in self.covered])
         self._rest(complete)
         request = self.plan.request
+        if unasked:
+            self.notes.append(
+                f"interrupted: {unasked} devices were seen and not asked to the end; `netcam scan --resume` goes on with them"
+            )
         for network in self.failed:
             reason = next((r for a, r in self.unreached.items() if ip_address(a) in network), "not asked")
             self.notes.append(f"{network}: NOT REACHED ({reason}): nothing is known of the devices there")

@@ -117,6 +117,7 @@ def main(argv: list[str]) -> int:
     """Run; exit 3 without the privilege, 4 where the trunk or the device cannot be had."""
     trunk, vlan, name, addresses = argv[0], int(argv[1]), argv[2], argv[3:]
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the sweep decides and ends standard input
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # so does the loss of a terminal
     try:
         wire = open_wire(trunk, vlan)
         device = make_device(name, trunk, addresses)

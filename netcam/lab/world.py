@@ -293,6 +293,7 @@ async def run(scenario: Scenario, part: str) -> None:
 def main(argv: list[str]) -> None:
     """Wait for the interface, then serve."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the sweep; devices end with their parent
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     scenario = load(argv[0])
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, MAX_FILES) if hard != resource.RLIM_INFINITY else MAX_FILES, hard))

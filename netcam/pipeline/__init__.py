@@ -19,7 +19,7 @@ from netcam.pipeline.judging import (
     wrongly_restricted,
 )
 from netcam.pipeline.reporting import REPORT_DAYS, SWITCHES, checklists, places, snapshot, snapshot_of, survey
-from netcam.pipeline.sweeping import ACTIONS_TOLD, COVERAGE_BATCH, interruptible, queued, sweep, tell_end, tell_start, unknown
+from netcam.pipeline.sweeping import ACTIONS_TOLD, COVERAGE_BATCH, interruptible, queued, stopping, sweep, tell_end, tell_start, unknown
 
 __all__ = [
     "ACTIONS_TOLD",
@@ -54,6 +54,7 @@ __all__ = [
     "site_rules",
     "snapshot",
     "snapshot_of",
+    "stopping",
     "store",
     "survey",
     "sweep",

@@ -215,18 +215,24 @@ def tell_end(
 
 @contextmanager
 def interruptible(stop: StopSwitch) -> Iterator[None]:
-    """Ctrl-C and SIGTERM set `stop` instead of tearing the loop down; a second Ctrl-C does the usual."""
-    loop = asyncio.get_running_loop()
+    """Ctrl-C, SIGTERM and a terminal that goes away set `stop` instead of tearing the loop down; a second Ctrl-C does the usual."""
+    loop, numbers = asyncio.get_running_loop(), stopping()
 
     def first() -> None:
         stop.set()
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in numbers:
         loop.add_signal_handler(number, first)
     try:
         yield
     finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in numbers:
             loop.remove_signal_handler(number)
+
+
+def stopping() -> tuple[signal.Signals, ...]:
+    """Signals that end a run in good order. Whoever had SIGHUP ignored (nohup) wants the run to outlive the terminal."""
+    ends = (signal.SIGINT, signal.SIGTERM)
+    return ends if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (*ends, signal.SIGHUP)

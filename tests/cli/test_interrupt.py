@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from netcam.cli.passive import stopped_by_signal
+from netcam.collect.gate import StopSwitch
+from netcam.pipeline import interruptible, stopping
 
 SCRIPT = """
 $NETCAM scan 10.77.0.0/24 --store s.sqlite --format jsonl > first.jsonl & pid=$!
@@ -54,3 +61,30 @@ def test_an_interrupted_sweep_keeps_what_it_has_and_goes_on(tmp_path: Path) -> N
     assert second["scan"][0]["status"] == "complete"
     assert len(second["device"]) == len(third["device"]) == 40
     assert (tmp_path / "diff.jsonl").read_text() == "", "nothing changed between two sweeps of one estate"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_sweep_and_a_listener_stop_in_good_order_on(number: signal.Signals) -> None:
+    async def sweeping() -> bool:
+        stop = StopSwitch()
+        with interruptible(stop):
+            os.kill(os.getpid(), number)
+            for _ in range(200):
+                if stop.is_set():
+                    break
+                await asyncio.sleep(0.01)
+        return stop.is_set()
+
+    assert asyncio.run(sweeping())
+    with stopped_by_signal(threading.Event()) as stop:
+        os.kill(os.getpid(), number)
+        assert stop.wait(2.0)
+
+
+def test_who_ignores_the_loss_of_the_terminal_outlives_it() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert signal.SIGHUP not in stopping()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert signal.SIGHUP in stopping()
