@@ -62,7 +62,7 @@ def _dotted(pattern: str) -> Order:
 
 
 _HIKVISION = re.compile(
-    r"(?:[A-Z]{2,5}_[A-Z0-9_]{1,16}_)?V?(?P<v>\d{1,2}\.\d{1,3}\.\d{1,4})(?:[ ,_]{0,3}(?:build[ _]{0,3}|(?<=[ ,_]))(?P<b>\d{6}))?",
+    r"(?:[A-Z]{2,5}_[A-Z0-9_]{1,16}_)?V?(?P<v>\d{1,2}\.\d{1,3}(?:\.\d{1,4})?)(?:[ ,_]{0,3}(?:build[ _]{0,3}|(?<=[ ,_]))(?P<b>\d{6}))?",
     re.IGNORECASE,
 )
 
@@ -140,7 +140,7 @@ def _uniview(one: str, other: str) -> int | None:
 
 
 _XIONGMAI = re.compile(
-    r"(?P<v>V?\d\.\d{2}\.R\d{2})\.(?P<line>[0-9A-Z]{8})\.(?P<b>\d{5})(?:\.[0-9A-Za-z]{6})?(?:\.{1,2}\w?\.?ONVIF [\d.]{1,8})?.{0,20}",
+    r"(?P<v>V?\d\.\d{2}\.R\d{2})\.(?P<line>[0-9A-Z]{8})(?:\.(?P<b>\d{5})(?:\.[0-9A-Za-z]{6})?(?:\.{1,2}\w?\.?ONVIF [\d.]{1,8})?.{0,20})?",
     re.IGNORECASE,
 )
 
@@ -155,7 +155,7 @@ def _xiongmai(one: str, other: str) -> int | None:
         return number
     if left["line"].upper() != right["line"].upper():
         return None
-    build = _order(_numbers(left["b"]), _numbers(right["b"]))
+    build = _order(_numbers(left["b"]), _numbers(right["b"])) if left["b"] and right["b"] else 0
     return build or (0 if one.casefold() == other.casefold() else None)
 
 
@@ -235,6 +235,20 @@ def _avtech(one: str, other: str) -> int | None:
 
 _NUMBERS = r"\d{1,6}(?:\.\d{1,8}){1,5}"
 
+
+def _either(*orders: Order) -> Order:
+    """For makers that sell what several firmwares run: each pair by the first way of counting that both are written in."""
+
+    def order(one: str, other: str) -> int | None:
+        return next((found for count in orders if (found := count(one, other)) is not None), None)
+
+    return order
+
+
+_plain = _dotted(rf"v?(?P<v>{_NUMBERS})")
+# V8.1.1-20210331; 4.1.6_0169; ZKTeco writes `Ver 8.0.4.2-20211013`
+_numbers_day = _dotted(rf"(?:Ver ?|v)?(?P<v>{_NUMBERS})(?:[-_](?P<b>\d{{4,12}}))?")
+
 SCHEMES: Mapping[str, Order] = MappingProxyType(
     {
         "hikvision": _hikvision,
@@ -270,7 +284,7 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         # 2.60B15, 1.01_B2; a letter or word behind it is another build of the same number
         "d-link": _dotted(rf"v?(?P<v>{_NUMBERS})(?:[ _]?B(?P<b>\d{{1,3}}))?"),
         # 2.0b60_20200207
-        "lilin": _dotted(r"v?(?P<v>\d{1,3}\.\d{1,3})b(?P<b>\d{1,4})(?:_\d{8})?"),
+        "lilin": _dotted(r"v?(?P<v>\d{1,3}\.\d{1,3})(?:b(?P<b>\d{1,4})(?:_\d{8})?)?"),
         # 2.305b240719: the letter stands before the day
         "planet": _dotted(r"v?(?P<v>\d{1,3}\.\d{1,4})b(?P<b>\d{6})"),
         "huawei": _huawei,
@@ -294,17 +308,24 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         ),
         # Illustra.SS016.05.03.01.0007: the line, then the number
         "illustra": _dotted(rf"(?:Illustra\.(?P<line>[A-Za-z]{{2,6}}\d{{1,3}})\.)?(?P<v>{_NUMBERS})"),
-        # V8.1.1-20210331; 4.1.6_0169; ZKTeco writes `Ver 8.0.4.2-20211013`
-        "numbers-day": _dotted(rf"(?:Ver ?|v)?(?P<v>{_NUMBERS})(?:[-_](?P<b>\d{{4,12}}))?"),
+        "numbers-day": _numbers_day,
         # M2.1.6.05
         "zavio": _dotted(rf"M?(?P<v>{_NUMBERS})"),
-        # 1.0.7-0298; V2.3.8-8
-        "numbers-dash": _dotted(rf"V?(?P<v>{_NUMBERS})(?:-(?P<b>\d{{1,6}}))?"),
+        # 1.0.7-0298; V2.3.8-8; 7.2.1-69057 Update 5
+        "numbers-dash": _dotted(rf"V?(?P<v>{_NUMBERS})(?:-(?P<b>\d{{1,6}}(?:(?:-| Update )\d{{1,3}})?))?"),
         # 5.1.3.0(19A9): the bracket names a commit, which says nothing of order; 5.0.0.20101B210105: the build day
         "tvt": _dotted(rf"v?(?P<v>{_NUMBERS})(?:\(\w{{1,12}}\)|B(?P<b>\d{{6}})\w{{0,6}}(?:\.\w{{1,6}}){{0,3}}(?:\(\w{{1,12}}\))?)?"),
         # 2.6.0.150(15529)
         "avigilon": _dotted(rf"(?P<v>{_NUMBERS})(?:\(\d{{1,8}}\))?"),
-        "numbers": _dotted(rf"v?(?P<v>{_NUMBERS})"),
+        # 1.000.HW00.21.20190812 of the lines that count as Dahua's do; 2025.08.22
+        "honeywell": _either(_dahua, _plain),
+        # V4.30.210 build 210826 of one maker's recorders, V8.1.1-20210331 of another's
+        "hikvision-or-numbers": _either(_hikvision, _numbers_day),
+        # 5.21(AAZF.14)C0: the letters name the model
+        "zyxel": _dotted(r"V?(?P<v>\d{1,2}\.\d{2})\((?P<line>[A-Z]{4})\.(?P<b>\d{1,3})\)(?:[A-Z]\d{1,2})?"),
+        # V3.5/3(160503); B3.1.4
+        "iqeye": _dotted(r"[VB]{0,2}(?P<v>\d{1,2}\.\d{1,2}(?:[./]\d{1,3})?)(?: ?\((?P<b>\d{6})\))?"),
+        "numbers": _plain,
     }
 )
 """Scheme -> how its versions are put in order. `numbers` is for makers whose versions are plain numbers in dots."""

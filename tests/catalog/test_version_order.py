@@ -70,6 +70,21 @@ ORDERED = [
     ("tp-link", "1.3.0_build_20221208", "1.3.0_build_20230322_rel.70591"),
     ("numbers-day", "Ver 8.0.4.2-20201013", "Ver 8.0.4.2-20211013"),
     ("numbers-day", "V8.1.0-20201231", "V8.1.1-20210331"),
+    ("hikvision", "V6.26 build 150513", "V6.26 build 160513"),
+    ("xiongmai", "V5.04.R02.000A07F3", "V5.05.R02.000A07F3"),
+    ("xiongmai", "V4.03.R11.24340142", "V5.00.R02.000807D8.10010.346624.S.ONVIF 16.12"),
+    ("lilin", "1.0", "2.0b60_20200207"),
+    ("honeywell", "1.000.HW00.20.20190410", "1.000.HW00.21.20190812"),
+    ("honeywell", "2025.05.14", "2025.08.22"),
+    ("hikvision-or-numbers", "V4.30.097", "V4.30.210 build 210826"),
+    ("hikvision-or-numbers", "V8.1.0-20201231", "V8.1.1-20210331"),
+    ("zyxel", "5.21(AAZF.11)C0", "5.21(AAZF.14)C0"),
+    ("zyxel", "V5.20(ABAG.12)C0", "5.21(ABAG.11)C0"),
+    ("iqeye", "3.1.4", "V3.5/3"),
+    ("iqeye", "V3.5/3(150312)", "V3.5/3(160503)"),
+    ("numbers-dash", "7.2.1-69057 Update 4", "7.2.1-69057 Update 5"),
+    ("numbers-dash", "7.2.1-69057", "7.2.1-69057 Update 5"),
+    ("numbers-dash", "7.1-42661-1", "7.2-64570"),
 ]
 CANNOT = [
     ("hikvision", "V5.5.82 build 210701", "V5.5.800 build 190628"),  # number says older, build says newer
@@ -94,6 +109,10 @@ CANNOT = [
     ("reolink", "v3.0.0.4662_25031822", "v3.0.0_4662_2503182271"),  # the count of builds of the day has two digits, and four
     ("vivotek", "VVTK-0103f", "VVTK-1.2203.13.01n"),
     ("huawei", "V200R003C02SPC100", "V200R003C02"),
+    ("xiongmai", "V5.05.R02.000A07F3", "V5.05.R02.000A07F3.10010.346624"),  # one tells its build
+    ("zyxel", "5.21(AAZF.14)C0", "5.21(ABAG.11)C0"),
+    ("honeywell", "1.000.HW00.21.20190812", "2025.08.22"),
+    ("hikvision-or-numbers", "V4.30.210 build 210826", "V8.1.1-20210331"),
 ]
 
 
