@@ -16,8 +16,10 @@ MAX_SDP_LINES = 200
 
 _OWN_FIELDS = frozenset({"server", "public", "www-authenticate"})
 _NOT_KEPT = frozenset({"date", "cseq", "content-length", "expires", "last-modified", "connection"})
+# A stream's address is kept where it has a path: the root is all that is asked for, so the path is the device's own name for it.
 _TOOL = re.compile(
-    r"(tool|x-qt-text-\w{1,8}|Media_header|x-dimensions|type|range|(?:x-)?(?:packetization|rtppayload)-supported|fmtp(?=:\d+ DecoderTag=))"
+    r"(tool|x-qt-text-\w{1,8}|Media_header|x-dimensions|type|range|(?:x-)?(?:packetization|rtppayload)-supported|fmtp(?=:\d+ DecoderTag=)"
+    r"|control(?=:\s{0,2}rtsp://[^/\s@]{1,255}/[^\s]))"
     r"\s{0,2}:(.*)",
     re.IGNORECASE,
 )

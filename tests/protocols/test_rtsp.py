@@ -48,6 +48,12 @@ def test_addresses_and_telling_attributes_of_a_session_description_are_read() ->
     }
 
 
+def test_a_streams_address_is_kept_where_it_has_a_path_and_no_account() -> None:
+    sdp = b"v=0\r\na=control:*\r\na=control:rtsp://192.0.2.7/\r\na=control:trackID=1\r\na=control:rtsp://user:word@192.0.2.7/live\r\n"
+    facts = rtsp.parse_sdp(sdp + b"a=control:rtsp://192.0.2.7:554/profile5/media.smp/trackID=v\r\n")
+    assert [(fact.field, fact.value) for fact in facts] == [("rtsp.sdp.control", "rtsp://192.0.2.7:554/profile5/media.smp/trackID=v")]
+
+
 @pytest.mark.parametrize("data", [b"", b"HTTP/1.1 200 OK\r\n\r\n", b"\x00\x01"])
 def test_what_is_not_rtsp_is_a_decode_error(data: bytes) -> None:
     with pytest.raises(DecodeError):
