@@ -44,7 +44,23 @@ def before_name(scored: _Scored, values: Mapping[str, Sequence[Claim]], makers: 
         if line is not None and makers.same_brand(line.maker, scored[0][1]) and any("/models-" in c.by for c in values[one[1]]):
             # the maker's own name says the same, and is no contradiction
             return [one, *(o for o in scored if o is not one and not makers.same_brand(line.maker, o[1]))]
-    return scored
+    return _printed_before_number(scored, values, makers)
+
+
+def _printed_before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]], makers: Makers) -> _Scored:
+    """The badges in order, a name that the device gives as its manufacturer's before the badge of another house that numbers alike."""
+    first = values[scored[0][1]]
+    if len(scored) < 2 or not all("/models-" in one.by for one in first):
+        return scored
+    houses = [file for one in first if one.by in makers.by_id for file in (makers.by_id[one.by][0],)]
+
+    def printed(brand: str) -> bool:
+        """Whether the device gives it as its manufacturer, and it is no badge of a house that numbers so."""
+        given = any("/named-" in one.by and one.by.endswith("-maker") for one in values[brand])
+        return given and not any(makers.same_brand(file.maker, brand) or makers.builds(file.maker, brand) for file in houses)
+
+    named = next((one for one in scored[1:] if printed(one[1])), None)
+    return scored if named is None else [named, *(one for one in scored if one is not named)]
 
 
 def before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]]) -> _Scored:

@@ -56,6 +56,12 @@ def test_a_line_without_its_badge_names_nobody(matcher: Matcher) -> None:
     assert told(matcher, ("onvif.manufacturer", "Acme"), ("onvif.model", "KX-4K01IA")).get("maker") is None
 
 
+@pytest.mark.parametrize(("badge", "model"), [("Sannce", "I51CL"), ("ELRO", "C800")])
+def test_a_badge_that_numbers_like_another_keeps_its_name_and_gets_no_maker_of_the_others(matcher: Matcher, badge: str, model: str) -> None:
+    one = told(matcher, ("onvif.manufacturer", badge), ("onvif.model", model))
+    assert (one.get("brand"), one.get("maker")) == (badge, None)
+
+
 def test_an_answer_of_the_makers_own_makes_it_certain(matcher: Matcher) -> None:
     one = told(matcher, ("onvif.manufacturer", "KBVISION"), ("onvif.model", "KX-4K01IA"), ("rtsp.realm", "Login to 4M05E3EPAG12345"))
     assert (one.get("brand"), one.get("maker")) == ("KBVISION", "Dahua")
