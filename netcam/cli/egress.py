@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from types import MappingProxyType
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcam.cli import flow_archive, judging, output
+from netcam.cli.passive import stopped_by_signal
 from netcam.cli.scan import ConfigOption, ContentOption, EventsOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
 
 if TYPE_CHECKING:
@@ -187,20 +189,20 @@ def watch(
 
             yield from live.windows(
                 interface, live.Settings(internal, filter_, fanout, idle, active), seconds=seconds, every=every, keeper=keeper,
-                prepare=judge.prepare, note=told.note,
+                prepare=judge.prepare, note=told.note, stop=stop,
             )  # fmt: skip
         elif netflow:
             from netcam.flows import collector
 
-            yield from collector.windows(netflow, seconds=seconds, every=every, internal=internal)
+            yield from collector.windows(netflow, seconds=seconds, every=every, internal=internal, stop=stop)
         else:
             from netcam.flows import follow
 
-            yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal)
+            yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal, stop=stop)
 
     met: set[str] = set()
     everything: list[Finding] = []
-    with telling(settings, wanted=events, meanwhile=True) as teller:
+    with telling(settings, wanted=events, meanwhile=True) as teller, stopped_by_signal(threading.Event()) as stop:
 
         def conclude(found: list[Finding]) -> list[Finding]:
             fresh = [f for f in found if f.key not in met]

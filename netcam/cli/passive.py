@@ -7,7 +7,7 @@ import signal
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
@@ -85,7 +85,10 @@ def hear(
     _ = loaded.matcher, loaded.policies, loaded.families  # wrong content is told before hours of listening
     inventory = open_inventory(store, settings=settings, make=True)
     try:
-        with telling(settings, wanted=events, meanwhile=source is None) as teller, stopped_by_signal(threading.Event()) as stop:
+        stop = threading.Event()
+        # a file is read to its end or not at all: there Ctrl-C does the usual
+        orderly = stopped_by_signal(stop) if source is None else nullcontext()
+        with telling(settings, wanted=events, meanwhile=source is None) as teller, orderly:
             left = seconds
             while True:
                 run = _begin(inventory, settings, loaded, site, "passive", (*(targets.split() or names),), teller)

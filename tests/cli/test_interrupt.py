@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from netcam.cli.passive import stopped_by_signal
 from netcam.collect.gate import StopSwitch
 from netcam.pipeline import interruptible, stopping
+from tests.conditions import until
 
 SCRIPT = """
 $NETCAM scan 10.77.0.0/24 --store s.sqlite --format jsonl > first.jsonl & pid=$!
@@ -88,3 +90,36 @@ def test_who_ignores_the_loss_of_the_terminal_outlives_it() -> None:
     finally:
         signal.signal(signal.SIGHUP, before)
     assert signal.SIGHUP in stopping()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_watch_that_is_told_to_stop_says_what_it_has(tmp_path: Path, number: signal.Signals) -> None:
+    record = {
+        "timestamp": "2026-01-01T00:00:00.000000+0000", "event_type": "flow", "src_ip": "10.0.0.5", "src_port": 50000,
+        "dest_ip": "203.0.113.9", "dest_port": 443, "proto": "TCP",
+        "flow": {"pkts_toserver": 9, "pkts_toclient": 9, "bytes_toserver": 9000, "bytes_toclient": 900,
+                 "start": "2026-01-01T00:00:00.000000+0000", "end": "2026-01-01T00:00:09.000000+0000"},
+    }  # fmt: skip
+    (tmp_path / "eve.json").write_text(json.dumps(record) + "\n")
+    argv = [sys.executable, "-m", "netcam", "egress", "watch", "--suricata", "eve.json", "--flows", "--every", "9999", "--format", "jsonl"]
+    env = {**os.environ, "NETCAM_HOME": str(tmp_path)}
+    watch = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=env)
+    try:
+        until(lambda: _read(watch.pid, "eve.json"), "the log is read")
+        watch.send_signal(number)
+        out, said = watch.communicate(timeout=60)
+    finally:
+        watch.kill()
+        watch.wait()
+    assert watch.returncode == 0, said
+    assert next(one["type"] for one in map(json.loads, out.splitlines())) == "flow"
+    assert "203.0.113.9" in out
+
+
+def _read(pid: int, name: str) -> bool:
+    """Whether a process has a file open and has read of it."""
+    with contextlib.suppress(OSError):  # descriptors come and go meanwhile
+        for one in Path(f"/proc/{pid}/fd").iterdir():
+            if one.readlink().name == name:
+                return "pos:\t0\n" not in Path(f"/proc/{pid}/fdinfo/{one.name}").read_text()
+    return False
