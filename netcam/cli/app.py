@@ -78,6 +78,14 @@ class Commands(TyperGroup):
             self.commands[cmd_name] = made.commands[cmd_name]
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: Any) -> Any:
+        """See click.Command. Ctrl-C ends with a word and its exit code; click says nothing."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("netcam: interrupted", err=True)
+            raise typer.Exit(130) from None
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """See click.Group: the list, without a single import."""
         rows: Sequence[tuple[str, str]] = [(name, line) for name, (_, line) in COMMANDS.items()]

@@ -136,8 +136,13 @@ def devices(
         rows = device_list.ordered(rows, order)[:limit]
         listed = {(row.site, row.device) for row in rows} if limit is not None else None
         whole = {(i.site, i.device): i for i in inventory.identities(at=wanted.at, site=site, only=listed)} if whole_records else {}
+        everyone = len(rows) or inventory.count_devices(site=site)
     finally:
         inventory.close()
+    if not rows:
+        output.say(
+            f"none of {everyone} devices fits" if everyone else "the inventory has no devices" + (f" of site {site}" if site else "")
+        )
     if table:
         output.console().print(output.table("Devices", shown_columns, ([row.cell(name) for name in shown_columns] for row in rows)))
         return
@@ -271,8 +276,10 @@ def reidentify(
     try:
         loaded, target = Content(content, cache=cache_folder()), chosen(store)
         changed = list(run(inventory, loaded, site=site, now=output.clock(), keep=not dry_run, target=target))
+        known = inventory.count_devices(site=site)
     finally:
         inventory.close()
+    output.say(f"{known} devices judged anew, {len(changed)} seen differently")
     if output.wants_table(format_):
         rows = [[c.site, c.device, slot, old or "", new or ""] for c in changed for slot, (old, new) in c.differences().items()]
         output.console().print(output.table(f"{len(changed)} devices seen differently", ("site", "device", "slot", "before", "now"), rows))

@@ -102,8 +102,8 @@ def hear(
                         for seen in collector.interfaces(names, ear, seconds=now, stop=stop):
                             inventory.record(seen)
                         left = None if left is None else left - now
-                except BaseException:
-                    _failed(inventory, run, teller)
+                except BaseException as error:
+                    _failed(inventory, run, teller, error)
                     raise
                 totals = {name: count for name, count in sorted(ear.counters.items()) if count}
                 if totals.get("kernel_dropped"):
@@ -179,8 +179,8 @@ def import_(
                         notes.append(f"{path.name}: no record was found in it")
                     if told.count:
                         notes.append(f"{path.name}: {told.count} problems, the first {told.first}")
-            except BaseException:
-                _failed(inventory, run, teller)
+            except BaseException as error:
+                _failed(inventory, run, teller, error)
                 raise
             finished, judged = _end(inventory, loaded, settings, run, totals, notes, [], teller)
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
@@ -289,15 +289,17 @@ def _record(inventory: Inventory, observations: Iterable[Observation]) -> int:
     return count
 
 
-def _failed(inventory: Inventory, run: ScanRecord, teller: Teller | None) -> None:
+def _failed(inventory: Inventory, run: ScanRecord, teller: Teller | None, error: BaseException) -> None:
     from dataclasses import replace
 
     from netcam.pipeline import queued
 
-    ended = replace(run, status="failed", finished=output.clock())
+    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    ended = replace(run, status=status, finished=output.clock())
     inventory.save_scan(ended)
     if teller and (untold := queued(lambda: teller.run(ended, output.clock()))):
         output.say(untold)
+    output.say(f"run {run.id} {status}: what was read until then is kept and not judged; give the same again")
 
 
 def distinct(observations: Iterable[Observation], notes: list[str]) -> Iterator[Observation]:

@@ -245,7 +245,10 @@ def telling(settings: Settings, *, wanted: bool = True, meanwhile: bool = False)
 
 def last_interrupted(inventory: Inventory, site: str, targets: list[str] | None) -> tuple[str, frozenset[str], list[str]]:
     """Id, finished addresses and targets of the site's last run, which must have been interrupted."""
-    runs = [s for s in inventory.scans(site) if s.status in ("interrupted", "running", "failed")]
+    from netcam.collect.plan import PROFILES
+
+    # what was listened to or imported has no addresses that could still be asked
+    runs = [s for s in inventory.scans(site) if s.status in ("interrupted", "running", "failed") and s.profile in PROFILES]
     if not runs:
         raise ConfigError("--resume", f"site {shown(site)} has no interrupted run", "start a new one without --resume")
     last = max(runs, key=lambda s: s.started.timestamp() if s.started else 0.0)

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -122,4 +123,35 @@ def _read(pid: int, name: str) -> bool:
         for one in Path(f"/proc/{pid}/fd").iterdir():
             if one.readlink().name == name:
                 return "pos:\t0\n" not in Path(f"/proc/{pid}/fdinfo/{one.name}").read_text()
+    return False
+
+
+def test_an_interrupted_import_is_told_and_is_no_sweep_to_resume(tmp_path: Path) -> None:
+    line = (
+        '{"field":"http.title","value":"x","at":"2026-01-01T00:00:00Z","mac":"44:19:b6:00:00:01","endpoint":"10.0.0.5:80","via":"http"}\n'
+    )
+    env = {**os.environ, "NETCAM_HOME": str(tmp_path)}
+    argv = [sys.executable, "-m", "netcam"]
+    (tmp_path / "big.jsonl").write_text(line * 300_000)
+    run = subprocess.Popen([*argv, "import", "big.jsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=env)
+    try:
+        until(lambda: _running(tmp_path / "netcam.sqlite"), "the run has begun")
+        run.send_signal(signal.SIGINT)
+        _, said = run.communicate(timeout=60)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 130, said
+    assert "interrupted: what was read until then is kept and not judged" in said
+    assert "netcam: interrupted" in said
+    resumed = subprocess.run([*argv, "scan", "--resume"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+    assert resumed.returncode == 2
+    assert "has no interrupted run" in resumed.stderr
+    listed = subprocess.run([*argv, "devices"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+    assert "the inventory has no devices" in listed.stderr
+
+
+def _running(store: Path) -> bool:
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(f"file:{store}?mode=ro", uri=True)) as one:
+        return bool(one.execute("select count(*) from scan").fetchone()[0])
     return False
