@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from netcam.catalog.families import fold
 from netcam.catalog.text import Document, nearest
 from netcam.errors import ContentError, shown
 
@@ -61,11 +62,6 @@ class Asked:
     brand: Brand
 
 
-def folded(name: str) -> str:
-    """A name for comparison: letters and digits alone, in small letters."""
-    return re.sub(r"[\W_]+", "", name).casefold()
-
-
 class Relations:
     """All relations of badges to makers, by badge."""
 
@@ -74,26 +70,26 @@ class Relations:
         self._lines: dict[str, list[Held]] = {}
         self._asked: dict[str, list[Asked]] = {}
         for maker, file in files.items():
-            stem = stems.get(maker, folded(maker))
+            stem = stems.get(maker, fold(maker))
             for number, line in enumerate(file.lines, 1):
                 held = Held(maker, f"{stem}/line-{number}", line, re.compile(line.scheme, re.IGNORECASE))
-                self._lines.setdefault(folded(line.brand), []).append(held)
+                self._lines.setdefault(fold(line.brand), []).append(held)
             if file.makes_cameras:
                 for number, brand in enumerate(file.brands, 1):
                     if not brand.own:
                         asked = Asked(maker, f"{stem}/badge-{number}", brand)
-                        for name in {folded(one) for one in (brand.name, *brand.also)}:
+                        for name in {fold(one) for one in (brand.name, *brand.also)}:
                             self._asked.setdefault(name, []).append(asked)
         lines = {held.id: held.line.source for rows in self._lines.values() for held in rows}
         self._sources = lines | {asked.id: asked.brand.source for rows in self._asked.values() for asked in rows}
 
     def lines(self, badge: str) -> Sequence[Held]:
         """The lines of a badge, of all makers."""
-        return self._lines.get(folded(badge), ())
+        return self._lines.get(fold(badge), ())
 
     def asked(self, badge: str) -> Sequence[Asked]:
         """What makers' files say of a badge that is not their own."""
-        return self._asked.get(folded(badge), ())
+        return self._asked.get(fold(badge), ())
 
     def source(self, number: str) -> str:
         """Where a relation was read, by the id that a claim carries."""
@@ -107,13 +103,13 @@ class Relations:
 
 def check(lines: Iterable[Line], own: Iterable[str], document: Document) -> None:
     """Raises ContentError where a line does not stand: its examples must fit, its near misses must not."""
-    mine = {folded(name) for name in own}
+    mine = {fold(name) for name in own}
     for number, line in enumerate(lines):
 
         def wrong(key: str, problem: str, cure: str, path: tuple[Any, ...] = ("lines", number)) -> ContentError:
             return ContentError(document.at(*path, key), problem, cure)
 
-        if folded(line.brand) in mine:
+        if fold(line.brand) in mine:
             raise wrong("brand", f"{shown(line.brand)} is the maker's own badge", "write its numbering under models")
         if line.strength not in STRENGTHS:
             raise wrong("strength", f"no strength {shown(line.strength)}", nearest(line.strength, STRENGTHS))
