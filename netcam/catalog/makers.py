@@ -25,6 +25,8 @@ MAX_MATCHED = 16_384
 """Characters of a value that patterns see: login pages name themselves in their first kilobytes."""
 MAX_PATTERN = 400
 """Characters of a pattern; longer ones are lists that belong into several fingerprints."""
+MAX_MODEL = 80
+"""Characters of a model that is looked up in its maker's table."""
 STATUSES = ("stable", "draft", "retired")
 DRAFT_FACTOR = 0.8
 """A draft fingerprint rests on documentation or on composed examples: it weighs less than one seen on a device."""
@@ -33,42 +35,8 @@ MAC_WEIGHT = 0.4
 
 
 COMPANY_WORDS = frozenset(
-    [
-        "ab",
-        "ag",
-        "bv",
-        "co",
-        "company",
-        "corp",
-        "corporation",
-        "digital",
-        "electronic",
-        "electronics",
-        "gmbh",
-        "group",
-        "holdings",
-        "inc",
-        "incorporated",
-        "international",
-        "limited",
-        "llc",
-        "ltd",
-        "network",
-        "networks",
-        "sa",
-        "security",
-        "solutions",
-        "sro",
-        "srl",
-        "spa",
-        "systems",
-        "tech",
-        "technologies",
-        "technology",
-        "vision",
-        "communications",
-        "innovation",
-    ]
+    "ab ag bv co company corp corporation digital electronic electronics gmbh group holdings inc incorporated international limited "
+    "llc ltd network networks sa security solutions sro srl spa systems tech technologies technology vision communications innovation".split()
 )
 """Words that follow a company's name and may be left out."""
 ORIGINS = {
@@ -260,6 +228,26 @@ class Makers:
                 found += [(start.lower(), says) for start in brand.mac_registrants]
         return tuple(found)
 
+    @cached_property
+    def _numbering(self) -> dict[str, tuple[tuple[re.Pattern[str], ModelScheme, str], ...]]:
+        ids: dict[str, list[str]] = {}
+        for maker, one in self.spelt_out:
+            if one.field == "any.model" and "/models-" in one.id:
+                ids.setdefault(maker, []).append(one.id)
+        return {
+            maker: tuple(
+                (re.compile(row.scheme, re.IGNORECASE), row, told)
+                for row, told in zip(self.makers[maker].models, rows, strict=True)
+                if row.kind
+            )
+            for maker, rows in ids.items()
+        }
+
+    def numbered(self, maker: str, model: str) -> tuple[ModelScheme, str] | None:
+        """The row with a kind that a maker's own table has for a model, and the id of the fingerprint that it was spelt out into, or None."""
+        rows = self._numbering.get(maker, ()) if len(model) <= MAX_MODEL else ()
+        return next(((row, told) for scheme, row, told in rows if scheme.fullmatch(model)), None)
+
     def told_by(self, badge: str) -> str | None:
         """The one maker of cameras whose own name on the badge says who made the device, None where there is none or several."""
         wanted = _bare(badge)
@@ -288,6 +276,11 @@ class Makers:
     def badges(self, maker: str) -> int:
         """How many badges of others a maker's file knows on its devices."""
         return self._badges.get(maker, 0)
+
+    def lines(self, maker: str) -> bool:
+        """Whether a maker's file knows lines of its own with names of their own."""
+        file = self.makers.get(maker)
+        return file is not None and any(b.tells == "maker" and not b.own for b in file.brands)
 
     def builds_for_others(self, maker: str) -> bool:
         """Whether a maker's file knows badges of others on its devices."""

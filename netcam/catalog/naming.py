@@ -165,17 +165,34 @@ def describes_other(text: str) -> bool:
     return _OTHER.search(text) is not None and _CAMERA.search(text) is None
 
 
-_SHARED_ANSWER = re.compile(r"\brt(?:sp|ps)d\b", re.IGNORECASE)
-_NAMED_ANSWER = re.compile(
-    r"dahua ip camera|arecont vision|avigilon|hipcam|mango dsp|optelecom|y-cam|2n helios|h264dvr|icansystem|iqinvision", re.IGNORECASE
-)
-"""Products of nmap's `rtsp` lines whose pattern holds a server's name or a realm."""
+_SHARED_ANSWERS = frozenset(
+    f"{name} rtspd"
+    for name in (
+        "geovision webcam", "bluecherry dvr", "avtech mpeg4 dvr control", "acti e32 webcam", "acti surveillance camera", "weatherbug camera",
+        "panasonic aw-he50 camera", "doorbird video doorbell", "axis 207w webcam", "cisco wvc54gca webcam", "vivotek fd8134v webcam",
+        "sanyo vcc-hd2300 webcam", "tp-link wap", "hikvision dvr", "hikvision 7513 poe ip camera", "lorex ip camera", "live555 streaming server",
+    )
+) | {"nuuo ip surveillance rtpsd"}  # fmt: skip
+"""Products that nmap names by an RTSP answer that names nobody (nmap-service-probes, lines whose pattern is a status or a list of methods)."""
+_SHARED_PROMPTS = frozenset(
+    {
+        "security dvr telnetd", "swann dvr telnetd", "axis 2100 network camera telnetd", "sanyo vcc-hd2300 webcam telnetd",
+        "zmodo dvr admin telnetd",
+    }
+)  # fmt: skip
+"""Products that nmap names by a prompt (`login:`, `(none) login:`) that routers and set-top boxes give as well."""
 
 
 def named_by_answer(product: str) -> bool:
-    """Whether nmap names a product by an RTSP answer that names nobody: a status, a list of methods. It says whose device was seen first to
-    answer so, and many firmwares do (nmap-service-probes, the `rtsp` lines with a product and no `Server:` in their pattern)."""
-    return _SHARED_ANSWER.search(product) is not None and _NAMED_ANSWER.search(product) is None
+    """Whether nmap names a product by an RTSP answer or a prompt that names nobody: it says whose device was seen first to answer so,
+    and many firmwares do. Where it names two products, nobody can know which."""
+    told = product.strip().casefold()
+    return told in _SHARED_ANSWERS or told in _SHARED_PROMPTS or (" or " in told and told.endswith("rtspd"))
+
+
+def named_by_prompt(product: str) -> bool:
+    """Whether nmap names a product by a prompt that says nothing of the kind either."""
+    return product.strip().casefold() in _SHARED_PROMPTS
 
 
 SITE_START = r"(?:\A|[@./=* ])"
@@ -186,6 +203,8 @@ SITE_END = rf"{SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-
 
 _ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
 _WHAT = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)[ _-]?(?:Video[ _-])?Camera"
+HOST_NOUN = "cam(?:era)?|[nxh]vr|ipc|doorbell"
+"""What must follow a name that is a word of its own in a host name; a DVR may be a set-top box."""
 GAP = "[ _-]"
 NOUN = rf"{GAP}{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?)(?![A-Za-z])"
 """What must follow a name that is a word of its own before running text is taken to speak of the badge: the thing and how it is built."""
@@ -244,6 +263,8 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         yield fingerprint("alone", "any.alone", rf"\A\W{{0,3}}(?:{declared}){ALONE_END}", badge, ALONE, [brand.name])
         match = rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z]){end}"
         yield fingerprint("named", "any.named", match, badge, ALONE, [brand.name])
+        match = rf"\A(?:{declared})[ _-]?(?:ip)?(?:{HOST_NOUN})(?![A-Za-z])"
+        yield fingerprint("host-noun", "any.host", match, badge, HOST_NAME, [f"{brand.name}-cam"])
     if brand.noun and hosts:
         sites = "|".join(host.replace(" ", "-?") for host in hosts)
         match = rf"{SITE_START}(?:{sites}){SITE_END}"

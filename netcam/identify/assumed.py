@@ -5,8 +5,10 @@ Each is a share of the maker's confidence and gives way to any claim.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
+from netcam.catalog import naming
 from netcam.catalog.makers import Makers
 from netcam.model import CAMERA_KINDS, Claim, Observation
 
@@ -51,7 +53,8 @@ def brand(
 ) -> tuple[str, float] | None:
     """The badge of a device whose `maker` is known, at `sure`, and whose badge nothing tells; None where anybody's may be on it.
 
-    A maker that builds for few puts its own name on what it makes, whatever sign shows it. One that builds for many is told by
+    A maker that builds for few puts its own name on what it makes, whatever sign shows it, its card alone where it has no lines with names
+    of their own. One that builds for many is told by
     something of its own (a page, a name, its numbering), or by its platform on a card of its own. Another camera company's card under a
     platform is the card of the badge where the platform is known to be sold under it, and says that the badge is not the maker's own.
     """
@@ -61,23 +64,28 @@ def brand(
     mine = [one for one in claims if one.slot == "maker" and one.value == maker]
     card = [one for one in claims if one.slot == "maker" and one.origin == "mac"]
     signs = [one for one in mine if one.origin != "mac"]
+    few, lines = makers.badges(maker) < MANY_BADGES, makers.lines(maker)
+    if not signs:
+        return (own, sure * BRAND) if few and not lines else None
     of_its_own = any(one.value == maker for one in card)
-    few = makers.badges(maker) < MANY_BADGES
     other = next((one.value for one in card if makers.makers[one.value].makes_cameras), None)
-    if signs and other is not None and not of_its_own:
+    if other is not None and not of_its_own and not few:
         name = makers.own_brand(other)
-        if name is not None and makers.builds(maker, name):
-            return name, sure * BRAND
-        if not few:
-            return None
+        return (name, sure * BRAND) if name is not None and makers.builds(maker, name) else None
+    neutral = any((one.field, one.value.casefold()) in _NEUTRAL for one in observations)
     shown = any(not _kit(one, makers) for one in signs)
-    if (
-        not shown
-        and not few
-        and not (signs and of_its_own and not any((one.field, one.value.casefold()) in _NEUTRAL for one in observations))
-    ):
-        return None
-    return own, sure * BRAND
+    return (own, sure * BRAND) if shown or few or (of_its_own and not neutral) else None
+
+
+_DESCRIBED = naming.DESCRIBED | {"upnp.model_name", "upnp.model_description", "upnp.model_number", "mdns.name"}
+_OTHER = re.compile(
+    r"(?<!video )(?<!camera )(?<!web )\bserver\b|management|\bcontrol(?:ler|[ -]?cent(?:er|re))\b|software|"
+    r"(?<!door )(?<!entry )(?<!call )\bstation\b|vms\b|access control|cloud ?key|\b(?:switch|router|gateway|access point|ups|nas)\b",
+    re.IGNORECASE,
+)
+"""Words in which something describes itself that is not the usual product of a maker of cameras: its software, its switches."""
+MAX_READ = 300
+"""Characters of a description that are read for them."""
 
 
 def _streams(observations: Iterable[Observation], ports: Collection[str]) -> bool:
@@ -98,6 +106,8 @@ def kind(
         # the card of a badge under which cameras are sold
         badge = any(one.slot == "brand" and one.origin == "mac" for one in claims)
         return ("camera", STREAMING_KIND) if badge and _streams(observations, ()) else None
+    if any(one.field in _DESCRIBED and _OTHER.search(one.value[:MAX_READ]) for one in observations):
+        return None
     if file.usual_kind and sure > MAC_ALONE:
         return file.usual_kind, sure * KIND
     usual = file.usual_kind if file.usual_kind in CAMERA_KINDS or file.usual_kind == "intercom" else ""

@@ -290,7 +290,7 @@ class Matcher:
             if len(kept) < len(known) and naming.describes_other(value[:MAX_NAMED]):
                 known = kept
         if known and field == "nmap.product" and naming.named_by_answer(value[:MAX_NAMED]):
-            known = tuple(hit for hit in known if hit[0].field == field)
+            known = () if naming.named_by_prompt(value) else tuple(hit for hit in known if hit[0].field == field)
         if size <= MAX_REMEMBERED_VALUE:
             if self._remembered >= MAX_REMEMBERED:
                 self.forget()

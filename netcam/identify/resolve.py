@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from netcam.catalog.makers import Makers
@@ -14,6 +15,11 @@ ORDER = sorted(SLOTS, key=lambda slot: slot == "maker")
 """Slots in the order in which they are settled: badge and model before the maker, on which published relations have their say."""
 CEILING = 0.99
 """Nothing read from a network is certain: any answer can be forged."""
+
+NUMBERED = 0.9
+"""How far the kind that a maker's table gives a model is taken, as a share of what is known of maker and model."""
+MAX_BEFORE = 300
+"""Characters of a text in which a model is looked for."""
 
 
 def strength(claims: Iterable[Claim]) -> float:
@@ -46,6 +52,30 @@ def _behind_the_badge(scored: list[tuple[float, str]], values: Mapping[str, Sequ
     return scored if behind is None else [behind, *(one for one in scored if one is not behind)]
 
 
+def _numbered(maker: str, model: str, sure: float, told: Sequence[Claim], kinds: Sequence[Claim], makers: Makers) -> list[Claim]:
+    """The kind by the maker's own table of what was `told` to be the model, where no claim rests on the table already.
+
+    A number that others have as well counts only where it stands alone or behind the maker's name: an `Archer C7` is no C7.
+    """
+    if any("/models-" in one.by for one in kinds):
+        return []
+    found = makers.numbered(maker, model)
+    if found is None:
+        return []
+    row, by = found
+    seen = tuple(dict.fromkeys(one for claim in told for one in claim.because))
+    if row.shared and not any(_alone(one.value, model, makers) for one in seen):
+        return []
+    return [Claim(slot="kind", value=row.kind, weight=round(NUMBERED * sure, 4), by=by, origin=told[0].origin, because=seen)]
+
+
+def _alone(text: str, model: str, makers: Makers) -> bool:
+    """Whether nothing but names stands before a model in a text."""
+    before, found, _ = text[:MAX_BEFORE].partition(model)
+    words = re.findall(r"\w+", before)
+    return bool(found) and (not words or makers.is_name(" ".join(words)) or makers.is_name(words[-1]))
+
+
 def resolve(device: str, observations: Sequence[Observation], claims: Sequence[Claim], makers: Makers) -> Identity:
     """The identity that `claims` amount to. The order of observations and claims does not matter."""
     slots: dict[str, str] = {}
@@ -59,6 +89,9 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         mine = told.get(slot, [])
         if slot == "maker":
             mine = [*mine, *lines.published(told, slots, makers)]
+        elif slot == "kind" and "maker" in slots and "model" in slots:
+            sure = min(confidence["maker"], confidence["model"])
+            mine = [*mine, *_numbered(slots["maker"], slots["model"], sure, settled["model"][0], mine, makers)]
         if not mine:
             continue
         values: dict[str, list[Claim]] = {}

@@ -1,0 +1,120 @@
+"""What is taken for the badge and the kind where nothing says it, and what keeps it from being taken."""
+
+from __future__ import annotations
+
+import pytest
+
+from netcam.catalog import makers
+from netcam.catalog.home import content_root
+from netcam.identify import Matcher, identify
+from netcam.model import Identity, Observation
+
+
+@pytest.fixture(scope="module")
+def matcher() -> Matcher:
+    return Matcher(makers.load(content_root()), engine="re")
+
+
+def _seen(matcher: Matcher, **fields: str) -> Identity:
+    (found,) = identify([Observation(device="a", field=f.replace("__", "."), value=v) for f, v in fields.items()], matcher)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        # models of the makers' own lists (axis.com, vivotek.com, tp-link.com product pages); the number alone says no kind
+        ({"http__title": "AXIS M3045-V"}, "camera"),
+        ({"http__title": "AXIS M7011"}, "encoder"),
+        ({"http__title": "M3045-V"}, None),
+        ({"upnp__manufacturer": "TP-LINK", "upnp__model_name": "Archer C7"}, None),
+        ({"snmp__sysdescr": "  ; AXIS P8221; Network IO Audio Module; 5.10.3"}, None),
+        ({"snmp__sysdescr": "  ; AXIS C3003-E; Network Horn Speaker; 1.65.032"}, "speaker"),
+    ],
+)
+def test_the_makers_own_table_tells_the_kind_of_a_model(matcher: Matcher, fields: dict[str, str], kind: str | None) -> None:
+    assert _seen(matcher, **fields).get("kind") == kind
+
+
+@pytest.mark.parametrize(
+    ("maker", "model"),
+    [
+        ("Avigilon", "Avigilon Control Center Server"),
+        ("Mobotix AG", "MxManagementCenter"),
+        ("GeoVision Inc.", "GV-VMS"),
+        ("Vivotek", "VAST Server"),
+        ("Uniview", "Unified Security Management Station"),
+    ],
+)
+def test_a_maker_of_cameras_makes_software_too(matcher: Matcher, maker: str, model: str) -> None:
+    found = _seen(matcher, upnp__manufacturer=maker, upnp__model_name=model, upnp__model_description=f"{maker} product")
+    assert found.is_camera is not True
+    assert found.get("maker")
+    assert _seen(matcher, upnp__manufacturer=maker).is_camera is True
+
+
+@pytest.mark.parametrize(
+    ("product", "maker", "kind"),
+    [
+        # nmap-service-probes: by a server's name or a realm
+        ("Dahua IP camera rtspd", "Dahua", "camera"),
+        ("Maygion IPCamera rtspd", "Maygion", "camera"),
+        ("Samsung SNB-2000 webcam rtspd", "Hanwha", "camera"),
+        ("Hikvision Network Video Recorder http admin", "Hikvision", "recorder"),
+        # by a list of methods or a status that many give; two makers at once
+        ("Vivotek FD8134V webcam rtspd", None, "camera"),
+        ("D-Link DCS-2130 or Pelco IDE10DN webcam rtspd", None, "camera"),
+        # by a prompt that routers and media players give as well
+        ("security DVR telnetd", None, None),
+        ("Swann DVR telnetd", None, None),
+        ("Axis 2100 Network Camera telnetd", None, None),
+    ],
+)
+def test_what_nmap_calls_a_product_counts_as_far_as_its_pattern_tells(
+    matcher: Matcher, product: str, maker: str | None, kind: str | None
+) -> None:
+    found = _seen(matcher, nmap__product=product)
+    assert (found.get("maker"), found.get("kind")) == (maker, kind)
+
+
+@pytest.mark.parametrize(
+    ("host", "brand", "kind"),
+    [
+        # names as DHCP logs and home inventories show them
+        ("LTS-cam3", "LTS", "camera"),
+        ("sony-cam", "Sony", "camera"),
+        ("ABUS-NVR", "ABUS", "recorder"),
+        ("NVR02", None, "recorder"),
+        ("camera-lobby", None, "camera"),
+        ("cam1-garage.lan", None, "camera"),
+        # owners' names of rooms, people and machines
+        ("sony-room", None, None),
+        ("cam-server-2", None, None),
+        ("camden-print", None, None),
+        ("dvr-livingroom", None, None),
+    ],
+)
+def test_a_host_name_speaks_where_a_thing_is_named(matcher: Matcher, host: str, brand: str | None, kind: str | None) -> None:
+    found = _seen(matcher, dhcp__hostname=host)
+    assert (found.get("brand"), found.get("kind")) == (brand, kind)
+    assert max(found.confidence.values(), default=0) < 0.7
+
+
+def test_a_badge_in_a_host_name_goes_before_the_platforms_own(matcher: Matcher) -> None:
+    found = _seen(matcher, dhcp__hostname="LTS-cam3", http__server="App-webs/", mac="44:19:b6:00:00:01")
+    assert (found.get("brand"), found.get("maker")) == ("LTS", "Hikvision")
+
+
+@pytest.mark.parametrize(
+    ("fields", "brand", "kind", "firmware"),
+    [
+        # python-kasa kasa/deviceconfig.py (DeviceFamily) and the layout of its fixtures
+        ({"tplink__type": "IOT.IPCAMERA", "tplink__sw_ver": "2.3.26 Build 20190612 rel.61132"}, "Kasa", "camera", "2.3.26 Build 20190612 rel.61132"),
+        ({"tplink__device_type": "SMART.KASADOORBELL"}, "Kasa", "intercom", None),
+        ({"tplink__device_type": "SMART.TAPODOORBELL"}, "Tapo", "intercom", None),
+        ({"tplink__device_type": "SMART.TAPOCHIME", "tplink__device_model": "D100C"}, "Tapo", "iot", None),
+    ],
+)  # fmt: skip
+def test_tp_links_search_answers(matcher: Matcher, fields: dict[str, str], brand: str, kind: str, firmware: str | None) -> None:
+    found = _seen(matcher, **fields)
+    assert (found.get("maker"), found.get("brand"), found.get("kind"), found.get("firmware")) == ("TP-Link", brand, kind, firmware)
