@@ -35,9 +35,13 @@ MAC_WEIGHT = 0.4
 
 
 COMPANY_WORDS = frozenset(
-    "ab ag bv co company corp corporation digital electronic electronics gmbh group holdings inc incorporated international limited "
-    "llc ltd network networks sa security solutions sro srl spa systems tech technologies technology vision communications innovation".split()
-)
+    {
+        "ab", "ag", "bv", "co", "company", "corp", "corporation", "digital", "electronic", "electronics", "gmbh", "group",
+        "holdings", "inc", "incorporated", "international", "limited", "llc", "ltd", "network", "networks", "sa", "security",
+        "solutions", "sro", "srl", "spa", "systems", "tech", "technologies", "technology", "vision", "communications",
+        "innovation",
+    }
+)  # fmt: skip
 """Words that follow a company's name and may be left out."""
 ORIGINS = {
     "onvif.manufacturer": "onvif-information", "onvif.model": "onvif-information",

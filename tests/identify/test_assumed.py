@@ -27,7 +27,7 @@ def _seen(matcher: Matcher, **fields: str) -> Identity:
         ({"http__title": "AXIS M3045-V"}, "camera"),
         ({"http__title": "AXIS M7011"}, "encoder"),
         ({"http__title": "M3045-V"}, None),
-        ({"upnp__manufacturer": "TP-LINK", "upnp__model_name": "Archer C7"}, None),
+        ({"upnp__manufacturer": "TP-LINK", "upnp__model_name": "Archer C7"}, "router"),
         ({"snmp__sysdescr": "  ; AXIS P8221; Network IO Audio Module; 5.10.3"}, None),
         ({"snmp__sysdescr": "  ; AXIS C3003-E; Network Horn Speaker; 1.65.032"}, "speaker"),
     ],
@@ -47,7 +47,7 @@ def test_the_makers_own_table_tells_the_kind_of_a_model(matcher: Matcher, fields
     ],
 )
 def test_a_maker_of_cameras_makes_software_too(matcher: Matcher, maker: str, model: str) -> None:
-    found = _seen(matcher, upnp__manufacturer=maker, upnp__model_name=model, upnp__model_description=f"{maker} product")
+    found = _seen(matcher, upnp__manufacturer=maker, upnp__model_name=model, upnp__model_description="management product")
     assert found.is_camera is not True
     assert found.get("maker")
     assert _seen(matcher, upnp__manufacturer=maker).is_camera is True

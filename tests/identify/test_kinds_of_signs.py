@@ -201,7 +201,7 @@ def test_a_platform_goes_before_a_name_that_it_is_sold_under(matcher: Matcher) -
     ("fields", "kind"),
     [
         ({"rtsp__public": "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY"}, "camera"),
-        ({"rtsp__public": "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY", "rtsp__server": "gortsplib"}, None),
+        ({"rtsp__public": "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY", "rtsp__server": "gortsplib"}, "server"),
         ({"rtsp__public": "ANNOUNCE, SETUP, RECORD, PAUSE, FLUSH, TEARDOWN"}, None),
         ({"onvif__scope__hardware": "X1", "onvif__scope__name": "Garden"}, "camera"),
         ({"onvif__scope__hardware": "NVR-8"}, "recorder"),
