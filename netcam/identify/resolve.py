@@ -11,11 +11,11 @@ from netcam.identify.registrant import registrant
 from netcam.model import SLOTS, Claim, Identity, Observation
 from netcam.protocols.fields import known
 
-ORDER = sorted(SLOTS, key=lambda slot: slot == "maker")
-"""Slots in the order in which they are settled: badge and model before the maker, on which published relations have their say."""
+ORDER = sorted(SLOTS, key=lambda slot: (slot == "kind", slot == "maker"))
+"""Slots in the order in which they are settled: badge and model before the maker, on which published relations have their say, and both
+before the kind, which the maker's table may tell."""
 CEILING = 0.99
 """Nothing read from a network is certain: any answer can be forged."""
-
 NUMBERED = 0.9
 """How far the kind that a maker's table gives a model is taken, as a share of what is known of maker and model."""
 MAX_BEFORE = 300
