@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from netcam.errors import DecodeError
 from netcam.identify import page
+from netcam.identify.registrant import registrant
 from netcam.model import Fact, Observation
 from netcam.protocols import http, markup, message, rtsp
 
@@ -78,16 +79,18 @@ def _client(value: str) -> list[Fact]:
     return _mac(value[2:]) if len(value) == 14 and value.startswith("01") else []
 
 
-_NODE = re.compile(r"(?:\A|uuid:)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-1[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-([0-9A-Fa-f]{12})(?![0-9A-Za-z])")
+_NODE = re.compile(r"(?:\A|uuid:)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-([0-9A-Fa-f])[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-([0-9A-Fa-f]{12})(?![0-9A-Za-z])")
 
 
 def _node(value: str) -> list[Fact]:
-    """The MAC at the end of a time-based UUID (RFC 9562 section 5.1), which many firmwares make their device's name of.
+    """The MAC at the end of a UUID, which many firmwares make their device's name of.
 
-    A random node, which is no MAC, has its multicast bit set (section 6.10).
+    In a time-based one a random node, which is no MAC, has its multicast bit set (RFC 9562 sections 5.1 and 6.10); a random one (version
+    4) ends in none; what is neither is mostly a constant with the MAC behind it, where its prefix is registered.
     """
     found = _NODE.match(value.strip().removeprefix("urn:"))
-    return _mac(found[1]) if found else []
+    told = _mac(found[2]) if found else []
+    return told if found and (found[1] == "1" or (told and found[1] != "4" and registrant(told[0].value))) else []
 
 
 def _cookie(value: str) -> list[Fact]:

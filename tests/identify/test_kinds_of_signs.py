@@ -46,12 +46,14 @@ def test_a_mac_as_realm_is_a_mac_and_no_name(matcher: Matcher) -> None:
     [
         ("onvif__uuid", "a1f48ac2-dc8b-11df-b255-00408c1836b2", "Axis"),
         ("ssdp__usn", "uuid:58b89a00-a5b5-11b4-80d4-a41437f6c2b0::upnp:rootdevice", "Hikvision"),
+        ("onvif__uuid", "5f5a69c2-e0ae-504f-829b-4419b6a1b2c3", "Hikvision"),  # a constant with the MAC behind it
+        ("onvif__uuid", "5f5a69c2-e0ae-504f-829b-00fcdab169cc", None),  # no such prefix is registered
         # a random UUID ends in no MAC, and a random node has its multicast bit set
         ("onvif__uuid", "a1f48ac2-dc8b-41df-b255-00408c1836b2", None),
         ("onvif__uuid", "a1f48ac2-dc8b-11df-b255-01408c1836b2", None),
     ],
 )
-def test_the_mac_at_the_end_of_a_time_based_uuid_is_read_and_no_more_than_a_mac(
+def test_the_mac_at_the_end_of_a_uuid_is_read_and_no_more_than_a_mac(
     matcher: Matcher, field: str, uuid: str, maker: str | None
 ) -> None:
     found = _seen(matcher, **{field: uuid})
