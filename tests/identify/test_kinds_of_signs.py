@@ -53,9 +53,7 @@ def test_a_mac_as_realm_is_a_mac_and_no_name(matcher: Matcher) -> None:
         ("onvif__uuid", "a1f48ac2-dc8b-11df-b255-01408c1836b2", None),
     ],
 )
-def test_the_mac_at_the_end_of_a_uuid_is_read_and_no_more_than_a_mac(
-    matcher: Matcher, field: str, uuid: str, maker: str | None
-) -> None:
+def test_the_mac_at_the_end_of_a_uuid_is_read_and_no_more_than_a_mac(matcher: Matcher, field: str, uuid: str, maker: str | None) -> None:
     found = _seen(matcher, **{field: uuid})
     assert found.get("maker") == maker
     assert found.confidence.get("maker", 0) <= 0.5
