@@ -63,16 +63,18 @@ def _printed_before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]
     return scored if named is None else [named, *(one for one in scored if one is not named)]
 
 
-def before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]]) -> _Scored:
-    """The makers in order, what is published of badge and line before a number alone: another badge's numbers look like this maker's too."""
+def before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]], brand: str | None, makers: Makers) -> _Scored:
+    """The makers in order, what is published of badge and line before a number alone, since another badge's numbers look like this maker's
+    too, and before the house whose badge it is where nothing but its name and numbers tells of it."""
 
-    def numbered(maker: str) -> bool:
-        return all("/models-" in one.by for one in values[maker])
+    def unproven(maker: str) -> bool:
+        own = brand is not None and makers.same_brand(maker, brand)
+        return all("/models-" in one.by or (own and ("/named-" in one.by or one.origin == "mac")) for one in values[maker])
 
     behind = next((one for one in scored[1:] if any(c.origin == PUBLISHED for c in values[one[1]])), None)
-    if behind is None or not numbered(scored[0][1]):
+    if behind is None or not unproven(scored[0][1]):
         return scored
-    return [behind, *(one for one in scored if one is not behind and not numbered(one[1]))]
+    return [behind, *(one for one in scored if one is not behind and not unproven(one[1]))]
 
 
 def _claim(maker: str, by: str, strength: str, told: Sequence[Claim]) -> Claim:

@@ -101,7 +101,7 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
             ((strength(v), value) for value, v in values.items()), key=lambda item: (-item[0], _part_number(values[item[1]]), item[1])
         )
         if slot == "maker":
-            scored = lines.before_number(_behind_the_badge(scored, values, makers), values)
+            scored = lines.before_number(_behind_the_badge(scored, values, makers), values, slots.get("brand"), makers)
         elif slot == "brand":
             scored = lines.before_name(scored, values, makers)
         top, value = scored[0]

@@ -62,6 +62,15 @@ def test_a_badge_that_numbers_like_another_keeps_its_name_and_gets_no_maker_of_t
     assert (one.get("brand"), one.get("maker")) == (badge, None)
 
 
+def test_the_house_whose_badge_it_is_gives_way_to_who_builds_the_line_until_something_of_its_own_shows(matcher: Matcher) -> None:
+    facts = ("onvif.manufacturer", "TRENDnet"), ("onvif.model", "TV-IP310PI")
+    one = told(matcher, *facts)
+    assert (one.get("brand"), one.get("maker")) == ("TRENDnet", "Hikvision")
+    assert "TRENDnet" in {c.value for c in one.disputed if c.slot == "maker"}
+    other = told(matcher, ("onvif.manufacturer", "TRENDnet"), ("onvif.model", "TV-IP751WC"))
+    assert (other.get("brand"), other.get("maker")) == ("TRENDnet", "TRENDnet")
+
+
 def test_an_answer_of_the_makers_own_makes_it_certain(matcher: Matcher) -> None:
     one = told(matcher, ("onvif.manufacturer", "KBVISION"), ("onvif.model", "KX-4K01IA"), ("rtsp.realm", "Login to 4M05E3EPAG12345"))
     assert (one.get("brand"), one.get("maker")) == ("KBVISION", "Dahua")
