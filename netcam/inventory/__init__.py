@@ -33,6 +33,11 @@ def chosen(given: str | Path | None = None, settings: Settings | None = None) ->
     return settings.inventory_at() or str(default_path())
 
 
+def _there(path: Path) -> bool:
+    """Whether a file holds an inventory, or may: an empty one may have all of it in its log still."""
+    return path.exists() and (not path.is_file() or path.stat().st_size > 0 or path.with_name(path.name + "-wal").exists())
+
+
 def open_inventory(
     path: str | Path | None = None, *, settings: Settings | None = None, check_end: bool = True, make: bool = False
 ) -> SqlInventory:
@@ -43,7 +48,7 @@ def open_inventory(
     one, and a mistyped path must not become one.
     """
     where = chosen(path, settings)
-    if not make and "://" not in where and not Path(where).expanduser().exists():
+    if not make and "://" not in where and not _there(Path(where).expanduser()):
         raise ConfigError(where, "there is no inventory", "run `netcam scan` first, or give another with --store")
     from netcam.inventory.sql import SqlInventory  # SQLAlchemy takes 0.2 s to import: only where a store is opened
 

@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -25,6 +26,8 @@ CACHE_KIB = 65_536
 """Page cache of SQLite: holds the index pages that a batch of a large store touches."""
 MIN_FREE = 64 * 1024 * 1024
 """Bytes that stay free on the disk (a fiftieth of a small one): room for retention to work in, and for the rest of the machine."""
+NO_ROOM = 1024 * 1024
+"""Bytes free below which a disk that fails is held for full."""
 WRITER_LOCK = 0x6E657463
 """Advisory lock of PostgreSQL that makes writers queue, as SQLite's file lock does."""
 
@@ -51,6 +54,8 @@ def guarded(where: str) -> Iterator[None]:
         yield
     except DBAPIError as error:
         text = str(error.orig).lower()
+        if "disk i/o error" in text and (free := free_bytes(where)) is not None and free < NO_ROOM:
+            text = "disk is full"  # readers need some room too, for the index of the log, and SQLite calls it an I/O error
         for sign, problem, cure in _CURES:
             if sign in text:
                 raise StoreError(where, problem, cure) from error
@@ -116,15 +121,28 @@ def create(target: str | Path) -> tuple[sa.Engine, str, Path | None]:
             )
     except OSError as error:
         raise StoreError(str(path), error.strerror or "cannot be created", "check the folder and its permissions") from None
+    if _foreign(path):
+        raise StoreError(str(path), "is a database of another program", "give the path of an inventory, or of a new file")
     engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine, str(path), path
 
 
+def _foreign(path: Path) -> bool:
+    """Whether a SQLite file has tables and none of them is ours. Looked at without touching it: opening a store changes its file."""
+    uri = f"file:{quote(str(path.absolute()))}?immutable=1"
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(uri, uri=True)) as one:
+        tables = {name for (name,) in one.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        return bool(tables) and not tables & {*metadata.tables, "alembic_version"}
+    return False
+
+
 def revision(connection: sa.Connection) -> str | None:
     """The schema revision of a store; None where it is empty. Raises StoreError where it is somebody else's."""
     tables = set(sa.inspect(connection).get_table_names())
+    if "alembic_version" in tables and "observation" not in tables:
+        raise StoreError("inventory", "the database is another program's", "give the path of an inventory, or of a new file")
     if "alembic_version" not in tables:
         if tables & set(metadata.tables):
             raise StoreError("inventory", "the tables are there without a revision", "restore the last backup")

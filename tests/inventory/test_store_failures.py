@@ -1,5 +1,6 @@
 """A store that is newer, damaged, read-only, full or busy says so in one line with a cure, and nothing is lost."""
 
+import contextlib
 import json
 import os
 import sqlite3
@@ -215,6 +216,39 @@ def test_a_database_that_is_not_there_is_told_without_its_password(address, prob
         SqlInventory(address)
     assert problem in told(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["notes", "alembic_version"])
+def test_a_database_of_another_program_is_refused_and_left_as_it_is(tmp_path, table):
+    path = tmp_path / "other.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute(f"create table {table} (version_num text)")
+        other.execute(f"insert into {table} values ('0001')")
+        other.commit()
+    before = path.read_bytes()
+    for make in (False, True):
+        with pytest.raises(StoreError, match="another program"):
+            open_inventory(path, make=make)
+    assert table == "alembic_version" or path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("free", "problem"), [(0, "the disk is full"), (10**9, "the disk fails to read or write"), (None, "the disk fails")]
+)
+def test_an_io_error_on_a_full_disk_is_told_as_a_full_disk(monkeypatch, free, problem):
+    # SQLite says so to a reader that finds no room for the log's index
+    monkeypatch.setattr(engine, "free_bytes", lambda where: free)
+    with pytest.raises(StoreError, match=problem), engine.guarded("s.sqlite"):
+        raise sa.exc.OperationalError("select", None, sqlite3.OperationalError("disk I/O error"))
+
+
+def test_an_empty_file_is_no_inventory_to_read(tmp_path):
+    path = tmp_path / "empty.sqlite"
+    path.touch()
+    with pytest.raises(ConfigError, match="there is no inventory"):
+        open_inventory(path)
+    open_inventory(path, make=True).close()
+    open_inventory(path).close()
 
 
 def test_the_store_is_for_its_owner_alone(path):
