@@ -85,10 +85,10 @@ def observations(lines: Iterable[bytes]) -> Iterator[Observation | Problem]:
             continue
         at = instant(read.at) if read.at else None
         if read.at is not None and at is None:
-            yield Problem(number, f"at {shown(read.at)} is not an RFC 3339 time", dropped=False)
+            yield Problem(number, f"at {shown(read.at)} is not an RFC 3339 time: kept without it", dropped=False)
         mac = normal_mac(read.mac)
         if read.mac and not mac:
-            yield Problem(number, f"mac {shown(read.mac)} is not a MAC address", dropped=False)
+            yield Problem(number, f"mac {shown(read.mac)} is not a MAC address: kept without it", dropped=False)
         value = read.value
         if len(value) > MAX_VALUE:
             yield Problem(number, f"value of {len(value)} characters cut to {MAX_VALUE}", dropped=False)

@@ -219,7 +219,10 @@ def find(identities: Iterable[Identity], wanted: str) -> Identity:
         return hits[0]
     if hits:
         sites = sorted({i.site for i in hits})
-        raise ConfigError(shown(wanted), f"{len(hits)} devices have it, at sites {', '.join(sites)}", "say which with --site")
+        if len(sites) > 1:
+            raise ConfigError(shown(wanted), f"{len(hits)} devices have it, at sites {', '.join(sites)}", "say which with --site")
+        keys = ", ".join(shown(i.device) for i in hits[:8])
+        raise ConfigError(shown(wanted), f"{len(hits)} devices of site {sites[0]} have it", f"say which by its key: {keys}")
     raise ConfigError(
         shown(wanted),
         "no device of the inventory has this key, address or MAC",
@@ -233,11 +236,11 @@ def instant(text: str) -> datetime:
 
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        if len(text) == 10:
+            at = datetime.combine(at.date(), time.max)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise ConfigError("--at", f"{shown(text)} is not a date or RFC 3339 time", "write 2026-03-01 or 2026-03-01T12:00:00Z") from None
-    if len(text) == 10:
-        at = datetime.combine(at.date(), time.max)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def is_date(text: str) -> bool:

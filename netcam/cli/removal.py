@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,6 +75,10 @@ def removal_open(
     finally:
         inventory.close()
     output.say(f"{len(fresh)} devices taken into the programme, {len(wanted) - len(fresh)} were in it already")
+    if not wanted:
+        levels = Counter(str(f.verdict) for f in found if f.kind == "policy" and f.verdict)
+        told = ", ".join(f"{count} {level}" for level, count in levels.items())
+        output.say(f"no policy finding stands at {verdict} or above; there are: {told or 'none at all'}. --verdict names another level")
 
 
 def item_of(inventory: Inventory, held: Items, address: str, rule: str | None, site: str | None) -> Item:
@@ -203,20 +208,26 @@ def removal_progress(site: SiteOption = None, format_: FormatOption = output.For
     from netcam.assess import removal
 
     today, held = _read(store, site)
-    rows = []
-    for row in removal.progress(held.values(), today):
-        counts = [str(row.by_state.get(step, 0)) for step in removal.Step]
-        rows.append(
-            [row.site or "estate", str(row.total), *counts, str(row.overdue), f"{100 * row.gone // row.total} %" if row.total else "-"]
-        )
     columns = ("site", "total", *(step.value for step in removal.Step), "overdue", "gone")
-    burn = [[str(b.day), str(b.standing), str(b.gone)] for b in removal.burn_down(held.values(), today)]
+    rows: list[tuple[str | int | None, ...]] = [
+        (
+            row.site or "estate",
+            row.total,
+            *(row.by_state.get(step, 0) for step in removal.Step),
+            row.overdue,
+            100 * row.gone // row.total if row.total else None,
+        )
+        for row in removal.progress(held.values(), today)
+    ]
+    burn = removal.burn_down(held.values(), today)
     if output.wants_table(format_):
-        output.console().print(output.table("Progress", columns, rows))
-        output.console().print(output.table("Burn-down", ("day", "standing", "gone"), burn))
+        cells = [[*map(str, row[:-1]), "-" if row[-1] is None else f"{row[-1]} %"] for row in rows]
+        output.console().print(output.table("Progress", columns, cells))
+        days = [[str(b.day), str(b.standing), str(b.gone)] for b in burn]
+        output.console().print(output.table("Burn-down", ("day", "standing", "gone"), days))
         return
-    output.each({"type": "progress"} | dict(zip(columns, row, strict=True)) for row in rows)
-    output.each({"type": "burn"} | dict(zip(("day", "standing", "gone"), row, strict=True)) for row in burn)
+    output.each({"type": "progress"} | dict(zip((*columns[:-1], "gone_percent"), row, strict=True)) for row in rows)
+    output.each({"type": "burn", "day": str(b.day), "standing": b.standing, "gone": b.gone} for b in burn)
 
 
 def _read(store: str | None, site: str | None) -> tuple[date, Items]:

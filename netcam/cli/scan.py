@@ -315,7 +315,8 @@ def show_result(finished: ScanRecord, judged: Judged, seen: dict[str, dict[str, 
     totals = ", ".join(f"{v} {k}" for k, v in finished.totals.items() if not k.startswith("sent."))
     sent = ", ".join(f"{v} {k.removeprefix('sent.')}" for k, v in finished.totals.items() if k.startswith("sent."))
     console.print(output.escaped(f"scan {finished.id} {finished.status}: {totals}", limit=2000))
-    console.print(output.escaped(f"sent: {sent}", limit=2000))
+    if sent:
+        console.print(output.escaped(f"sent: {sent}", limit=2000))
     for note in finished.notes:
         console.print(output.escaped(f"note: {note}", limit=2000))
 

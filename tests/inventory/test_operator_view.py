@@ -322,9 +322,19 @@ def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_pat
     assert later.slots["firmware"] != before.slots["firmware"]
 
 
+def test_two_devices_of_one_address_are_told_by_their_keys(run, tmp_path):
+    inventory = open_inventory(tmp_path / "store" / "netcam.sqlite")
+    sweep(inventory, Content(), 4, [(f"44:19:b6:00:00:7{n}", "10.0.0.77", AXIS_FACTS) for n in (1, 2)])
+    inventory.close()
+    told = run("show", "10.0.0.77", code=1)
+    assert "2 devices of site hq have it" in told
+    assert "say which by its key: '44:19:b6:00:00:71', '44:19:b6:00:00:72'" in told
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (("devices", "--at", "0001-01-01T00:00:00+14:00"), "is not a date or RFC 3339 time"),
         (("devices", "--store", "none.sqlite"), "there is no inventory"),
         (("inventory", "check", "--store", "none.sqlite"), "there is no inventory"),
         (("export", "csv", "-o", "x.csv", "--store", "none.sqlite"), "there is no inventory"),
