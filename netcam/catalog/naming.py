@@ -25,7 +25,8 @@ _MODEL = (
     "tplink.model", "hnap.ModelName", "gvcp.model", "mdns.txt.model", "mdns.txt.md", "mdns.txt.mdl", "mdns.txt.product",
     "mdns.txt.modelname", "mdns.txt.model_name", "mdns.txt.ty", "xm.DeviceModel", "bosch.modelName", "cdp.platform", "list.model",
     "snmp.oid.1.3.6.1.4.1.39165.1.1.0",
-    "mdns.txt.usb_mdl", "mdns.txt.am", "mdns.txt.device_model", "mdns.txt.devicemodel", "mdns.txt.model-name", "lldp.model",
+    "mdns.txt.usb_mdl", "mdns.txt.am", "mdns.txt.device_model", "mdns.txt.devicemodel", "mdns.txt.model-name", "lldp.model", "mdns.txt.model_number",
+    "mdns.txt.modelnumber", "mdns.txt.modelid", "mdns.txt.model_id",
 )  # fmt: skip
 _CAMERA_MODEL = tuple(
     field

@@ -134,6 +134,7 @@ _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = Mapp
         "upnp.serial": (("mac", _serial),),
         "dhcp.client_id": (("mac", _client),),
         "onvif.uuid": (("mac", _node),),
+        "onvif.hardware": (("mac", _node),),
         "ssdp.usn": (("mac", _node),),
         "http.header.server": (("http.server", _same("http.server")),),
         "http.header.location": (("http.location", _same("http.location")),),
