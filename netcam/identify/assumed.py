@@ -77,15 +77,33 @@ def brand(
     return (own, sure * BRAND) if shown or few or (of_its_own and not neutral) else None
 
 
-_DESCRIBED = naming.DESCRIBED | {"upnp.model_name", "upnp.model_description", "upnp.model_number", "mdns.name"}
+_DESCRIBED = naming.DESCRIBED | {"upnp.model_name", "upnp.model_description", "upnp.model_number", "upnp.friendly_name", "mdns.name"}
 _OTHER = re.compile(
     r"(?<!video )(?<!camera )(?<!web )\bserver\b|management|\bcontrol(?:ler|[ -]?cent(?:er|re))\b|software|"
-    r"(?<!door )(?<!entry )(?<!call )\bstation\b|vms\b|access control|cloud ?key|\b(?:switch|router|gateway|access point|ups|nas)\b",
+    r"(?<!door )(?<!entry )(?<!call )\bstation\b|vms\b|access control|cloud ?key|\b(?:switch|router|gateway|access point|ups|nas|cent(?:er|re)|connector|bridge|hub)\b",
     re.IGNORECASE,
 )
 """Words in which something describes itself that is not the usual product of a maker of cameras: its software, its switches."""
 MAX_READ = 300
 """Characters of a description that are read for them."""
+
+_NEIGHBOUR = {
+    "upnp.manufacturer": re.compile(
+        r"\W{0,3}(?:arris|pace|technicolor|thomson|sagem|humax|echostar|dish|directv|tivo|kaon|topfield|amino|roku|vizio|hisense|tcl|netgem|"
+        r"skyworth|sonos|denon|marantz|onkyo|pioneer|yamaha|bose|epson|seiko epson|brother|hewlett|lexmark|xerox|kyocera|ricoh)(?![a-z])",
+        re.IGNORECASE,
+    ),
+    "upnp.device_type": re.compile(
+        r"urn:[\w.-]{1,60}:device:(?:MediaRenderer|InternetGatewayDevice|WANDevice|WLANAccessPointDevice|WFADevice|Printer|tvdevice|dial)",
+        re.IGNORECASE,
+    ),
+}
+"""Companies whose set-top boxes, players and printers speak UPnP and that sell no cameras, and device types that no camera has."""
+
+
+def neighbour(observations: Sequence[Observation]) -> bool:
+    """Whether a UPnP description is that of a neighbour: a number in it that looks like a camera's or recorder's is not one."""
+    return any(one.field in _NEIGHBOUR and _NEIGHBOUR[one.field].match(one.value[:MAX_READ]) for one in observations)
 
 
 def _streams(observations: Iterable[Observation], ports: Collection[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from netcam.catalog.makers import Makers
 from netcam.identify import assumed, lines
 from netcam.identify.registrant import registrant
-from netcam.model import SLOTS, Claim, Identity, Observation
+from netcam.model import CAMERA_KINDS, SLOTS, Claim, Identity, Observation
 from netcam.protocols.fields import known
 
 ORDER = sorted(SLOTS, key=lambda slot: (slot == "kind", slot == "maker"))
@@ -52,6 +52,13 @@ def _behind_the_badge(scored: list[tuple[float, str]], values: Mapping[str, Sequ
     return scored if behind is None else [behind, *(one for one in scored if one is not behind)]
 
 
+def _of_a_thing(one: Claim) -> bool:
+    """Whether a claim says maker or kind of a camera or recorder by nothing but a number or a word in a UPnP description."""
+    if one.slot not in ("maker", "kind") or (one.slot == "kind" and one.value not in CAMERA_KINDS):
+        return False
+    return ("/models-" in one.by or one.origin == "usual-kind") and all(seen.field.startswith("upnp.") for seen in one.because)
+
+
 def _numbered(maker: str, model: str, sure: float, told: Sequence[Claim], kinds: Sequence[Claim], makers: Makers) -> list[Claim]:
     """The kind by the maker's own table of what was `told` to be the model, where no claim rests on the table already.
 
@@ -83,6 +90,8 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
     settled: dict[str, tuple[list[Claim], list[Claim]]] = {}
     told: dict[str, list[Claim]] = {}
     everything = sorted(claims, key=lambda c: (-c.weight, c.by, c.slot, c.value))
+    if any(_of_a_thing(one) for one in everything) and assumed.neighbour(observations):
+        everything = [one for one in everything if not _of_a_thing(one)]
     for one in everything:
         told.setdefault(one.slot, []).append(one)
     for slot in ORDER:
@@ -102,6 +111,9 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         )
         if slot == "maker":
             scored = lines.before_number(_behind_the_badge(scored, values, makers), values, slots.get("brand"), makers)
+        elif slot == "kind":
+            # what most devices with a sign are gives way to what this one says of itself
+            scored.sort(key=lambda item: all(c.origin == "usual-kind" for c in values[item[1]]))
         elif slot == "brand":
             scored = lines.before_name(scored, values, makers)
         top, value = scored[0]

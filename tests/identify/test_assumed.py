@@ -54,6 +54,27 @@ def test_a_maker_of_cameras_makes_software_too(matcher: Matcher, maker: str, mod
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        # a video gateway whose number is one of Arlo's recorders' (arris.com product page), and players by their device type
+        {"upnp__manufacturer": "ARRIS", "upnp__model_name": "VMS1100"},
+        {"upnp__manufacturer": "Echostar", "upnp__model_name": "DVR-922"},
+        {"upnp__model_name": "VMS1100", "upnp__device_type": "urn:schemas-upnp-org:device:MediaRenderer:1"},
+    ],
+)
+def test_a_set_top_box_is_no_recorder_whatever_its_number(matcher: Matcher, fields: dict[str, str]) -> None:
+    assert _seen(matcher, **fields).is_camera is not True
+    assert _seen(matcher, **fields).get("maker") is None
+    assert _seen(matcher, upnp__model_name="VMS4230P").is_camera is True
+
+
+def test_what_a_device_says_of_itself_goes_before_what_most_are(matcher: Matcher) -> None:
+    fields = {"rtsp__public": "OPTIONS, DESCRIBE, SETUP, TEARDOWN, PLAY", "port__open": "554", "mac": "44:19:b6:00:00:01"}
+    assert _seen(matcher, **fields).get("kind") == "camera"
+    assert _seen(matcher, **fields, dhcp__hostname="NVR02").get("kind") == "recorder"
+
+
+@pytest.mark.parametrize(
     ("product", "maker", "kind"),
     [
         # nmap-service-probes: by a server's name or a realm
