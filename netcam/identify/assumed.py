@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from netcam.catalog import naming
 from netcam.catalog.makers import Makers
+from netcam.identify.registrant import registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
 
 BRAND = 0.6
@@ -48,6 +49,20 @@ def _kit(one: Claim, makers: Makers) -> bool:
     return others and all(seen.field == "snmp.sysobjectid" or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
 
 
+def _folded(name: str) -> str:
+    return re.sub(r"\W+", "", name).casefold()
+
+
+_MAC = re.compile(r"(?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}(?![0-9a-f])", re.IGNORECASE)
+
+
+def _company(value: str) -> str:
+    """Registrant of the MAC that a value is or ends with, as realms, names and time-based UUIDs do."""
+    found = _MAC.findall(value[:MAX_READ])
+    digits = re.sub(r"[:-]", "", found[-1]).lower() if found else ""
+    return registrant(":".join(digits[at : at + 2] for at in range(0, 12, 2)))
+
+
 def brand(
     maker: str, sure: float, claims: Sequence[Claim], observations: Sequence[Observation], makers: Makers
 ) -> tuple[str, float] | None:
@@ -66,7 +81,9 @@ def brand(
     signs = [one for one in mine if one.origin != "mac"]
     few, lines = makers.badges(maker) < MANY_BADGES, makers.lines(maker)
     if not signs:
-        return (own, sure * BRAND) if few and not lines else None
+        # an owner of other companies has cards of theirs, and puts their names on
+        named = any(_folded(own) in _folded(_company(seen.value)) for one in card for seen in one.because)
+        return (own, sure * BRAND) if few and not lines and named else None
     of_its_own = any(one.value == maker for one in card)
     other = next((one.value for one in card if makers.makers[one.value].makes_cameras), None)
     if other is not None and not of_its_own and not few:

@@ -54,6 +54,22 @@ def test_a_maker_of_cameras_makes_software_too(matcher: Matcher, maker: str, mod
 
 
 @pytest.mark.parametrize(
+    ("mac", "brand"),
+    [
+        ("00:40:8c:00:00:01", "Axis"),  # Axis Communications AB
+        ("00:09:18:00:00:01", None),  # Samsung Techwin: the maker has lines with names of their own
+    ],
+)
+def test_a_card_tells_the_badge_where_it_bears_the_name_on_it(matcher: Matcher, mac: str, brand: str | None) -> None:
+    assert _seen(matcher, mac=mac).get("brand") == brand
+
+
+@pytest.mark.parametrize("owner", ["JCI", "CBC", "AD Group", "Motorola Solutions"])
+def test_an_owner_of_several_badges_prints_none_of_its_own(matcher: Matcher, owner: str) -> None:
+    assert matcher.makers.makers[owner].odm
+
+
+@pytest.mark.parametrize(
     "fields",
     [
         # a video gateway whose number is one of Arlo's recorders' (arris.com product page), and players by their device type
