@@ -94,7 +94,7 @@ def _hikvision_build(one: str, other: str) -> int | None:
 
 
 _DAHUA = re.compile(
-    r"V?(?P<a>\d{1,2}\.\d{3})\.(?P<line>[0-9A-Z]{4,10})\.(?P<n>\d{1,4})(?:\.(?P<kind>[A-Z]{1,2}))?"
+    r"V?(?P<a>\d{1,2}\.\d{3})\.(?P<line>[0-9A-Z]{2,10})(?:\.(?P<n>\d{1,4})(?!\d)|(?=\.20\d{6}\Z))(?:\.(?P<kind>[A-Z]{1,2}))?"
     r"(?:(?:\.|,? ?Build ?(?:Date)?:? ?)(?P<b>(?:20)?\d{2}-?\d{2}-?\d{2}))?",
     re.IGNORECASE,
 )
@@ -115,7 +115,7 @@ def _dahua(one: str, other: str) -> int | None:
     if left["line"].upper() != right["line"].upper():
         # another customer's numbering: its first two numbers still are the platform's, the patch is not
         return number or None
-    return number or _order(_numbers(left["n"]), _numbers(right["n"]))
+    return number or _order(_numbers(left["n"] or ""), _numbers(right["n"] or ""))
 
 
 _UNIVIEW = re.compile(
@@ -321,6 +321,8 @@ SCHEMES: Mapping[str, Order] = MappingProxyType(
         "honeywell": _either(_dahua, _plain),
         # V4.30.210 build 210826 of one maker's recorders, V8.1.1-20210331 of another's
         "hikvision-or-numbers": _either(_hikvision, _numbers_day),
+        # 5.1.5 build 20210902
+        "qnap": _dotted(rf"v?(?P<v>{_NUMBERS})(?: build (?P<b>\d{{8}}))?"),
         # 5.21(AAZF.14)C0: the letters name the model
         "zyxel": _dotted(r"V?(?P<v>\d{1,2}\.\d{2})\((?P<line>[A-Z]{4})\.(?P<b>\d{1,3})\)(?:[A-Z]\d{1,2})?"),
         # V3.5/3(160503); B3.1.4
