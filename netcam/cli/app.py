@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,6 +56,22 @@ def load(name: str) -> Any:
     return getattr(import_module(f"netcam.cli.{module}"), attribute)
 
 
+class Branch(TyperGroup):
+    """A command with commands of its own, each listed with the first sentence of its help: cut lines say nothing."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """See click.Group."""
+        found = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        rows = [(name, _sentence(one.help or "")) for name, one in found if one is not None and not one.hidden]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
+def _sentence(text: str) -> str:
+    """The first sentence of a help text."""
+    return re.split(r"(?<=\.)\s", " ".join(text.split("\n\n")[0].split()), maxsplit=1)[0].rstrip(".")
+
+
 class Commands(TyperGroup):
     """The top of the tree, which knows its commands by name and builds the one that is called."""
 
@@ -71,7 +88,7 @@ class Commands(TyperGroup):
             branch = typer.Typer(rich_markup_mode=None, add_completion=False)
             branch.callback()(root)  # with a callback typer makes a group of it even where it has one command
             if isinstance(found, typer.Typer):
-                branch.add_typer(found, name=cmd_name)
+                branch.add_typer(found, name=cmd_name, cls=Branch)
             else:
                 branch.command(cmd_name)(found)
             made = typer.main.get_group(branch)

@@ -6,8 +6,10 @@ from io import StringIO
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from netcam.cli import output
+from netcam.cli.app import app
 
 ROWS = [
     ("10.77.0.13", "access-control", "Provision-ISR", "Hikvision", "LaserJet Pro MFP M428fdw", "V5.5.82 build 190220", "0.99", "advisory"),
@@ -41,3 +43,13 @@ def test_no_character_of_a_cell_is_lost_at_any_width(monkeypatch: pytest.MonkeyP
         text = "".join(lines).replace(" ", "")
         assert max(map(len, lines), default=0) <= width
         assert all(text.count(letter) >= "".join(map("".join, rows)).count(letter) for letter in "x漢字0123456789")
+
+
+@pytest.mark.parametrize(
+    "name", ["policy", "removal", "edit", "egress", "evidence", "inventory", "catalog", "events", "config", "lab", "export"]
+)
+def test_lists_of_commands_are_not_cut(name: str) -> None:
+    done = CliRunner().invoke(app, [name, "--help"])
+    assert done.exit_code == 0, done.output
+    assert "..." not in done.output.partition("Commands:")[2]
+    assert max(map(len, done.output.splitlines())) <= 80
