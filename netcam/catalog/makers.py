@@ -50,14 +50,14 @@ ORIGINS = {
 """Fields that one answer carries: what it says in several places counts once. Others have their protocol as origin."""
 
 
-class Also(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Also(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A further field that must (or must not) match on the same device."""
 
     field: str
     match: str
 
 
-class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A value as it was seen, what must be said of it, and where it was seen."""
 
     see: str
@@ -67,7 +67,7 @@ class Example(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Further fields of the same device, where the fingerprint wants them."""
 
 
-class Miss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Miss(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A value that looks alike and must not match."""
 
     see: str
@@ -75,7 +75,7 @@ class Miss(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     also: dict[str, str] = {}
 
 
-class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One way to recognise something: exactly one of match, equals, prefix, contains (all but match: case does not matter)."""
 
     id: str
@@ -114,7 +114,7 @@ class Fingerprint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return ORIGINS.get(field, ORIGINS.get(start, start))
 
 
-class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A name on the badge."""
 
     name: str
@@ -142,7 +142,7 @@ class Brand(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Looked for at all; `false` for names that fields of others hold too."""
 
 
-class ModelScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ModelScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One row of a maker's model table: how its models of one kind are numbered."""
 
     scheme: str
@@ -161,7 +161,7 @@ class ModelScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     status: str = "draft"
 
 
-class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """One maker."""
 
     maker: str

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -101,13 +102,35 @@ def classes(field: str) -> tuple[str, ...]:
     return _OF.get("http.header.x-" if field.startswith("http.header.x-") else field, ())
 
 
-_RUNNING = ("any.text", "any.badge", "any.made")
+GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "text": ("any.text", "any.badge", "any.alone", "any.realm"),
+        "made": ("any.text", "any.made", "any.server"),
+        "models": ("any.model", "any.camera"),
+        "hosts": ("any.host",),
+        "makers": ("any.maker",),
+        "named": ("any.named",),
+        "sites": ("any.site",),
+        "alone": ("any.alone",),
+    }
+)
+"""What is matched in one pass: classes that share fields."""
 
 
-def passes(field: str) -> tuple[tuple[str, ...], ...]:
-    """The classes of a field; those of running text together, since whatever is in one of them is in another and one pass will do."""
-    running = tuple(one for one in classes(field) if one in _RUNNING)
-    return (*((running,) if running else ()), *((one,) for one in classes(field) if one not in _RUNNING))
+@cache
+def passes(field: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The groups in which a field is looked at, each with those of its classes that the field belongs to."""
+    left = list(classes(field))
+    if field.startswith("any."):
+        left = [field]
+    found = []
+    # what the software's maker wrote goes through its own names of makers, and never through those of badges
+    for group, members in GROUPS.items():
+        mine = tuple(one for one in members if one in left)
+        if mine and not (group == "text" and "any.made" in left):
+            found.append((group, mine))
+            left = [one for one in left if one not in mine]
+    return tuple(found)
 
 
 MAKER_FIELD, MODEL_FIELD, TEXT, HOST, HOST_NAME = 0.9, 0.95, 0.75, 0.65, 0.6

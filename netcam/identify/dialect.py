@@ -4,8 +4,9 @@ Hyperscan reads PCRE's language over bytes and does not look around. Since only 
 may not follow it can be consumed instead (`(?![a-z])` at the end becomes the end of the text or another character). What is not known
 to mean the same in both languages is told apart, and what costs Hyperscan much is left to `re`.
 
-A text beyond ASCII is read as its shadow, one byte `OTHER` for each character beyond ASCII; classes that may hold such characters
-hold that byte. There a match says that `re` may find the pattern, and no match that it cannot.
+A text beyond ASCII is read as its shadow, one byte above 127 for each character beyond ASCII, the same for all that `re` takes for one
+character; classes that may hold such characters hold all those bytes. There a match says that `re` may find the pattern, and no match
+that it cannot.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
-EDITION = 3
+EDITION = 4
 """Of the translation: raised with every change of it, so that compiled patterns are made anew."""
-SEPARATORS = "\x1c\x1d\x1e\x1f"
+SEPARATORS = r"\x1c-\x1f"
 """What `\\s` of `re` holds of ASCII and PCRE's does not."""
 FOLDED = "\u0130\u0131\u017f\u212a"
 """Characters beyond ASCII that `re` takes for an i, s or k where case does not matter; there are no others."""
-OTHER = b"\x80"
-"""What stands for a character beyond ASCII."""
+OTHERS = r"\x80-\xff"
+"""What stands for characters beyond ASCII."""
 MAX_REPEAT = 64
 """Times that a repeat is counted: Hyperscan spends a state on each, and a second on `.{0,2000}`."""
 MAX_AFTER = 8
@@ -60,14 +61,18 @@ _AFTER = re.compile(rf"\(\?!({_ONE}{{1,{MAX_AFTER}}}(?:\|{_ONE}{{1,{MAX_AFTER}}}
 def shadow(text: str) -> bytes | None:
     """What Hyperscan reads for a text, or None where it would read another text than `re` does."""
     if text.isascii():
-        return None if not text.isprintable() and any(one in text for one in SEPARATORS) else text.encode("ascii")
-    if any(one in text for one in FOLDED + SEPARATORS):
-        return None
-    # the codec's own mark is quicker than a function of Python's
-    return text.encode("ascii", "netcam-other") if "?" in text else text.encode("ascii", "replace").replace(b"?", OTHER)
+        return text.encode("ascii")
+    return None if any(one in text for one in FOLDED) else text.encode("ascii", "netcam-other")
 
 
-codecs.register_error("netcam-other", lambda e: (OTHER * (e.end - e.start), e.end) if isinstance(e, UnicodeEncodeError) else _refuse(e))
+def other(char: str) -> int:
+    """The byte that stands for a character beyond ASCII, whatever its case."""
+    return 128 | ord(char.casefold()[0]) & 127
+
+
+codecs.register_error(
+    "netcam-other", lambda e: (bytes(map(other, e.object[e.start : e.end])), e.end) if isinstance(e, UnicodeEncodeError) else _refuse(e)
+)
 
 
 def _refuse(error: Exception) -> tuple[bytes, int]:
@@ -98,11 +103,29 @@ def translated(pattern: str, *, exactly: bool = True, borders: bool = True) -> T
             return None
     if not borders:
         parts = [one for one in parts if one != r"\b"]
+    if any(one.startswith("[^") and r"\S" in one for one in parts):
+        return None  # spaces but some: PCRE has less of them
     looking = any(one in _LOOKS for one in parts)
     wider = parts if looking else [_widened(one) for one in parts]
-    exact = exactly and not before and not looking and wider == parts
+    more = any(one[0] == "[" and r"\S" in one for one in parts)
+    exact = exactly and not before and not looking and not more and wider == parts
     written = "".join(_written(one) for one in (parts if exact else wider))
     return Translation(flags + written + (_other(unwanted) if exact and unwanted else ""), exact, looking, not (looking or _blind(parts)))
+
+
+def letters(pattern: str) -> int:
+    """Letters and digits that a pattern asks for by themselves: with fewer than two it may fit nearly any text."""
+    depth, looking, count = 0, 0, 0
+    found = _FLAGS.match(pattern)
+    for one in _parts(pattern[found.end() :] if found else pattern) or ():
+        depth += one[0] == "("
+        if one in _LOOKS and not looking:
+            looking = depth
+        count += not looking and one.isalnum()
+        if one == ")":
+            looking = 0 if looking == depth else looking
+            depth -= 1
+    return count
 
 
 def _widened(part: str) -> str:
@@ -128,14 +151,23 @@ def _written(part: str) -> str:
     """A part of a pattern for Hyperscan."""
     if part == r"\Z":  # of `re` the end and nothing else; PCRE's may stand before a last line feed
         return r"\z"
-    if part[0] == "[" and part[1] != "^":
-        body = re.sub(r"[^\x00-\x7f]", r"\\x80", part[1:])
-        if re.search(r"\\[dwsDWS]", body):
-            return r"[\x80\-" + body[1:] if body[0] == "-" else r"[\x80" + body
-        return "[" + body
+    if part == r"\S":
+        return rf"[^\s{SEPARATORS}]"
+    if part[0] == "[":
+        return _class(part)
     if part in (r"\d", r"\w", r"\s"):
-        return rf"[{part}\x80]"
-    return part if part.isascii() else r"\x80"
+        return _class(f"[{part}]")
+    return part if part.isascii() else rf"\x{other(part):02x}"
+
+
+def _class(part: str) -> str:
+    """A class for Hyperscan."""
+    head = "[^" if part[1] == "^" else "["
+    body = re.sub(r"[^\x00-\x7f]", r"\\xff", part[len(head) :])
+    more = SEPARATORS if r"\s" in body else ""
+    if head == "[" and (not part.isascii() or re.search(r"\\[dwsDWS]", body)):
+        more += OTHERS
+    return head + more + (r"\-" + body[1:] if more and body[0] == "-" else body)
 
 
 def _blind(parts: list[str]) -> bool:

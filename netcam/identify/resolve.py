@@ -146,11 +146,12 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         confidence=confidence,
         because=tuple(agree),
         disputed=tuple(disputed),
-        addresses=tuple(sorted({o.address for o in observations if o.address}, key=_order)),
+        # few endpoints and fields, many observations
+        addresses=tuple(sorted({o.address for o in {o.endpoint: o for o in observations}.values() if o.address}, key=_order)),
         macs=macs,
         site=min((o.site for o in observations if o.site), default=""),
         mac_registrant=next((r for mac in macs if (r := registrant(mac))), ""),
-        unknown_fields=tuple(sorted({o.field for o in observations if not known(o.field)})),
+        unknown_fields=tuple(sorted(field for field in {o.field for o in observations} if not known(field))),
         catalog=makers.digest,
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from netcam.identify import dialect
 
-ITEMS = ["a", "B", "s", "k", "1", "-", " ", r"\.", r"\ ", ".", r"\d", r"\w", r"\W", r"\s", r"\S", "[a-c]", "[^a-c]", r"[\w-]", r"[^\w]", "[-a]",
+ITEMS = ["a", "B", "s", "k", "1", "-", " ", r"\.", r"\ ", ".", r"\d", r"\w", r"\W", r"\s", r"\S", "[a-c]", "[^a-c]", r"[\w-]", r"[^\w]", "[-a]", r"[\S-]", r"[^\sa]", r"[-\s]", r"[^\S ]", "[É-б]", "Б",
          r"[^\W\d]", "[\N{EN DASH}-]", "\N{EN DASH}", "é", r"[\s.]", r"\b", r"\n"]  # fmt: skip
 ENDS = ["", "", r"\Z", "$", r"(?![a-c])", r"(?![\w-])", "(?![a-c]|['’]s)", "(?!a|1b)(?!kk)", r"(?!\W)"]
 STARTS = ["", "", r"\A", "^", "(?<![a-c])", r"(?<![\w-])", r"(?<!\s)", "(?i)", "(?is)(?<!-)"]
@@ -33,7 +33,7 @@ BODIES = st.recursive(
     max_leaves=3,
 )
 PATTERNS = st.builds("{}{}{}".format, st.sampled_from(STARTS), BODIES, st.sampled_from(ENDS))
-TEXTS = st.lists(st.sampled_from("abcABsSkK1- .'_\n\t’–éſKİı\x1c\u00a0\u0661"), max_size=8).map("".join)
+TEXTS = st.lists(st.sampled_from("abcABsSkK1- .'_\n\t’–éÉбБſKİı\x1c\x1f\u00a0\u0661"), max_size=8).map("".join)
 
 
 def found(translation: dialect.Translation, text: bytes) -> bool:
@@ -86,8 +86,16 @@ def test_only_four_characters_beyond_ascii_are_letters_of_it_where_case_does_not
     assert "".join(c for c in map(chr, range(128, 0x110000)) if letters.match(c)) == dialect.FOLDED
 
 
+def test_characters_that_are_one_where_case_does_not_matter_have_one_byte() -> None:
+    cased = "".join(c for c in map(chr, range(128, 0x110000)) if (c.lower() != c or c.upper() != c) and c not in dialect.FOLDED)
+    assert len(cased) > 2000
+    for c in cased:
+        for same in re.findall(c, cased, re.IGNORECASE):
+            assert dialect.other(same) == dialect.other(c), (c, same)
+
+
 @pytest.mark.parametrize(
-    "pattern", ["a{,3}", "a++", "[[:alpha:]]", "(a)(?P<x>b)(?P=x)", "(?#a)b", "[^é]", "\u017fa", r"\va", r"a\B", "(?x)a b"]
+    "pattern", ["a{,3}", "a++", "[[:alpha:]]", "(a)(?P<x>b)(?P=x)", "(?#a)b", "[^é]", "\u017fa", r"\va", r"a\B", "(?x)a b", r"[^\S ]"]
 )
 def test_what_the_two_may_read_apart_is_left_alone(pattern: str) -> None:
     assert dialect.translated(pattern) is None
@@ -103,6 +111,6 @@ def test_other_looks_only_sift(pattern: str) -> None:
 
 def test_the_shadow_has_a_byte_for_each_character_and_none_where_the_two_read_apart() -> None:
     assert dialect.shadow("a b\n") == b"a b\n"
-    assert dialect.shadow("海康 a\ud800") == b"\x80\x80 a\x80"
-    assert dialect.shadow("a\x1cb") is None
+    assert dialect.shadow("海康 a\ud800") == bytes([128 | 0x77, 128 | 0x37]) + b" a\x80"
+    assert dialect.shadow("a\x1cb") == b"a\x1cb"
     assert dialect.shadow("ſé") is None
