@@ -76,6 +76,34 @@ def test_both_engines_agree_on_devices_that_are_no_cameras(plain: Matcher, fast:
     assert count >= 400
 
 
+def test_both_engines_agree_on_models_behind_words(plain: Matcher, fast: Matcher) -> None:
+    models = [(field, value) for field, value in SEEN if "any.model" in naming.classes(field)]
+    assert len(models) > 300
+    for field, value in models[::17]:
+        for before in ("Acme ", "Acme_Net-Cam ", "A B.C D&E ", "A B C D ", "acme  ", "Extraordinarily-long ", "Acm\u00e9 ", "\u6d77 Acme "):
+            assert ids(plain, field, before + value) == ids(fast, field, before + value), (field, before + value)
+
+
+def test_an_interrupted_pass_leaves_nothing_behind(fast: Matcher) -> None:
+    field, value = "http.title", "Hikvision"
+    expected = ids(fast, field, value)
+    assert expected
+    fast.forget()
+    place = fast._fields[field]
+    _, name, named, confirmed = place.passes[0]
+
+    def interrupted(text: bytes, hit: object) -> None:
+        named.append(0)
+        raise KeyboardInterrupt
+
+    whole, place.passes = place.passes, ((interrupted, name, named, confirmed),)
+    with pytest.raises(KeyboardInterrupt):
+        fast.hits(field, value)
+    place.passes = whole
+    assert not named
+    assert ids(fast, field, value) == expected
+
+
 @given(field=st.sampled_from(sorted({f for f, _ in SEEN})), value=st.text(max_size=200))
 @settings(max_examples=300, deadline=None)
 def test_both_engines_agree_on_any_text(plain: Matcher, fast: Matcher, field: str, value: str) -> None:
