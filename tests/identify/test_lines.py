@@ -180,3 +180,38 @@ def test_two_makers_that_come_into_question_name_none(tmp_path: Path) -> None:
     one = told(Matcher(makers.load(tmp_path), engine="re"), ("onvif.manufacturer", "Bolt"), ("onvif.model", "BB-123"))
     assert one.get("brand") == "Bolt"
     assert one.get("maker") is None
+
+
+PLATFORMS = {
+    "Hikvision": ("http.server", "App-webs/"),
+    "Dahua": ("rtsp.realm", "Login to 4M05E3EPAG12345"),
+    "Uniview": ("http.realm", "NVRDVR"),
+    "TVT": ("rtsp.server", "TVT RTSP Server"),
+    "Xiongmai": ("rtsp.server", "H264DVR 1.0"),
+}
+RELATIONS = sorted(
+    {(one.maker, one.brand.name) for maker in PLATFORMS for b in LOADED.makers[maker].brands for one in LOADED.relations.asked(b.name)
+     if not b.own and b.seek and one.maker == maker and b.tells != "maker"}
+)  # fmt: skip
+
+
+def test_every_badge_on_record_is_told_beside_the_platform_that_shows_the_maker(matcher: Matcher) -> None:
+    assert len(RELATIONS) > 130
+    wrong = []
+    for maker, badge in RELATIONS:
+        one = told(matcher, ("onvif.manufacturer", badge), PLATFORMS[maker])
+        if (one.get("brand"), one.get("maker")) != (badge, maker) or one.confidence["maker"] < 0.5:
+            wrong.append((badge, maker, one.get("brand"), one.get("maker")))
+    assert wrong == []
+
+
+def test_a_platform_of_another_maker_is_told_with_what_is_on_record_of_the_badge(matcher: Matcher) -> None:
+    for maker, badge in RELATIONS:
+        other = "Hikvision" if maker != "Hikvision" and not matcher.makers.builds("Hikvision", badge) else "Xiongmai"
+        if matcher.makers.builds(other, badge):
+            continue
+        one = told(matcher, ("onvif.manufacturer", badge), PLATFORMS[other])
+        assert (one.get("brand"), one.get("maker")) == (badge, other)
+        text = "\n".join(chain(one, matcher.makers))
+        assert f"asked  {badge} -> {maker}?" in text, badge
+        assert f"what is known of this device says {other}" in text

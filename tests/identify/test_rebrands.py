@@ -78,10 +78,12 @@ def test_a_badge_alone_says_what_is_on_record_of_its_maker_and_how_little_that_i
     assert (one.get("brand"), one.get("maker")) == ("Hiseeu", None)
     told = list(chain(one, matcher.makers))
     assert told[0] == "chain: badge Hiseeu -> (asked) -> maker not proven"
-    on_record = "  on record, not on this device: Hiseeu -> Xiongmai  strength low: commonly reported  source: public lists"
+    on_record = "  on record, not on this device: Hiseeu -> Xiongmai  strength medium: HB and FH models  source: eduard256/IoT2mqtt"
     assert any(line.startswith(on_record) and line.endswith("a question, and no finding") for line in told)
     proven = judged(matcher, ("onvif.manufacturer", "Hiseeu"), ("http.server", "uc-httpd 1.0.0"))
-    assert "  made by  Hiseeu -> Xiongmai  strength low: commonly reported  source: public lists" in chain(proven, matcher.makers)
+    assert "  made by  Hiseeu -> Xiongmai  strength medium: HB and FH models  source: eduard256/IoT2mqtt" in "\n".join(
+        chain(proven, matcher.makers)
+    )
 
 
 def test_five_of_each_maker_the_task_names() -> None:
