@@ -81,7 +81,7 @@ def test_an_owner_of_several_badges_prints_none_of_its_own(matcher: Matcher, own
 def test_a_set_top_box_is_no_recorder_whatever_its_number(matcher: Matcher, fields: dict[str, str]) -> None:
     assert _seen(matcher, **fields).is_camera is not True
     assert _seen(matcher, **fields).get("maker") is None
-    assert _seen(matcher, upnp__model_name="VMS4230P").is_camera is True
+    assert _seen(matcher, upnp__model_name="VMB4540").is_camera is True
 
 
 def test_what_a_device_says_of_itself_goes_before_what_most_are(matcher: Matcher) -> None:
