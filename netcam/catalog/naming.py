@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -97,9 +97,19 @@ for _name, _fields in CLASSES.items():
         _OF[_field] = (*_OF.get(_field, ()), _name)
 
 
+_OWNERS_SCOPES = frozenset({"location", "country", "province", "city", "building", "floor", "room", "place", "site", "area", "zone"})
+"""Scopes in which the owner says where a device is."""
+
+
 def classes(field: str) -> tuple[str, ...]:
-    """The classes that a field belongs to; a header of the device's own stands for all of them."""
-    return _OF.get("http.header.x-" if field.startswith("http.header.x-") else field, ())
+    """The classes that a field belongs to; a header of the device's own stands for all of them, and a scope that ONVIF does not define,
+    which the firmware's maker added, for a field that may hold a company."""
+    if field.startswith("http.header.x-"):
+        return _OF.get("http.header.x-", ())
+    found = _OF.get(field, ())
+    if not found and field.startswith("onvif.scope.") and field.removeprefix("onvif.scope.") not in _OWNERS_SCOPES:
+        return ("any.maker",)
+    return found
 
 
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -117,7 +127,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 """What is matched in one pass: classes that share fields."""
 
 
-@cache
+@lru_cache(maxsize=4096)  # names of fields come from the network as well
 def passes(field: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
     """The groups in which a field is looked at, each with those of its classes that the field belongs to."""
     left = list(classes(field))

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from netcam.catalog import naming
 from netcam.catalog.makers import Makers
-from netcam.identify.registrant import registrant
+from netcam.identify.registrant import named_registrant, registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
 
 BRAND = 0.6
@@ -56,9 +56,11 @@ def _folded(name: str) -> str:
 _MAC = re.compile(r"(?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}(?![0-9a-f])", re.IGNORECASE)
 
 
-def _company(value: str) -> str:
-    """Registrant of the MAC that a value is or ends with, as realms, names and time-based UUIDs do."""
-    found = _MAC.findall(value[:MAX_READ])
+def _company(seen: Observation) -> str:
+    """Registrant that another program names, or that of the MAC that a value is or ends with, as realms, names and UUIDs do."""
+    if seen.field == "oui":
+        return named_registrant(seen.value)
+    found = _MAC.findall(seen.value[:MAX_READ])
     digits = re.sub(r"[:-]", "", found[-1]).lower() if found else ""
     return registrant(":".join(digits[at : at + 2] for at in range(0, 12, 2)))
 
@@ -82,7 +84,7 @@ def brand(
     few, lines = makers.badges(maker) < MANY_BADGES, makers.lines(maker)
     if not signs:
         # an owner of other companies has cards of theirs, and puts their names on
-        named = any(_folded(own) in _folded(_company(seen.value)) for one in card for seen in one.because)
+        named = any(_folded(own) in _folded(_company(seen)) for one in card for seen in one.because)
         return (own, sure * BRAND) if few and not lines and named else None
     of_its_own = any(one.value == maker for one in card)
     other = next((one.value for one in card if makers.makers[one.value].makes_cameras), None)

