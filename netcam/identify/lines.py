@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from netcam.catalog import naming
 from netcam.catalog.makers import Makers
 from netcam.catalog.relations import Held
 from netcam.model import PUBLISHED, Claim, Observation
@@ -44,7 +45,32 @@ def before_name(scored: _Scored, values: Mapping[str, Sequence[Claim]], makers: 
         if line is not None and makers.same_brand(line.maker, scored[0][1]) and any("/models-" in c.by for c in values[one[1]]):
             # the maker's own name says the same, and is no contradiction
             return [one, *(o for o in scored if o is not one and not makers.same_brand(line.maker, o[1]))]
-    return _printed_before_number(scored, values, makers)
+    return _product_before_software(_printed_before_number(scored, values, makers), values, makers)
+
+
+_SOFTWARE = frozenset({*naming.CLASSES["any.made"], "http.body", "http.realm", "rtsp.realm", "http.location"})
+"""Fields in which the software of a device names who wrote it, whatever badge is on the device."""
+
+
+def _product_before_software(scored: _Scored, values: Mapping[str, Sequence[Claim]], makers: Makers) -> _Scored:
+    """The badges in order, one that the maker is on record to build for before the maker's own name that only its software bears."""
+    own = scored[0][1]
+    first = values[own]
+    maker = next((makers.by_id[one.by][0].maker for one in first if one.by in makers.by_id), None)
+    if len(scored) < 2 or maker is None or not makers.same_brand(maker, own):
+        return scored
+    if not all(seen.field in _SOFTWARE for one in first for seen in one.because):
+        return scored
+
+    def named(brand: str) -> bool:
+        """Whether the device says it of itself, where products are named."""
+        return makers.builds(maker, brand) and any(
+            one.origin != "mac" and any(seen.field not in _SOFTWARE for seen in one.because) for one in values[brand]
+        )
+
+    badge = next((one for one in scored[1:] if named(one[1])), None)
+    # the software's name is its writer's, and contradicts no badge
+    return scored if badge is None else [badge, *(one for one in scored if one is not badge and one[1] != own)]
 
 
 def _printed_before_number(scored: _Scored, values: Mapping[str, Sequence[Claim]], makers: Makers) -> _Scored:

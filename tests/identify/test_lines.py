@@ -215,3 +215,14 @@ def test_a_platform_of_another_maker_is_told_with_what_is_on_record_of_the_badge
         text = "\n".join(chain(one, matcher.makers))
         assert f"asked  {badge} -> {maker}?" in text, badge
         assert f"what is known of this device says {other}" in text
+
+
+@pytest.mark.parametrize("named", [("onvif.scope.name", "ANNKE C800"), ("hostname", "annke-nvr"), ("upnp.friendly_name", "ANNKE NVR")])
+def test_a_badge_on_record_goes_before_the_name_that_only_the_makers_software_bears(matcher: Matcher, named: tuple[str, str]) -> None:
+    one = told(matcher, ("http.server", "Hikvision-Webs"), named)
+    assert (one.get("brand"), one.get("maker")) == ("Annke", "Hikvision")
+    assert told(matcher, ("http.server", "Hikvision-Webs"), ("onvif.manufacturer", "HIKVISION"), named).get("brand") == "Hikvision"
+
+
+def test_a_name_that_the_maker_is_not_on_record_to_build_for_displaces_no_badge(matcher: Matcher) -> None:
+    assert told(matcher, ("http.server", "Hikvision-Webs"), ("hostname", "axis-nvr")).get("brand") == "Hikvision"
