@@ -37,16 +37,21 @@ def _of(start: str) -> str:
     return next((name for digits in _DIGITS if (name := registry.get(start[:digits]))), "")
 
 
-def registrant(mac: str) -> str:
-    """Company that the longest registered prefix belongs to; empty for a local, multicast or unregistered address."""
-    if len(mac) != 17 or int(mac[:2], 16) & 0b11:
-        return ""
-    return _of(mac[:13].replace(":", ""))
-
-
+_MAC = re.compile(r"(?:[0-9a-f]{2}[:-]?){5}[0-9a-f]{2}|(?:[0-9a-f]{4}\.){2}[0-9a-f]{4}")
 _PREFIX = re.compile(r"(?:[0-9A-Fa-f]{2}[:-]?){2}[0-9A-Fa-f]{2}")
 MAX_COMPANY = 128
 """Characters of a company's name that are read; the registry's longest has 108."""
+
+
+def registrant(mac: str) -> str:
+    """Company that the longest registered prefix belongs to; empty for a local, multicast or unregistered address, and for what is none.
+
+    The address may be written in any usual way: observations come from other programs too.
+    """
+    told = mac.strip().lower()
+    if _MAC.fullmatch(told) is None or int(told[:2], 16) & 0b11:
+        return ""
+    return _of(re.sub("[:.-]", "", told)[:9])
 
 
 def named_registrant(value: str) -> str:

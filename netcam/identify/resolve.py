@@ -138,7 +138,7 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
     if "kind" not in slots and (usual := assumed.kind(maker, sure, everything, observations, makers)):
         slots["kind"], confidence["kind"] = usual[0], round(usual[1], 4)
     macs = tuple(
-        sorted({o.mac for o in observations if o.mac} | {o.value for o in observations if o.field == "mac" and len(o.value) == 17})
+        sorted({o.mac for o in observations if o.mac} | {o.value.lower() for o in observations if o.field == "mac" and len(o.value) == 17})
     )
     return Identity(
         device=device,

@@ -22,7 +22,14 @@ def test_prefixes_of_every_length_name_their_company(mac: str, company: str) -> 
     assert registrant(mac).startswith(company)
 
 
-@pytest.mark.parametrize("mac", ["02:00:00:00:00:01", "01:00:5e:00:00:01", "", "44:19:b6", "fc:fc:fc:fc:fc:fc"])
+@pytest.mark.parametrize("mac", ["44:19:B6:00:00:01", "44-19-b6-00-00-01", "4419B6000001", "4419.b600.0001", " 44:19:b6:00:00:01 "])
+def test_an_address_may_be_written_in_any_usual_way(mac: str) -> None:
+    assert registrant(mac).startswith("Hangzhou Hikvision")
+
+
+@pytest.mark.parametrize(
+    "mac", ["02:00:00:00:00:01", "01:00:5e:00:00:01", "", "44:19:b6", "fc:fc:fc:fc:fc:fc", "a bad old address", "44:19:b6:00:00:0g"]
+)
 def test_nobody_is_named_for_what_is_not_registered(mac: str) -> None:
     assert registrant(mac) == ""
 
