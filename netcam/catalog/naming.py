@@ -27,7 +27,7 @@ _MODEL = (
     "mdns.txt.modelname", "mdns.txt.model_name", "mdns.txt.ty", "xm.DeviceModel", "bosch.modelName", "cdp.platform", "list.model",
     "snmp.oid.1.3.6.1.4.1.39165.1.1.0",
     "mdns.txt.usb_mdl", "mdns.txt.am", "mdns.txt.device_model", "mdns.txt.devicemodel", "mdns.txt.model-name", "lldp.model", "mdns.txt.model_number",
-    "mdns.txt.modelnumber", "mdns.txt.modelid", "mdns.txt.model_id",
+    "mdns.txt.modelnumber", "mdns.txt.modelid", "mdns.txt.model_id", "http.property.model",
 )  # fmt: skip
 _CAMERA_MODEL = tuple(
     field
@@ -44,6 +44,7 @@ _MAKER = (
     "mdns.txt.vendor", "mdns.txt.brand", "mdns.txt.usb_mfg", "axis.Brand", "bosch.manufacturer", "list.maker",
     "mdns.txt.company", "mdns.txt.make", "mdns.txt.oem", "mdns.txt.mfr", "mdns.txt.device_manufacturer", "lldp.manufacturer",
     "onvif.scope.company", "onvif.scope.oem", "onvif.scope.make", "onvif.scope.maker", "onvif.scope.mfg", "onvif.scope.brandname",
+    "http.property.brand",
 )  # fmt: skip
 _TEXT = (
     "http.title", "http.realm", "http.server", "http.location", "rtsp.server", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "rtsp.sdp.tool",

@@ -13,7 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from netcam.errors import DecodeError
-from netcam.identify import page
+from netcam.identify import page, properties
 from netcam.identify.registrant import registrant
 from netcam.model import Fact, Observation
 from netcam.protocols import http, markup, message, rtsp
@@ -123,9 +123,17 @@ OWN_MACS = (
 )  # fmt: skip
 """Fields in which a device tells its own MAC; a test holds that those that the searches declare are among them."""
 
+_PROPERTIES = ("http.property.model", lambda value: list(properties.told(value)))
+
 _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = MappingProxyType(
     {
-        "http.body": (("http.title", _title), ("http.copyright", _copyright), ("http.link", lambda value: list(page.said(value)))),
+        "http.body": (
+            ("http.title", _title),
+            ("http.copyright", _copyright),
+            ("http.link", lambda value: list(page.said(value))),
+            _PROPERTIES,
+        ),
+        "http.path.": (_PROPERTIES,),
         "http.realm": (("mac", _mac),),
         "rtsp.realm": (("mac", _mac),),
         **dict.fromkeys(OWN_MACS, (("mac", _mac),)),
@@ -152,11 +160,11 @@ _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = Mapp
 
 def implied(observations: Sequence[Observation]) -> dict[Observation, Observation]:
     """Observation that one device's observations imply and do not hold themselves -> the one that implies it."""
-    holding = [one for one in observations if one.field in _HOLDS]
+    holding = [one for one in observations if one.field in _HOLDS or one.field.startswith("http.path.")]
     if not holding:
         return {}
     told = {one.field for one in observations}
-    readers = [(one, read) for one in holding for field, read in _HOLDS[one.field] if field not in told]
+    readers = [(one, read) for one in holding for field, read in _HOLDS.get(one.field, _HOLDS["http.path."]) if field not in told]
     facts = [(one, fact) for one, read in readers for fact in read(one.value) if fact.value]
     known: set[tuple[str, str]] = set()
     found: dict[Observation, Observation] = {}

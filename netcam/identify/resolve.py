@@ -59,6 +59,16 @@ def _of_a_thing(one: Claim) -> bool:
     return ("/models-" in one.by or one.origin == "usual-kind") and all(seen.field.startswith("upnp.") for seen in one.because)
 
 
+_REVISION = re.compile(r"[ -]?Mk\.? ?(?:I{1,3}|IV|\d)\Z", re.IGNORECASE)
+
+
+def _with_revision(scored: list[tuple[float, str]]) -> list[tuple[float, str]]:
+    """The models in order, one with its revision (`Mk II`) before the same without, which somebody else's numbering may read."""
+    first = scored[0][1]
+    whole = next((one for one in scored[1:] if one[1].startswith(first) and _REVISION.fullmatch(one[1], len(first))), None)
+    return scored if whole is None else [whole, *(one for one in scored if one[1] not in (whole[1], first))]
+
+
 def _numbered(maker: str, model: str, sure: float, told: Sequence[Claim], kinds: Sequence[Claim], makers: Makers) -> list[Claim]:
     """The kind by the maker's own table of what was `told` to be the model, where no claim rests on the table already.
 
@@ -116,6 +126,8 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
             scored.sort(key=lambda item: all(c.origin == "usual-kind" for c in values[item[1]]))
         elif slot == "brand":
             scored = lines.before_name(scored, values, makers)
+        elif slot == "model":
+            scored = _with_revision(scored)
         top, value = scored[0]
         against = scored[1][0] if len(scored) > 1 else 0.0
         # a MAC of another company is common on cameras (modules, rebrands) and contradicts nobody

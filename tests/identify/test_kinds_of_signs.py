@@ -258,3 +258,17 @@ def test_a_scope_of_the_firmwares_own_names_its_maker_and_a_place_does_not(match
     assert _seen(matcher, onvif__scope__b="jovision").get("maker") == "Jovision"
     for place in ("location", "room", "building"):
         assert _seen(matcher, **{f"onvif__scope__{place}": "Jovision"}).get("maker") is None
+
+
+@pytest.mark.parametrize("field", ["axis__ProdNbr", "onvif__model", "http__property__model"])
+def test_the_revision_belongs_to_the_model(matcher: Matcher, field: str) -> None:
+    assert _seen(matcher, **{field: "Q3505 Mk II"}).get("model") == "Q3505 Mk II"
+    assert _seen(matcher, **{field: "Q3505"}).get("model") == "Q3505"
+
+
+@pytest.mark.parametrize("field", ["http.body", "http.path./cgi-bin/magicBox.cgi"])
+def test_an_answer_of_a_makers_interface_names_model_and_maker(matcher: Matcher, field: str) -> None:
+    (found,) = identify(
+        [Observation(device="a", field=field, value="deviceType=IPC-HDW4431C-A\r\nfirmwareVersion=2.420.0000.0.R\r\n")], matcher
+    )
+    assert (found.get("maker"), found.get("model"), found.get("firmware")) == ("Dahua", "IPC-HDW4431C-A", "2.420.0000.0.R")

@@ -1,0 +1,63 @@
+"""What an answer of a maker's interface says of the device: lines of `key=value`, members of JSON, elements of XML.
+
+Only keys that say model, brand or firmware are read, and only of an answer that gives a model: pages speak of the versions of many things.
+The spellings are those of Axis (VAPIX param.cgi and basicdeviceinfo.cgi), Hikvision (ISAPI System/deviceInfo), Dahua (magicBox.cgi), Hanwha
+(SUNAPI deviceinfo), Vivotek (getparam system_info), Reolink (GetDevInfo), Uniview (LAPI DeviceInfo) and D-Link (common/info.cgi), as their
+published interface descriptions and client libraries have them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from netcam.model import Fact
+
+MAX_ANSWER = 32_768
+"""Characters of an answer that are looked through."""
+MAX_PROPERTIES = 1_000
+"""Properties of each form that are looked at: a whole list of parameters has some hundreds before the device's own."""
+
+_FORMS = (
+    re.compile(r"""^[ \t]{0,8}(?:var[ \t]{1,4})?([A-Za-z][\w.]{1,60})[ \t]{0,4}=[ \t]{0,4}['"]?([^'"\r\n;<>]{1,80})""", re.MULTILINE),
+    re.compile(r'"([A-Za-z][\w.]{1,60})"\s{0,4}:\s{0,4}"([^"\r\n]{1,80})"'),
+    re.compile(r"<([A-Za-z][\w.]{1,60})(?:[ \t][^<>]{0,80})?>([^<>\r\n]{1,80})</"),
+)
+_MODEL = re.compile(r"(?:model(?:name)?|prodnbr|prodshortname|devicetype)\Z")
+_BRAND = re.compile(r"(?:brand(?:brand)?|manufacturer|vendor(?:name)?)\Z")
+_FIRMWARE = re.compile(r"(?:firmwarever(?:sion)?|firmver|fwver(?:sion)?|softwarever(?:sion)?)\Z")
+_SIGNS = ("odel", "MODEL", "ProdNbr", "deviceType")
+"""What an answer that gives a model holds; others are not looked through."""
+
+
+def told(answer: str) -> Iterator[Fact]:
+    """Facts of model, brand and firmware; none where no model is given."""
+    if not any(sign in answer for sign in _SIGNS):
+        return
+    text = answer[:MAX_ANSWER]
+    models: dict[str, None] = {}
+    brands: dict[str, None] = {}
+    firmware = version = build = ""
+    for form in _FORMS:
+        for found in islice(form.finditer(text), MAX_PROPERTIES):
+            key, value = re.sub(r"[\W_]", "", found[1]).lower(), " ".join(found[2].split())
+            if not value:
+                continue
+            if _MODEL.search(key):
+                models.setdefault(value)
+            elif _BRAND.search(key):
+                brands.setdefault(value)
+            elif _FIRMWARE.search(key):
+                firmware = firmware or value
+            elif key == "firmwarereleaseddate" and value.startswith("build"):
+                build = build or value
+            elif key == "version":
+                version = version or value
+    if not models:
+        return
+    yield from (Fact("http.property.model", one) for one in models)
+    yield from (Fact("http.property.brand", one) for one in brands)
+    firmware = firmware or (version if brands else "")
+    if firmware:
+        yield Fact("http.property.firmware", f"{firmware} {build}".strip())

@@ -1,0 +1,68 @@
+"""What answers of makers' interfaces say of the device, in the three forms that they have."""
+
+from __future__ import annotations
+
+import json
+from xml.sax.saxutils import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netcam.identify.properties import MAX_ANSWER, told
+from netcam.model import Fact
+
+MODEL, BRAND, FIRMWARE = "http.property.model", "http.property.brand", "http.property.firmware"
+
+
+@pytest.mark.parametrize(
+    ("answer", "facts"),
+    [
+        (
+            "root.Brand.Brand=AXIS\nroot.Brand.ProdNbr=P3367-VE\nroot.Properties.Firmware.Version=6.50.1\n",
+            {(MODEL, "P3367-VE"), (BRAND, "AXIS"), (FIRMWARE, "6.50.1")},
+        ),
+        (
+            '{"data": {"propertyList": {"ProdNbr": "P3245-LV", "Version": "9.80.1", "Brand": "AXIS"}}}',
+            {(MODEL, "P3245-LV"), (BRAND, "AXIS"), (FIRMWARE, "9.80.1")},
+        ),
+        (
+            "<DeviceInfo><model>DS-2CD2143G0-I</model><firmwareVersion>V5.5.82</firmwareVersion>"
+            "<firmwareReleasedDate>build 190220</firmwareReleasedDate></DeviceInfo>",
+            {(MODEL, "DS-2CD2143G0-I"), (FIRMWARE, "V5.5.82 build 190220")},
+        ),
+        ("deviceType=IPC-HDW4431C-A\r\nserialNumber=1\r\n", {(MODEL, "IPC-HDW4431C-A")}),
+        (
+            "system_info_modelname='FD8169A'\nsystem_info_firmwareversion='FD8169A-VVTK-0121d'\n",
+            {(MODEL, "FD8169A"), (FIRMWARE, "FD8169A-VVTK-0121d")},
+        ),
+        ("model=DCS-932L\nbrand=D-Link\nversion=1.14\n", {(MODEL, "DCS-932L"), (BRAND, "D-Link"), (FIRMWARE, "1.14")}),
+        ('<select name="model"><option>a</option></select><p>version 1.2</p>', set()),
+        ("<script>var version = '1.2';</script>", set()),
+        ('{"firmVer": "1.2"}', set()),
+    ],
+)
+def test_model_brand_and_firmware_are_read_where_a_model_is_given(answer: str, facts: set[tuple[str, str]]) -> None:
+    assert {(one.field, one.value) for one in told(answer)} == facts
+
+
+WORD = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9./_-]{0,30}[A-Za-z0-9]\Z")
+
+
+@given(model=WORD, firmware=WORD)
+def test_each_form_says_the_same(model: str, firmware: str) -> None:
+    wanted = [Fact(MODEL, model), Fact(FIRMWARE, firmware)]
+    assert list(told(f"model={model}\nfirmwareVersion={firmware}\n")) == wanted
+    assert list(told(json.dumps({"model": model, "firmwareVersion": firmware}))) == wanted
+    assert list(told(f"<a><model>{escape(model)}</model><firmwareVersion>{escape(firmware)}</firmwareVersion></a>")) == wanted
+
+
+@given(st.text(max_size=2000))
+def test_any_text_is_read_in_bounds(text: str) -> None:
+    for fact in told(f"model={text}\n{text}"):
+        assert 0 < len(fact.value) <= 170
+
+
+def test_a_long_answer_is_read_to_its_bound() -> None:
+    assert list(told("x" * MAX_ANSWER + "\nmodel=A1\n")) == []
+    assert len(list(told("<model " * 20_000 + "model=" * 20_000))) < 10
