@@ -17,6 +17,7 @@ from netcam.errors import ConfigError
 from netcam.flows import archive, capture
 from netcam.flows.archive import Archive
 from netcam.flows.retention import Retention
+from netcam.inventory import open_inventory
 
 DAY = 86_400
 
@@ -73,6 +74,7 @@ def test_upkeep_prune_and_watch_do_it_by_the_settings(tmp_path: Path, monkeypatc
         assert run.exit_code == 0, run.output
         return [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
 
+    open_inventory(store, make=True).close()
     filled(root, "2025-12-30", "2026-01-02")
     assert [one["folder"] for one in told("inventory", "upkeep", "--store", store) if one["type"] == "pruned"] == [
         "flows/site=hq/day=2025-12-30"

@@ -48,13 +48,15 @@ def ids(matcher: Matcher, field: str, value: str) -> list[tuple[str, dict[str, s
 
 def test_both_engines_agree_on_every_example_and_near_miss(plain: Matcher, fast: Matcher) -> None:
     assert len(SEEN) > 2000
-    for field, value in SEEN:
-        for form in (value, value.upper(), f" {value}", f"{value}\n", f"x{value}", value[:-1]):
+    for number, (field, value) in enumerate(SEEN):
+        # every one as it is, and each in one of the other forms in turn: `re` alone takes a millisecond for each
+        others = (value.upper(), f" {value}", f"{value}\n", f"x{value}", value[:-1])
+        for form in (value, others[number % len(others)]):
             assert ids(plain, field, form) == ids(fast, field, form), (field, form)
 
 
 def test_both_engines_agree_beyond_ascii_and_on_the_few_characters_that_they_read_apart(plain: Matcher, fast: Matcher) -> None:
-    for field, value in SEEN[::9]:
+    for field, value in SEEN[::29]:
         half = len(value) // 2
         folded = value.replace("i", "\u0131").replace("s", "\u017f").replace("k", "\u212a").replace("I", "\u0130")
         odd = (f"{value}\u00e9", f"\u6d77\u5eb7{value}", f"{value[:half]}\u2019{value[half:]}", value.replace(" ", "\u00a0"))

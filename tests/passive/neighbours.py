@@ -67,13 +67,13 @@ def main(folder: Path) -> None:
         env = {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(folder), "NETCAM_HOME": str(folder / "state")}
         netcam = [sys.executable, "-m", "netcam"]
         rest = ["--format", "jsonl", "--store", str(folder / "s.sqlite")]
+        listen = subprocess.run([*netcam, "listen", str(pcap), *rest], env=env, capture_output=True, text=True)
         read = [*netcam, "switches", "--credentials", str(accounts), "--scope", str(scope), *rest]
         for _ in range(12):  # lldpd looks for the agent every 15 s where it was not there at first
             switches = subprocess.run(read, env=env, capture_output=True, text=True)
             if "yard-switch" in switches.stdout:
                 break
             time.sleep(5)
-        listen = subprocess.run([*netcam, "listen", str(pcap), *rest], env=env, capture_output=True, text=True)
         print(
             json.dumps({"neighbours": heard, "switches": switches.stdout, "said": switches.stderr + listen.stderr, "listen": listen.stdout})
         )
