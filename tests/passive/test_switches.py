@@ -254,10 +254,26 @@ def test_an_agent_that_goes_backwards_or_never_ends_is_left() -> None:
 def test_the_neighbour_that_two_lldpd_tell_each_other_is_heard_and_read(tmp_path: Path) -> None:
     assert shutil.which("lldpd", path="/usr/sbin:/usr/bin"), "make system-test installs lldpd"
     own = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    command = ["unshare", *own, "--net", "--mount", "--propagation", "private", sys.executable, str(HERE / "neighbours.py"), str(tmp_path)]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    assert run.returncode == 0, run.stderr
-    told = json.loads(run.stdout)
+    told: dict[str, str] = {"neighbours": ""}
+    for attempt in range(3):  # whether one lldpd hears the other within its time is theirs to say, and on a busy machine it may not
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        command = [
+            "unshare",
+            *own,
+            "--net",
+            "--mount",
+            "--propagation",
+            "private",
+            sys.executable,
+            str(HERE / "neighbours.py"),
+            str(folder),
+        ]
+        run = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
+        assert run.returncode == 0, run.stderr
+        told = json.loads(run.stdout)
+        if "yard-switch" in told["neighbours"]:
+            break
     assert "yard-switch" in told["neighbours"], told["said"]
     read_one = json.loads(told["switches"].splitlines()[0])
     assert (read_one["name"], read_one["uplinks"]) == ("near-switch", [{"port": "near0", "why": "LLDP: yard-switch is a switch or router"}])
