@@ -25,6 +25,8 @@ ROOM = 256
 """Values for which a field is given room at once."""
 MAX_REMEMBERED_VALUE = 512
 """Characters of a value that is worth remembering; pages differ from device to device."""
+MAX_COMPANIES = 50_000
+"""Registrants that are remembered: the registry names 34,000, and other programs spell them as they like."""
 MAX_FIELDS = 10_000
 """Names of fields that are remembered; a catalog knows some hundreds, and a header of any name is a field."""
 SECOND_HAND = 0.6
@@ -126,7 +128,7 @@ class Matcher:
         self._remembered = 0
         self._says = {one.id: tuple((slot, _template(text)) for slot, text in one.says.items()) for one in makers.fingerprints}
         self._of_company: dict[str, list[tuple[str, str]]] = {}
-        """Registrant of MAC prefixes -> what they say; no more than the registry has."""
+        """Registrant of MAC prefixes -> what they say."""
         self._origins: dict[tuple[str, str], str] = {}
         self._plain: dict[tuple[str, str], tuple[tuple[tuple[str, str, str], float, str], ...]] = {}
 
@@ -303,9 +305,12 @@ class Matcher:
         company = company.lower()
         if not company:
             return
-        if company not in self._of_company:
-            self._of_company[company] = [says for start, told in self.makers.registrants if company.startswith(start) for says in told]
-        for slot, name in self._of_company[company]:
+        said = self._of_company.get(company)
+        if said is None:
+            said = [says for start, told in self.makers.registrants if company.startswith(start) for says in told]
+            if len(self._of_company) < MAX_COMPANIES:
+                self._of_company[company] = said
+        for slot, name in said:
             found[f"{name}/mac-prefix", slot, name] = Claim(
                 slot=slot, value=name, weight=MAC_WEIGHT, by="mac-prefix", origin="mac", because=(seen,)
             )

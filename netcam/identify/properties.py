@@ -27,6 +27,8 @@ _FORMS = (
 _MODEL = re.compile(r"(?:model(?:name)?|prodnbr|prodshortname|devicetype)\Z")
 _BRAND = re.compile(r"(?:brand(?:brand)?|manufacturer|vendor(?:name)?)\Z")
 _FIRMWARE = re.compile(r"(?:firmwarever(?:sion)?|firmver|fwver(?:sion)?|softwarever(?:sion)?)\Z")
+_VERSION = re.compile(r"(?=.{0,40}\d\w{0,3}[._-]\w)[A-Za-z0-9][\w .:,/-]{0,60}")
+"""What a version is written like; scripts of pages assign expressions to variables of these names."""
 _SIGNS = ("odel", "MODEL", "ProdNbr", "deviceType")
 """What an answer that gives a model holds; others are not looked through."""
 
@@ -48,11 +50,11 @@ def told(answer: str) -> Iterator[Fact]:
                 models.setdefault(value)
             elif _BRAND.search(key):
                 brands.setdefault(value)
-            elif _FIRMWARE.search(key):
+            elif _FIRMWARE.search(key) and _VERSION.fullmatch(value):
                 firmware = firmware or value
             elif key == "firmwarereleaseddate" and value.startswith("build"):
                 build = build or value
-            elif key == "version":
+            elif key == "version" and _VERSION.fullmatch(value):
                 version = version or value
     if not models:
         return

@@ -4,20 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
-from netcam.identify import Matcher, identify
-from netcam.model import Identity, Observation
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(content_root()), engine="re")
-
-
-def _seen(matcher: Matcher, **fields: str) -> Identity:
-    (found,) = identify([Observation(device="a", field=f.replace("__", "."), value=v) for f, v in fields.items()], matcher)
-    return found
+from netcam.identify import Matcher
+from tests.identify.shipped import seen as _seen
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import Matcher, identify
 from netcam.identify.assumed import MAC_ALONE
 from netcam.identify.implied import OWN_MACS
-from netcam.model import Identity, Observation
+from netcam.model import Observation
 from netcam.protocols import registry
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(content_root()), engine="re")
-
-
-def _seen(matcher: Matcher, **fields: str) -> Identity:
-    (found,) = identify([Observation(device="a", field=f.replace("__", "."), value=v) for f, v in fields.items()], matcher)
-    return found
+from tests.identify.shipped import seen as _seen
 
 
 @pytest.mark.parametrize("field", ["rtsp__sdp__s", "rtsp__sdp__i", "rtsp__sdp__tool"])

@@ -6,15 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import Matcher, identify, page
 from netcam.model import Identity, Observation
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(content_root()), engine="re")
 
 
 def _seen(matcher: Matcher, field: str, value: str) -> Identity:

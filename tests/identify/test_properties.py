@@ -40,6 +40,7 @@ MODEL, BRAND, FIRMWARE = "http.property.model", "http.property.brand", "http.pro
         ('<select name="model"><option>a</option></select><p>version 1.2</p>', set()),
         ("<script>var version = '1.2';</script>", set()),
         ('{"firmVer": "1.2"}', set()),
+        ("model = DCS-932L\nfirmwareVersion = data.find(node, 1.0)\nsoftwareVersion = page.version1\n", {(MODEL, "DCS-932L")}),
     ],
 )
 def test_model_brand_and_firmware_are_read_where_a_model_is_given(answer: str, facts: set[tuple[str, str]]) -> None:
@@ -49,7 +50,7 @@ def test_model_brand_and_firmware_are_read_where_a_model_is_given(answer: str, f
 WORD = st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9./_-]{0,30}[A-Za-z0-9]\Z")
 
 
-@given(model=WORD, firmware=WORD)
+@given(model=WORD, firmware=st.from_regex(r"\AV?[0-9]{1,3}(\.[0-9A-Za-z]{1,8}){1,4}( build [0-9]{6})?\Z"))
 def test_each_form_says_the_same(model: str, firmware: str) -> None:
     wanted = [Fact(MODEL, model), Fact(FIRMWARE, firmware)]
     assert list(told(f"model={model}\nfirmwareVersion={firmware}\n")) == wanted
