@@ -368,10 +368,6 @@ class Makers:
         file = self.makers.get(maker)
         return next((b for b in file.brands if b.name == name), None) if file else None
 
-    def sold_as(self, name: str) -> list[tuple[str, Brand]]:
-        """Makers whose files list a name as a badge on products of theirs, and what they say of it; their own names left out."""
-        return [(file.maker, b) for file in self.makers.values() for b in file.brands if b.name == name and not b.own]
-
     def stats(self) -> list[tuple[str, int, int, int, int]]:
         """Rows of maker, brands, stable, draft, examples."""
         rows = []

@@ -40,8 +40,8 @@ def chain(identity: Identity, makers: Makers) -> Iterator[str]:
     """Badge -> tell -> maker -> owner: one line a link, each with its strength and where that is written."""
     brand, maker = identity.get("brand"), identity.get("maker")
     if maker is None:
-        on_record = zip(relations(identity, makers), makers.sold_as(brand) if brand else (), strict=True)
-        asked = [f"on record, not on this device: {told}; owner {_owner(name, makers)}" for told, (name, _) in on_record]
+        on_record = zip(relations(identity, makers), makers.relations.asked(brand) if brand else (), strict=True)
+        asked = [f"on record, not on this device: {told}; owner {_owner(one.maker, makers)}" for told, one in on_record]
         asked += _lines(brand, None, makers)
         yield f"chain: badge {brand} -> (asked) -> maker not proven" if asked else "chain: no maker is proven"
         yield from (f"  {told}: a question, and no finding" for told in asked)
@@ -104,10 +104,10 @@ def relations(identity: Identity, makers: Makers) -> list[str]:
     """Who makes products of this badge, as maker files record it with its strength and source: of the device's maker, else of every one."""
     brand, maker = identity.get("brand"), identity.get("maker")
     return [
-        f"{brand} -> {name}  strength {one.strength or 'not recorded'}: {one.scope or 'scope not recorded'}{f', {one.period}' if one.period else ''}  "
-        f"source: {one.source or 'not recorded'}"
-        for name, one in (makers.sold_as(brand) if brand else ())
-        if maker in (None, name)
+        f"{brand} -> {one.maker}  strength {one.brand.strength or 'not recorded'}: {one.brand.scope or 'scope not recorded'}"
+        f"{f', {one.brand.period}' if one.brand.period else ''}  source: {one.brand.source or 'not recorded'}"
+        for one in (makers.relations.asked(brand) if brand else ())
+        if maker in (None, one.maker)
     ]
 
 
