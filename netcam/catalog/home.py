@@ -51,6 +51,11 @@ def content_root(given: str | None = None) -> Path:
     pack = installed_root()
     if pack is not None:
         return pack
+    return shipped_root()
+
+
+def shipped_root() -> Path:
+    """The content that came with netcam. Raises ContentError where there is none."""
     package = Path(__file__).resolve().parent.parent
     for root in (package / "fingerprints", package.parent / "fingerprints"):
         if root.is_dir():

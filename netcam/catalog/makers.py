@@ -13,8 +13,9 @@ from typing import Any
 
 import msgspec
 
-from netcam.catalog import calibration, naming, relations
+from netcam.catalog import calibration, cautions, naming, relations
 from netcam.catalog.calibration import Calibration
+from netcam.catalog.cautions import Cautions
 from netcam.catalog.text import Document, nearest, read, typed
 from netcam.catalog.versions import SCHEMES
 from netcam.errors import ContentError, shown
@@ -205,6 +206,8 @@ class Makers:
     """Maker -> name of its file, with which its ids begin."""
     spelt_out: tuple[tuple[str, Fingerprint], ...] = ()
     """Maker and fingerprint, of those that names and model schemes were spelt out into."""
+    cautions: Cautions = dataclasses.field(default_factory=Cautions)
+    """What is not taken at its word."""
 
     @cached_property
     def relations(self) -> relations.Relations:
@@ -442,7 +445,9 @@ def load(root: Path) -> Makers:
     measured = calibration.load(root)
     if measured is not None:
         digest.update(msgspec.json.encode(measured))
-    return Makers(makers, everything, digest.hexdigest(), places, measured, stems, tuple(expanded))
+    wary = cautions.load(root)
+    digest.update(msgspec.json.encode(wary.file))
+    return Makers(makers, everything, digest.hexdigest(), places, measured, stems, tuple(expanded), wary)
 
 
 def _compiles(pattern: str, document: Document, path: tuple[Any, ...]) -> int:

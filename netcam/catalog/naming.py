@@ -200,36 +200,6 @@ def describes_other(text: str) -> bool:
     return _OTHER.search(text) is not None and _CAMERA.search(text) is None
 
 
-_SHARED_ANSWERS = frozenset(
-    f"{name} rtspd"
-    for name in (
-        "geovision webcam", "bluecherry dvr", "avtech mpeg4 dvr control", "acti e32 webcam", "acti surveillance camera", "weatherbug camera",
-        "panasonic aw-he50 camera", "doorbird video doorbell", "axis 207w webcam", "cisco wvc54gca webcam", "vivotek fd8134v webcam",
-        "sanyo vcc-hd2300 webcam", "tp-link wap", "hikvision dvr", "hikvision 7513 poe ip camera", "lorex ip camera", "live555 streaming server",
-    )
-) | {"nuuo ip surveillance rtpsd"}  # fmt: skip
-"""Products that nmap names by an RTSP answer that names nobody (nmap-service-probes, lines whose pattern is a status or a list of methods)."""
-_SHARED_PROMPTS = frozenset(
-    {
-        "security dvr telnetd", "swann dvr telnetd", "axis 2100 network camera telnetd", "sanyo vcc-hd2300 webcam telnetd",
-        "zmodo dvr admin telnetd",
-    }
-)  # fmt: skip
-"""Products that nmap names by a prompt (`login:`, `(none) login:`) that routers and set-top boxes give as well."""
-
-
-def named_by_answer(product: str) -> bool:
-    """Whether nmap names a product by an RTSP answer or a prompt that names nobody: it says whose device was seen first to answer so,
-    and many firmwares do. Where it names two products, nobody can know which."""
-    told = product.strip().casefold()
-    return told in _SHARED_ANSWERS or told in _SHARED_PROMPTS or (" or " in told and told.endswith("rtspd"))
-
-
-def named_by_prompt(product: str) -> bool:
-    """Whether nmap names a product by a prompt that says nothing of the kind either."""
-    return product.strip().casefold() in _SHARED_PROMPTS
-
-
 SITE_START = r"(?:\A|[@./=* ])"
 SITE_TAIL = r"(?:-?(?:cctv|security|global|usa|us|uk|eu|tech|cam|camera|cameras|group|online|europe|america|video|ip))?"
 SITE_END = rf"{SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-]|\.\w)"

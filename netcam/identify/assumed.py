@@ -29,9 +29,6 @@ _KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
 _DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt", "port"})
 """Protocols that a firmware keeps behind everybody's badge, and ports."""
 
-_NEUTRAL = frozenset({("dhip.Vendor", "general"), ("dhip.Vendor", "private")})
-"""What a platform says of itself where it was built for whoever puts a badge on it."""
-
 
 def kit_field(one: Claim) -> bool:
     """Whether a claim rests on a streaming server and its session descriptions alone."""
@@ -91,7 +88,7 @@ def brand(
     if other is not None and not of_its_own and not few:
         name = makers.own_brand(other)
         return (name, sure * BRAND) if name is not None and makers.builds(maker, name) else None
-    neutral = any((one.field, one.value.casefold()) in _NEUTRAL for one in observations)
+    neutral = makers.cautions.neutral(observations)
     shown = any(not _kit(one, makers) for one in signs)
     return (own, sure * BRAND) if shown or few or (of_its_own and not neutral) else None
 
@@ -105,24 +102,6 @@ _OTHER = re.compile(
 """Words in which something describes itself that is not the usual product of a maker of cameras: its software, its switches."""
 MAX_READ = 300
 """Characters of a description that are read for them."""
-
-_NEIGHBOUR = {
-    "upnp.manufacturer": re.compile(
-        r"\W{0,3}(?:arris|pace|technicolor|thomson|sagem|humax|echostar|dish|directv|tivo|kaon|topfield|amino|roku|vizio|hisense|tcl|netgem|"
-        r"skyworth|sonos|denon|marantz|onkyo|pioneer|yamaha|bose|epson|seiko epson|brother|hewlett|lexmark|xerox|kyocera|ricoh)(?![a-z])",
-        re.IGNORECASE,
-    ),
-    "upnp.device_type": re.compile(
-        r"urn:[\w.-]{1,60}:device:(?:MediaRenderer|InternetGatewayDevice|WANDevice|WLANAccessPointDevice|WFADevice|Printer|tvdevice|dial)",
-        re.IGNORECASE,
-    ),
-}
-"""Companies whose set-top boxes, players and printers speak UPnP and that sell no cameras, and device types that no camera has."""
-
-
-def neighbour(observations: Sequence[Observation]) -> bool:
-    """Whether a UPnP description is that of a neighbour: a number in it that looks like a camera's or recorder's is not one."""
-    return any(one.field in _NEIGHBOUR and _NEIGHBOUR[one.field].match(one.value[:MAX_READ]) for one in observations)
 
 
 def _streams(observations: Iterable[Observation], ports: Collection[str]) -> bool:

@@ -173,8 +173,8 @@ class Matcher:
         kept = tuple(hit for hit in hits if hit[0].id not in self._numbers)
         if len(kept) < len(hits) and naming.describes_other(value[:MAX_NAMED]):
             hits = kept
-        if hits and field == "nmap.product" and naming.named_by_answer(value[:MAX_NAMED]):
-            hits = () if naming.named_by_prompt(value) else tuple(hit for hit in hits if hit[0].field == field)
+        if hits and field == "nmap.product" and self.makers.cautions.named_by_answer(value):
+            hits = () if self.makers.cautions.named_by_prompt(value) else tuple(hit for hit in hits if hit[0].field == field)
         return hits
 
     def forget(self) -> None:

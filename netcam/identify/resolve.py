@@ -100,7 +100,7 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
     settled: dict[str, tuple[list[Claim], list[Claim]]] = {}
     told: dict[str, list[Claim]] = {}
     everything = sorted(claims, key=lambda c: (-c.weight, c.by, c.slot, c.value))
-    if any(_of_a_thing(one) for one in everything) and assumed.neighbour(observations):
+    if any(_of_a_thing(one) for one in everything) and makers.cautions.neighbour(observations):
         everything = [one for one in everything if not _of_a_thing(one)]
     for one in everything:
         told.setdefault(one.slot, []).append(one)

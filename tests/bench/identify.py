@@ -71,7 +71,7 @@ def _endings(seen: list[tuple[str, str]]) -> list[tuple[str, str]]:
 def grown(loaded: Makers, times: int) -> Makers:
     """The catalog `times` over: the copies ask for other beginnings, as the fingerprints of other makers would."""
     everything = tuple(_copy(f, n) if n else f for n in range(times) for f in loaded.fingerprints)
-    return Makers(loaded.makers, everything, loaded.digest, loaded.places)
+    return Makers(loaded.makers, everything, loaded.digest, loaded.places, cautions=loaded.cautions)
 
 
 def _copy(one: Fingerprint, n: int) -> Fingerprint:
