@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from netcam.catalog.makers import Brand, Fingerprint, MakerFile
+    from netcam.catalog.maker_file import Brand, Fingerprint, MakerFile
 
 _MODEL = (
     "onvif.model", "onvif.scope.hardware", "onvif.scope.model", "upnp.model_name", "upnp.model_number", "sadp.DeviceDescription",
@@ -239,7 +239,7 @@ def _host(name: str) -> str:
 
 
 def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
-    from netcam.catalog.makers import Example, Fingerprint
+    from netcam.catalog.maker_file import Example, Fingerprint
 
     if not brand.seek:
         return
@@ -287,7 +287,7 @@ HOST_START = r"\A(?:[A-Za-z][A-Za-z.&]{1,15}[ _-])??"
 
 
 def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
-    from netcam.catalog.makers import Example, Fingerprint, Miss
+    from netcam.catalog.maker_file import Example, Fingerprint, Miss
 
     one = file.models[number]
     says = {"model": "{model}"}

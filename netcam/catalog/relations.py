@@ -14,7 +14,7 @@ from netcam.catalog.text import Document, nearest
 from netcam.errors import ContentError, shown
 
 if TYPE_CHECKING:
-    from netcam.catalog.makers import Brand, MakerFile
+    from netcam.catalog.maker_file import Brand, MakerFile
 
 STRENGTHS = ("high", "medium")
 """Strengths of a line: what is weaker stays with the badge under `brands` and is asked."""

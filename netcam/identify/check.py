@@ -12,7 +12,8 @@ from typing import Any
 from netcam import wire
 from netcam.catalog import destinations, naming
 from netcam.catalog import makers as maker_files
-from netcam.catalog.makers import Fingerprint, Makers
+from netcam.catalog.maker_file import Fingerprint
+from netcam.catalog.makers import Makers
 from netcam.catalog.text import nearest
 from netcam.errors import ContentError, shown
 from netcam.identify import group, resolve

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from netcam.catalog import text
-from netcam.catalog.makers import MakerFile
+from netcam.catalog.maker_file import MakerFile
 from netcam.identify.assumed import MAC_ALONE
 from netcam.model import Identity, Observation
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netcam.catalog.makers import Fingerprint, Makers
+from netcam.catalog.maker_file import Fingerprint
+from netcam.catalog.makers import Makers
 from netcam.model import PUBLISHED, SLOTS, Claim, Identity
 
 

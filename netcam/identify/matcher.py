@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from netcam.catalog import naming
-from netcam.catalog.makers import MAC_WEIGHT, MAX_MATCHED, Also, Fingerprint, Makers
+from netcam.catalog.maker_file import Also, Fingerprint
+from netcam.catalog.makers import Makers
 from netcam.identify import sieve
 from netcam.identify.implied import implied
 from netcam.identify.look import Field, Group, Look
@@ -17,6 +18,10 @@ from netcam.identify.pattern import FLAGS, MAX_NAMED, Hit, Test, expression
 from netcam.identify.registrant import named_registrant, registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
 
+MAC_WEIGHT = 0.4
+"""A MAC prefix names whose network chip it is: alone it stays under 0.5 and never makes a kind."""
+MAX_MATCHED = 16_384
+"""Characters of a value that patterns see: login pages name themselves in their first kilobytes."""
 MAX_CLAIMS = 500
 """Claims about one device; a real one gets under 60."""
 MAX_REMEMBERED = 100_000

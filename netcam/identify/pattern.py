@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 from netcam.catalog import naming
-from netcam.catalog.makers import Fingerprint
+from netcam.catalog.maker_file import Fingerprint
 from netcam.identify import dialect, sieve
 
 FLAGS = re.IGNORECASE

@@ -18,7 +18,8 @@ import msgspec
 from netcam import wire
 from netcam.catalog import makers, naming
 from netcam.catalog.home import content_root
-from netcam.catalog.makers import Fingerprint, Makers
+from netcam.catalog.maker_file import Fingerprint
+from netcam.catalog.makers import Makers
 from netcam.identify import marks
 from netcam.identify.matcher import Matcher
 from netcam.model import Observation
