@@ -10,10 +10,12 @@ import msgspec
 
 from netcam.inventory.diff import Change, diff, looked_at
 from netcam.inventory.port import Action, FindingVersion, IdentityVersion, Inventory
-from netcam.model import SLOTS, Coverage, CoverageState, Identity, ScanRecord
+from netcam.model import SLOTS, Coverage, CoverageState, Identity, Observation, ScanRecord
 
 LOOK_BACK = 26
 """Finished scans of a site that are searched for the one that last covered a device: half a year of weekly ones."""
+READ = frozenset({"import", "passive"})
+"""Profiles of runs that may have read a file of another day: only the times of what they observed tell when that was."""
 MAX_SOURCES = 4
 """Fingerprints or sensors that one change names."""
 
@@ -77,19 +79,41 @@ def missing_at(inventory: Inventory, site: str, identities: Sequence[Identity], 
     runs.sort(key=lambda s: s.started.timestamp() if s.started else 0.0, reverse=True)
     open_ = {one.device: one for one in identities if one.site == site and one.addresses}
     found: dict[str, ScanRecord] = {}
+    read: list[ScanRecord] = []
     for run in runs[:LOOK_BACK]:
-        for seen in inventory.identities(scan=run.id, evidence=False):
-            open_.pop(seen.device, None)
+        if run.profile in READ:
+            read.append(run)
+        else:
+            for seen in inventory.identities(scan=run.id, evidence=False):
+                open_.pop(seen.device, None)
         if not open_:
             break
         if run.status != "complete":
             continue
         looked = looked_at(inventory.coverage(run.id))
         gone = [one for one in open_.values() if looked.issuperset(one.addresses)]
+        gone = _not_seen_since(inventory, read, gone, run)
         for one in gone:
             found[one.device] = run
             del open_[one.device]
     return found
+
+
+def _not_seen_since(inventory: Inventory, read: list[ScanRecord], gone: list[Identity], sweep: ScanRecord) -> list[Identity]:
+    """Those of `gone` that no run which listened or read files after `sweep` tells of from after it: last year's file shows nobody back."""
+    left = {one.device: one for one in gone}
+    for run in read:
+        present = [left[one.device] for one in inventory.identities(scan=run.id, evidence=False) if one.device in left] if left else []
+        if present:
+            marks = {mark for one in inventory.observations(scan=run.id, since=sweep.started) for mark in _marks(one)}
+            for one in present:
+                if not marks.isdisjoint((one.device, *one.addresses, *one.macs)):
+                    del left[one.device]
+    return list(left.values())
+
+
+def _marks(one: Observation) -> tuple[str, ...]:
+    return tuple(mark for mark in (one.key, one.mac, one.address) if mark)
 
 
 def _ended(scan: ScanRecord) -> datetime | None:
@@ -131,23 +155,26 @@ def _presence(inventory: Inventory, site: str, device: str, versions: Sequence[I
     """When a finished scan that covered it did not see the device, and when it was back."""
     if not versions:
         return []
-    seen_in, told, missing = inventory.scans_of(device, site=site), [], False
+    seen_in, told, missing = inventory.scans_of(device, site=site), [], None
     runs = sorted((s for s in inventory.scans(site) if s.started is not None), key=lambda s: (s.started, s.id))
     seen_before = False
     for run in runs:
         at = _ended(run)
         assert at is not None
         if run.id in seen_in:
-            if missing:
+            shown = [v.identity for v in versions if v.at <= at] or [versions[0].identity]
+            if missing is not None and run.profile in READ and _not_seen_since(inventory, [run], shown[-1:], missing):
+                continue  # it tells of days before the device was missed
+            if missing is not None:
                 told.append(Event(at=at, what="returned", device=device, site=site, scan=run.id, source=f"scan {run.id}"))
-            seen_before, missing = True, False
+            seen_before, missing = True, None
             continue
-        if missing or not seen_before or run.status != "complete":
+        if missing is not None or not seen_before or run.status != "complete":
             continue
         addresses = [v.identity.addresses for v in versions if v.at <= at]
         last = addresses[-1] if addresses else ()
         if last and all(looked_at(inventory.coverage(run.id, address=one)) for one in last):
-            missing = True
+            missing = run
             told.append(
                 Event(at=at, what="missing", device=device, site=site, old=_all(last), scan=run.id, source=f"scan {run.id} covered it")
             )

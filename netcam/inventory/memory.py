@@ -24,6 +24,7 @@ from netcam.inventory.port import (
     Folded,
     IdentityVersion,
     Remark,
+    Spans,
     as_listed,
     as_ordered,
     checked_action,
@@ -198,7 +199,9 @@ class MemoryInventory:
         versions.append(version)
         return version, head is None or head.conclusion != said
 
-    def save_identities(self, scan: str | None, identities: Iterable[Identity], at: datetime) -> int:
+    def save_identities(
+        self, scan: str | None, identities: Iterable[Identity], at: datetime, *, seen: Spans | None = None
+    ) -> int:  # fmt: skip
         """See Inventory.save_identities."""
         micros(at)
         changed = 0
@@ -207,8 +210,9 @@ class MemoryInventory:
             key = (identity.site, identity.device)
             version, new = self._add(self._identities.setdefault(key, []), identity, at, scan or "", conclusion(identity), batch)
             changed += new
-            first, last = self._seen.get(key, (at, at))
-            self._seen[key] = (min(first, at), max(last, at))
+            told = (at, at) if seen is None else seen.get(key) or self._seen.get(key, (at, at))
+            first, last = self._seen.get(key, told)
+            self._seen[key] = (min(first, told[0]), max(last, told[1]))
             if scan is not None:
                 self._identity_scans.setdefault(scan, {})[key] = version
         self._append("identity", batch)

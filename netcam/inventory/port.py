@@ -197,6 +197,10 @@ def scan_ends(scans: Iterable[ScanRecord], at: datetime) -> dict[str, datetime]:
     return {scan.id: scan.finished for scan in scans if scan.finished is not None and scan.finished <= at}
 
 
+Spans = Mapping[tuple[str, str], tuple[datetime, datetime]]
+"""(site, device) -> when it was first and last observed."""
+
+
 class Inventory(Protocol):
     """Observations for ever, what was made of them, and what the operator says. Every call that returns is on disk.
 
@@ -276,8 +280,13 @@ class Inventory(Protocol):
         """Addresses of the scan that `--resume` need not ask again."""
         ...
 
-    def save_identities(self, scan: str | None, identities: Iterable[Identity], at: datetime) -> int:
-        """Store what devices were taken for at `at`; returns how many differ from what was stored before."""
+    def save_identities(
+        self, scan: str | None, identities: Iterable[Identity], at: datetime, *, seen: Spans | None = None
+    ) -> int:  # fmt: skip
+        """Store what devices were taken for at `at`; returns how many differ from what was stored before.
+
+        `seen` is when each was first and last observed; a device that is not in it was judged anew and not seen. None: all were seen at `at`.
+        """
         ...
 
     def identities(

@@ -15,11 +15,11 @@ from netcam.model import SLOTS, Identity, Site
 if TYPE_CHECKING:
     from netcam.identify.correlate import Correlation
     from netcam.inventory.corrections import Corrections, Move
+    from netcam.inventory.port import Inventory, Spans
 
-    Judgement = tuple[list[Identity], dict[str, str], tuple[Move, ...]]
-    from netcam.inventory.port import Inventory
+    Judgement = tuple[list[Identity], dict[str, str], tuple[Move, ...], Spans]
 from netcam.pipeline.content import Content
-from netcam.pipeline.judging import assess, sign
+from netcam.pipeline.judging import assess, sign, spans
 
 WORTH_A_PROCESS = 2_000
 
@@ -64,18 +64,19 @@ def reidentify(
         judged = _in_processes(target, content, places)
     else:
         judged = (_anew(inventory, content, place, holds, by_place[place]) for place in places)
-    for place, (fresh, into, moves) in zip(places, judged, strict=True):
+    for place, (fresh, into, moves, times) in zip(places, judged, strict=True):
         mine = by_place[place]
         if keep:
             remarks.take_in(inventory, place, into, now, by=by)
             corrections.follow(inventory, moves, now, by=by)
-            inventory.save_identities(None, fresh, now)
+            inventory.save_identities(None, fresh, now, seen=times)
             remarks.give_back(inventory, place, now, by=by)
         yield from _differing(place, mine, fresh)
 
 
 def _anew(inventory: Inventory, content: Content, place: str, holds: Corrections, known: Mapping[str, Identity]) -> Judgement:
-    """The identities of one site that differ from the known ones, the devices that are part of another one by now, and locks that moved."""
+    """The identities of one site that differ from the known ones, the devices that are part of another one by now, locks that moved, and
+    when the devices that are new were seen: judging is no sighting of the others."""
     from netcam.identify import correlate, identify
     from netcam.inventory import corrections
     from netcam.inventory.collector import paused
@@ -91,7 +92,9 @@ def _anew(inventory: Inventory, content: Content, place: str, holds: Corrections
             before = known.get(one.device)
             if before is None or _told(before) != _told(one):
                 fresh.append(one)
-    return fresh, into, moves
+        new = {one.device for one in fresh} - known.keys()
+        times = spans((one for one in seen if devices.device_of(one) in new), devices) if new else {}
+    return fresh, into, moves, times
 
 
 def _told(one: Identity) -> tuple[object, ...]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netcam.assess.evidence import DeviceRecord
     from netcam.identify.correlate import Correlation
     from netcam.inventory.corrections import Corrections, Move
-    from netcam.inventory.port import Inventory
+    from netcam.inventory.port import Inventory, Spans
 from netcam.pipeline.content import Content
 
 FEW = 1_000
@@ -37,6 +37,8 @@ class Judged:
     """What the operator should look at."""
     moves: tuple[Move, ...] = ()
     """Locks that went with their device into the one that took it in, or back."""
+    seen: Spans | None = None
+    """When each device was first and last observed, of those whose observations say when; None where no inventory was at hand."""
 
     def stand(self, finding: Finding) -> Stand | None:
         """Where a finding stands after what people decided; None where nobody decided anything."""
@@ -87,7 +89,25 @@ def judge(
     for _ in recorder_channels(seen, named):
         pass
     findings = (*assess(identities, content, site, now, records), *hidden(identities, content, named))
-    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes, tuple(moves))
+    times = {key: (first, min(last, now)) for key, (first, last) in spans(seen, devices).items() if first <= now}
+    return Judged(identities, findings, devices.absorbed(), decisions(inventory), now.date(), devices.notes, tuple(moves), times)
+
+
+def spans(observations: Iterable[Observation], devices: Correlation) -> dict[tuple[str, str], tuple[datetime, datetime]]:
+    """(site, device) -> when it was first and last observed; what has no time tells nothing."""
+    found: dict[tuple[str, str], tuple[datetime, datetime]] = {}
+    for one in observations:
+        if one.at is None:
+            continue
+        key = one.site, devices.device_of(one)
+        held = found.get(key)
+        if held is None:
+            found[key] = one.at, one.at
+        elif one.at > held[1]:
+            found[key] = held[0], one.at
+        elif one.at < held[0]:
+            found[key] = one.at, held[1]
+    return found
 
 
 def remembered(inventory: Inventory, content: Content, devices: Correlation, told: list[Identity]) -> list[Identity]:
@@ -158,12 +178,18 @@ def store(inventory: Inventory, scan: str | None, judged: Judged, now: datetime,
     """
     from netcam.inventory import corrections, remarks
 
+    times = dict(judged.seen or {})
     for site in sorted({site for site, _ in judged.absorbed}):
-        listed = {one.device for one in inventory.devices(site=site)}
+        listed = {one.device: one for one in inventory.devices(site=site)}
         into = {old: new for (place, old), new in judged.absorbed.items() if place == site and old in listed}
+        for old, new in into.items():
+            first, last = listed[old].first_seen, listed[old].last_seen
+            if first is not None and last is not None:
+                held = times.get((site, new), (first, last))
+                times[site, new] = min(held[0], first), max(held[1], last)
         remarks.take_in(inventory, site, into, now, by="netcam")
     corrections.follow(inventory, judged.moves, now, by="netcam")
-    inventory.save_identities(scan, judged.identities, now)
+    inventory.save_identities(scan, judged.identities, now, seen=None if judged.seen is None else times)
     for site in sorted({one.site for one in judged.identities}):
         remarks.give_back(inventory, site, now, by="netcam")
     inventory.save_findings(scan, judged.findings, now)

@@ -205,11 +205,28 @@ def tell_end(
     # only a scan that ran to its end can say that something is missing
     coverage = inventory.coverage(finished.id) if finished.status == "complete" and not part else None
     differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
+    identities = _still_there(judged, finished.site, teller, inventory) if part else judged.identities
     told = [one.finding for one in teller.outbox.told(finished.site).values()]
     covered = excepted(judged.decisions, [*told, *judged.findings], at) if judged.decisions else frozenset()
     teller.finished(
-        finished, at, identities=judged.identities, known=before, differences=differences, findings=judged.raised(),
+        finished, at, identities=identities, known=before, differences=differences, findings=judged.raised(),
         reached=reached(told, coverage or ()), excepted=covered,
+    )  # fmt: skip
+
+
+def _still_there(judged: Judged, site: str, teller: Teller, inventory: Inventory) -> tuple[Identity, ...]:
+    """The devices, without those that were told missing and are not seen since the last sweep: last year's file brings nobody back."""
+    from netcam.inventory.leftovers import SWEEPS
+    from netcam.sinks.teller import MISSING
+
+    missing = {device for device, state in teller.outbox.devices(site).items() if state == MISSING}
+    begun = max((s.started for s in inventory.scans(site) if s.profile in SWEEPS and s.status == "complete" and s.started), default=None)
+    if not missing or begun is None:
+        return judged.identities
+    seen = judged.seen or {}
+    return tuple(
+        one for one in judged.identities
+        if one.device not in missing or ((span := seen.get((one.site, one.device))) is not None and span[1] >= begun)
     )  # fmt: skip
 
 

@@ -579,3 +579,21 @@ def test_the_operators_word_wins_is_shown_as_such_and_leaves_what_was_claimed_vi
     unknown = corrections.locked(identity(), [dataclasses.replace(lock, value="")])
     assert (unknown.get("maker"), unknown.get("model"), unknown.locked) == (None, "DS-2", ("maker",))
     assert corrections.locked(identity(), []) == identity()
+
+
+def test_when_a_device_was_seen_is_what_was_observed_and_judging_it_anew_is_no_sighting(inventory):
+    span = {("hq", "d1"): (NOON - 9 * HOUR, NOON - 2 * HOUR)}
+    inventory.save_identities("s1", [identity()], NOON, seen=span)
+    (device,) = inventory.devices()
+    assert (device.first_seen, device.last_seen) == (NOON - 9 * HOUR, NOON - 2 * HOUR)
+    inventory.save_identities(None, [identity(maker="dahua")], NOON + HOUR, seen={})
+    inventory.save_identities(None, [identity(maker="dahua")], NOON + 2 * HOUR, seen={})
+    inventory.save_identities(None, [identity("d2")], NOON + 2 * HOUR, seen={})  # nobody says when: the time of the judging is all there is
+    assert [(d.first_seen, d.last_seen) for d in inventory.devices()] == [
+        (NOON - 9 * HOUR, NOON - 2 * HOUR),
+        (NOON + 2 * HOUR, NOON + 2 * HOUR),
+    ]
+    inventory.save_identities("s2", [identity(maker="dahua")], NOON + 3 * HOUR, seen={("hq", "d1"): (NOON - 20 * HOUR, NOON - HOUR)})
+    inventory.save_identities("s3", [identity()], NOON - 30 * HOUR, seen={("hq", "d1"): (NOON - 40 * HOUR, NOON - 40 * HOUR)})
+    device = inventory.devices()[0]
+    assert (device.first_seen, device.last_seen, device.slots["maker"]) == (NOON - 40 * HOUR, NOON - HOUR, "dahua")

@@ -372,3 +372,56 @@ def test_nothing_to_read_is_told_and_never_an_empty_answer(run, tmp_path, words,
     assert told in run(*words, code=1)
     assert not (tmp_path / "none.sqlite").exists()
     assert names(run("devices")) == before
+
+
+NMAP = """<?xml version="1.0"?>
+<nmaprun scanner="nmap" args="nmap -sV 10.0.0.0/24" start="1700000000" version="7.93" xmloutputversion="1.05">
+<host starttime="1700000001" endtime="1700000050"><status state="up" reason="arp-response"/>
+<address addr="10.0.0.9" addrtype="ipv4"/><address addr="44:19:B6:00:00:01" addrtype="mac" vendor="Hikvision"/>
+<ports><port protocol="tcp" portid="80"><state state="open" reason="syn-ack"/><service name="http" product="Hikvision camera" method="probed"/>
+</port></ports></host></nmaprun>
+"""
+TELLING = '[sites.hq]\n[sinks.file]\ntype = "file"\npath = "events.jsonl"\nformat = "jsonl"\n'
+
+
+def test_last_years_file_brings_nobody_back_and_judging_anew_is_no_sighting(run, tmp_path):
+    """A camera that was removed and missed stays gone when an older nmap file that names it is imported, and is back by a newer one."""
+    from netcam import config
+    from netcam.sinks import dispatch
+
+    home, fifth = tmp_path / "store", NOON + timedelta(weeks=4)
+    (tmp_path / "netcam.toml").write_text(TELLING)
+    run("removal", "open", HIK, "--rule", "uk-2022-sensitive-sites", lines=False)
+    for step in ("confirmed", "isolated", "removed"):
+        run("removal", "step", HIK, step, lines=False)
+    inventory = open_inventory(home / "netcam.sqlite")
+    inventory.save_scan(ScanRecord(id="scan-4", site="hq", started=fifth, finished=fifth, status="complete"))
+    inventory.cover("scan-4", [Coverage(address=f"10.0.0.{n}", state=CoverageState.SILENT) for n in range(1, 12)])
+    inventory.save_identities("scan-4", [one for one in inventory.identities() if one.device == AXIS], fifth)
+    inventory.close()
+    outbox = dispatch.open_outbox(config.load(None), home)
+    outbox.put((), {}, site="hq", devices={HIK: "missing", AXIS: "present"})
+    outbox.close()
+
+    def state():
+        (row,) = [row for row in run("devices", "--columns", "device,first_seen,last_seen,missing") if row["device"] == HIK]
+        absences = [e["what"] for e in run("timeline", HIK) if e["what"] in ("missing", "returned")]
+        (item,) = run("removal", "list", "--format", "jsonl")
+        return row["first_seen"][:10], row["last_seen"][:10], bool(row.get("missing")), absences, item["state"]
+
+    def told():
+        path = tmp_path / "events.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        return [line["kind"] for line in map(json.loads, lines) if line["kind"] == "device-returned"]
+
+    assert state() == ("2026-03-01", "2026-03-22", True, ["missing"], "removed")
+    (tmp_path / "old.xml").write_text(NMAP)
+    run("import", "old.xml", "--site", "hq")
+    assert state() == ("2023-11-14", "2026-03-22", True, ["missing"], "removed")
+    assert told() == []
+    run("edit", "lock", HIK, "model=DS-2CD2042WD-X", "--reason", "read off its label", lines=False)
+    assert state() == ("2023-11-14", "2026-03-22", True, ["missing"], "removed")
+    (tmp_path / "new.xml").write_text(NMAP.replace("17000000", "17755000"))  # 6 April 2026
+    run("import", "new.xml", "--site", "hq")
+    assert state()[:4] == ("2023-11-14", "2026-04-06", False, ["missing", "returned"])
+    assert told() == ["device-returned"]

@@ -29,7 +29,7 @@ from netcam.inventory.packing import (
     read_text,
     stored_text,
 )
-from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, as_ordered, retire_body, scan_ends
+from netcam.inventory.port import RETIRE, Device, FindingVersion, IdentityVersion, Spans, as_ordered, retire_body, scan_ends
 from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
@@ -65,6 +65,18 @@ def _later(told: dict[tuple[str, str], tuple[int, int]], key: tuple[str, str], w
         told[key] = known[0], when
 
 
+def _span(head: Any, key: tuple[str, str], when: int, seen: Spans | None) -> tuple[int, int]:
+    """When a device of the list was first and last seen, now that it is judged again; `head` is None where it is new."""
+    told = None if seen is None else seen.get(key)
+    if told is not None:
+        first, last = map(micros, told)
+    elif seen is None or head is None:
+        first = last = when
+    else:
+        return head.first_seen, head.last_seen
+    return (first, last) if head is None else (min(head.first_seen, first), max(head.last_seen, last))
+
+
 class _Instants(dict[int, datetime]):
     """Stored microseconds -> their time: a list of devices tells few times, each often."""
 
@@ -76,7 +88,9 @@ class _Instants(dict[int, datetime]):
 class Verdicts(Ledger):
     """What was made of the observations."""
 
-    def save_identities(self, scan: str | None, identities: Iterable[Identity], at: datetime) -> int:
+    def save_identities(
+        self, scan: str | None, identities: Iterable[Identity], at: datetime, *, seen: Spans | None = None
+    ) -> int:  # fmt: skip
         """See Inventory.save_identities."""
         when, run = micros(at), stored_text(scan or "")
         changed = 0
@@ -85,12 +99,13 @@ class Verdicts(Ledger):
             # two identities of one device in one call: the later one holds, as if saved one after the other
             latest = {(stored_text(i.site), stored_text(i.device)): i for i in batch}
             with self._write() as connection:
-                changed += self._save_identities(connection, latest, scan is not None, run, when)
+                changed += self._save_identities(connection, latest, scan is not None, run, when, seen)
         return changed
 
     def _save_identities(
-        self, connection: sa.Connection, latest: Mapping[tuple[str, str], Identity], of_scan: bool, run: str, when: int
-    ) -> int:
+        self, connection: sa.Connection, latest: Mapping[tuple[str, str], Identity], of_scan: bool, run: str, when: int,
+        seen: Spans | None,
+    ) -> int:  # fmt: skip
         heads = self._heads(connection, latest)
         seq = next_number(connection, "identity") - 1
         versions, devices, links, again = [], [], [], []
@@ -101,10 +116,10 @@ class Verdicts(Ledger):
             content = chain.identity_content(brief, claims)
             digest = hashlib.sha256(content).digest()
             head = heads.get((site, device))
+            first_seen, last_seen = _span(head, (identity.site, identity.device), when, seen)
+            moved = {"b_site": site, "b_device": device, "b_first": first_seen, "b_last": last_seen}
             if head is not None and head.digest == digest:
-                again.append(
-                    {"b_site": site, "b_device": device, "b_first": min(head.first_seen, when), "b_last": max(head.last_seen, when)}
-                )
+                again.append(moved)
                 links.append({"scan": run, "site": site, "device": device, "seq": head.seq})
                 continue
             seq += 1
@@ -117,12 +132,11 @@ class Verdicts(Ledger):
             links.append({"scan": run, "site": site, "device": device, "seq": seq})
             if head is None or when >= head.at:
                 slots = {slot: None if (value := identity.get(slot)) is None else stored_text(value) for slot in _SLOT_COLUMNS}
-                seen = {"first_seen": when if head is None else min(head.first_seen, when)}
-                seen["last_seen"] = when if head is None else max(head.last_seen, when)
                 place = address_order(next(iter(identity.addresses), None))
-                devices.append(shared | slots | seen | {"is_camera": identity.is_camera, "place": place})
+                times = {"first_seen": first_seen, "last_seen": last_seen}
+                devices.append(shared | slots | times | {"is_camera": identity.is_camera, "place": place})
             else:
-                again.append({"b_site": site, "b_device": device, "b_first": min(head.first_seen, when), "b_last": head.last_seen})
+                again.append(moved)
         if versions:
             connection.execute(schema.identity.insert(), versions)
             append(connection, "identity", leaves, first, seq)
