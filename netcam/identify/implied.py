@@ -13,7 +13,7 @@ from itertools import islice
 from types import MappingProxyType
 
 from netcam.errors import DecodeError
-from netcam.identify import page, properties
+from netcam.identify import headers, page, properties
 from netcam.identify.registrant import registrant
 from netcam.model import Fact, Observation
 from netcam.protocols import http, markup, message, rtsp
@@ -160,12 +160,13 @@ _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = Mapp
 
 def implied(observations: Sequence[Observation]) -> dict[Observation, Observation]:
     """Observation that one device's observations imply and do not hold themselves -> the one that implies it."""
+    own = list(headers.told(observations))
     holding = [one for one in observations if one.field in _HOLDS or one.field.startswith("http.path.")]
-    if not holding:
+    if not holding and not own:
         return {}
     told = {one.field for one in observations}
     readers = [(one, read) for one in holding for field, read in _HOLDS.get(one.field, _HOLDS["http.path."]) if field not in told]
-    facts = [(one, fact) for one, read in readers for fact in read(one.value) if fact.value]
+    facts = [*((one, fact) for one, read in readers for fact in read(one.value) if fact.value), *own]
     known: set[tuple[str, str]] = set()
     found: dict[Observation, Observation] = {}
     for one, fact in facts:

@@ -11,7 +11,7 @@ from pathlib import Path
 from netcam.catalog import naming
 from netcam.catalog.maker_file import Also, Fingerprint
 from netcam.catalog.makers import Makers
-from netcam.identify import sieve
+from netcam.identify import beside, sieve
 from netcam.identify.implied import implied
 from netcam.identify.look import Field, Group, Look
 from netcam.identify.pattern import FLAGS, MAX_NAMED, Hit, Test, expression
@@ -283,6 +283,8 @@ class Matcher:
                     continue  # an optional group that took no part
                 if slot == "brand":
                     said = self.makers.spelt(said)
+                elif slot == "model":
+                    said = beside.bare(said)
             key = (one.id, slot, said)
             if said and key not in found:
                 origin = self._origins.get((one.id, seen.field))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from netcam.catalog.makers import Makers
-from netcam.identify import assumed, lines
+from netcam.identify import assumed, beside, lines
 from netcam.identify.registrant import registrant
 from netcam.model import CAMERA_KINDS, SLOTS, Claim, Identity, Observation
 from netcam.protocols.fields import known
@@ -104,6 +104,10 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         everything = [one for one in everything if not _of_a_thing(one)]
     for one in everything:
         told.setdefault(one.slot, []).append(one)
+    if "model" not in told and "brand" in told:
+        told["model"] = list(beside.models(told["brand"], makers))
+    if "firmware" not in told and told.get("model"):
+        told["firmware"] = list(beside.firmware(told["model"]))
     for slot in ORDER:
         mine = told.get(slot, [])
         if slot == "maker":
