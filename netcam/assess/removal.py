@@ -16,7 +16,7 @@ import msgspec
 
 from netcam.assess.decisions import MAX_TEXT, Act
 from netcam.errors import ConfigError, nearest, shown
-from netcam.model import Coverage, CoverageState, ScanRecord
+from netcam.model import Coverage, CoverageState, ScanRecord, not_looked_at
 
 REMOVAL = "removal"
 """Kind of action that this module writes and reads."""
@@ -241,7 +241,8 @@ def verify(
     wanted = list(dict.fromkeys(addresses))
     if not wanted:
         return Verification(looked=Looked.NOT_TOLD, why="no address of the device is known")
-    missed = [one for one in wanted if one not in coverage or coverage[one].state not in LOOKED_AT]
+    looked = {one for one in wanted if one in coverage and coverage[one].state in LOOKED_AT}
+    missed = not_looked_at(wanted, looked, scan.targets)
     if missed:
         return Verification(looked=Looked.NOT_TOLD, why=f"scan {scan.id} did not look at {', '.join(missed[:8])}")
     return Verification(looked=Looked.ABSENT, why=f"scan {scan.id} looked at {', '.join(wanted[:8])} and did not see it")

@@ -104,6 +104,7 @@ def _of_scans(inventory: Inventory, before: str, after: str, site: str | None) -
         inventory.identities(scan=new.id, evidence=False),
         coverage_after=inventory.coverage(new.id) if new.status == "complete" else None,
         seen_earlier=_known_before(inventory, old.started, new.site),
+        targets=new.targets,
     )
 
 

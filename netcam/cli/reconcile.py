@@ -53,6 +53,7 @@ def reconcile(
     from netcam.collect import credentials as owners
     from netcam.collect.registers import compare, listed, netbox
     from netcam.inventory import open_inventory
+    from netcam.inventory.history import missing_at
     from netcam.pipeline import Content
 
     settings, loaded = settings_file.load(config), Content(content, cache=cache_folder())
@@ -73,8 +74,15 @@ def reconcile(
                 "reconcile", f"nothing is known of site {shown(site)}", "run `netcam scan` first: an empty inventory proves nothing"
             )
         seen, present = presence(inventory, site)
+        gone = frozenset(missing_at(inventory, site, devices))
         lines = compare.compare(
-            told.watching(entries), devices, last_seen=seen, present=present, looked=looked(inventory, site), aliases=aliases(loaded)
+            told.watching(entries),
+            devices,
+            last_seen=seen,
+            present=present - gone,
+            gone=gone,
+            looked=looked(inventory, site),
+            aliases=aliases(loaded),
         )
         counts: Counter[str] = Counter()
         _show(compare.totals(lines, counts), everything, format_)
@@ -103,13 +111,15 @@ def _token(given: Credentials, url: str) -> Secret:
 
 
 def presence(inventory: Inventory, site: str) -> tuple[dict[str, datetime | None], frozenset[str]]:
-    """When each device was seen last, and which the last sweep of the site saw (without a sweep: all)."""
+    """When each device was seen last, and which the last sweep of the site, or of its network, saw (without a sweep: all)."""
     seen = {one.device: one.last_seen for one in inventory.devices(site=site)}
     sweeps = [one for one in inventory.scans(site) if one.profile in SWEEPS and one.status == "complete" and one.started]
     if not sweeps:
         return seen, frozenset(seen)
     begun = max(one.started for one in sweeps if one.started)
-    return seen, frozenset(device for device, at in seen.items() if at is None or at >= begun)
+    newest = {one.targets: one.id for one in sorted(sweeps, key=lambda one: one.started.timestamp() if one.started else 0.0)}
+    swept = {one.device for scan in newest.values() for one in inventory.identities(scan=scan, evidence=False)}
+    return seen, frozenset(device for device, at in seen.items() if at is None or at >= begun or device in swept)
 
 
 def looked(inventory: Inventory, site: str) -> Callable[[str], Looked | None]:

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from netcam.catalog.text import nearest
 from netcam.errors import ConfigError, ScopeError, shown
+from netcam.model.scan import MAX_SIX
 
 Network = IPv4Network | IPv6Network
 Address = IPv4Address | IPv6Address
@@ -30,8 +31,6 @@ PORTS_NEVER = frozenset(range(9100, 9108))
 MAX_ADDRESSES = 1 << 20
 """Addresses of one run: a /12. More is a mistake, or wants several runs."""
 MAX_PREFIX_WITH_ENDS = 24
-MAX_SIX = 1 << 16
-"""Addresses of an IPv6 network that are asked one by one: a /112."""
 MAX_FILE = 1 << 20
 """Bytes of a scope file; a thousand networks take 30 kB."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from netcam.model import SLOTS, Coverage, CoverageState, Identity
+from netcam.model import SLOTS, Coverage, CoverageState, Identity, not_looked_at
 
 Kind = Literal["new", "changed", "missing", "returned", "not-covered"]
 
@@ -37,10 +37,11 @@ def diff(
     *,
     coverage_after: Iterable[Coverage] | None = None,
     seen_earlier: Iterable[tuple[str, str]] = (),
+    targets: Collection[str] = (),
 ) -> list[Change]:
     """Changes from `before` to `after`, by site and device.
 
-    `coverage_after` is what the later scan looked at: only a device all of whose addresses it covered is missing, the
+    `coverage_after` is what the later scan of `targets` looked at: only a device all of whose addresses it covered is missing, the
     others are not-covered. None means that no finished scan stands behind `after`, so nothing is missing.
     `seen_earlier` holds (site, device) known from before `before`: one of these that is new here has returned.
     """
@@ -59,7 +60,7 @@ def diff(
     for key, identity in old.items():
         if key in new:
             continue
-        outside = [address for address in identity.addresses if address not in looked]
+        outside = not_looked_at(identity.addresses, looked, targets)
         if coverage_after is not None and identity.addresses and not outside:
             changes.append(Change(kind="missing", device=identity.device, site=identity.site, reason="its addresses were covered"))
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,10 +11,12 @@ import msgspec
 
 from netcam.inventory.diff import Change, diff, looked_at
 from netcam.inventory.port import Action, FindingVersion, IdentityVersion, Inventory
-from netcam.model import SLOTS, Coverage, CoverageState, Identity, Observation, ScanRecord
+from netcam.model import SLOTS, Coverage, CoverageState, Identity, Observation, ScanRecord, not_looked_at
 
 LOOK_BACK = 26
-"""Finished scans of a site that are searched for the one that last covered a device: half a year of weekly ones."""
+"""Runs of the same targets that are searched for the one that last covered a device: half a year of weekly ones."""
+MAX_RUNS = 500
+"""Runs that are searched in all: a site may be swept network by network."""
 READ = frozenset({"import", "passive"})
 """Profiles of runs that may have read a file of another day: only the times of what they observed tell when that was."""
 MAX_SOURCES = 4
@@ -80,7 +83,11 @@ def missing_at(inventory: Inventory, site: str, identities: Sequence[Identity], 
     open_ = {one.device: one for one in identities if one.site == site and one.addresses}
     found: dict[str, ScanRecord] = {}
     read: list[ScanRecord] = []
-    for run in runs[:LOOK_BACK]:
+    times: Counter[tuple[str, ...]] = Counter()
+    for run in runs[:MAX_RUNS]:
+        times[run.targets] += 1
+        if times[run.targets] > LOOK_BACK:
+            continue
         if run.profile in READ:
             read.append(run)
         else:
@@ -91,7 +98,7 @@ def missing_at(inventory: Inventory, site: str, identities: Sequence[Identity], 
         if run.status != "complete":
             continue
         looked = looked_at(inventory.coverage(run.id))
-        gone = [one for one in open_.values() if looked.issuperset(one.addresses)]
+        gone = [one for one in open_.values() if not not_looked_at(one.addresses, looked, run.targets)]
         gone = _not_seen_since(inventory, read, gone, run)
         for one in gone:
             found[one.device] = run
@@ -173,7 +180,7 @@ def _presence(inventory: Inventory, site: str, device: str, versions: Sequence[I
             continue
         addresses = [v.identity.addresses for v in versions if v.at <= at]
         last = addresses[-1] if addresses else ()
-        if last and all(looked_at(inventory.coverage(run.id, address=one)) for one in last):
+        if last and not not_looked_at(last, looked_at(c for one in last for c in inventory.coverage(run.id, address=one)), run.targets):
             missing = run
             told.append(
                 Event(at=at, what="missing", device=device, site=site, old=_all(last), scan=run.id, source=f"scan {run.id} covered it")

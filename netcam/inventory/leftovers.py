@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from netcam.inventory.history import missing_at
 from netcam.inventory.port import Inventory
 from netcam.model import Identity, Observation
 
@@ -65,16 +66,16 @@ def leftovers(inventory: Inventory, site: str) -> Iterator[Leftover]:
     devices = [one for one in inventory.identities(site=site, evidence=False) if one.is_camera is not False and "#" not in one.device]
     owner = {key: one.device for one in devices for key in (*one.addresses, *one.macs, one.device)}
     traces = _traces(inventory.observations(site=site), owner)
-    sweeps = [one for one in inventory.scans(site) if one.profile in SWEEPS and one.status == "complete" and one.started]
-    begun = max((one.started for one in sweeps if one.started), default=None)
+    gone = missing_at(inventory, site, devices)
     for one in sorted(devices, key=lambda device: device.device):
         trace = traces.get(one.device, _Trace())
         if not trace.answered and trace.first is not None:
             yield _line(
                 What.NEVER_ANSWERED, one, trace, "it has not answered a question yet: wireless, filtered, or switched off when asked"
             )
-        if begun is not None and trace.last is not None and trace.last < begun:
-            yield _line(What.GONE, one, trace, f"not seen in the sweep of {begun:%Y-%m-%d %H:%M} UTC")
+        sweep = gone.get(one.device)
+        if sweep is not None and sweep.started is not None and trace.last is not None and trace.last < sweep.started:
+            yield _line(What.GONE, one, trace, f"not seen in the sweep of {sweep.started:%Y-%m-%d %H:%M} UTC, which asked its addresses")
         for kind, stays in (("address", moves(trace.addresses)), ("switch port", moves(trace.ports))):
             if len(stays) > 1:
                 yield Leftover(

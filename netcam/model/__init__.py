@@ -5,7 +5,7 @@ from netcam.model.finding import Citation, Finding, Link, Traffic, Verdict, seve
 from netcam.model.identity import CAMERA_KINDS, KINDS, PUBLISHED, SLOTS, Claim, Identity
 from netcam.model.observation import Fact, Observation
 from netcam.model.order import address_order
-from netcam.model.scan import Coverage, CoverageState, ScanRecord
+from netcam.model.scan import Coverage, CoverageState, ScanRecord, not_looked_at
 from netcam.model.site import JURISDICTIONS, LINKS, SITE_CLASSES, Site
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "Traffic",
     "Verdict",
     "address_order",
+    "not_looked_at",
     "severity_rank",
     "verdict_rank",
 ]

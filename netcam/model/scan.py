@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from ipaddress import IPv6Address, IPv6Network, ip_network
+
+MAX_SIX = 1 << 16
+"""Addresses of an IPv6 network that are asked one by one: a /112."""
 
 
 class CoverageState(StrEnum):
@@ -48,3 +52,32 @@ class ScanRecord:
     to each /24 (`sent.network.<network>`)."""
     notes: tuple[str, ...] = ()
     """What the run could not do, in words for the operator."""
+
+
+def not_looked_at(addresses: Collection[str], looked: Container[str], targets: Iterable[str] = ()) -> list[str]:
+    """The addresses of one device that a run over `targets` says nothing of; `looked` are those that it asked, or heard.
+
+    A /64 is asked as a whole, never address by address. So where the run asked another address of the device by itself, its link-local
+    addresses and those in such a network of the targets were looked at too; alone they prove nothing.
+    """
+    left = [address for address in addresses if address not in looked]
+    if not left or len(left) == len(addresses):
+        return left
+    wide = [one for one in map(_wide, targets) if one is not None]
+    return [address for address in left if not _asked_as_a_whole(address, wide)]
+
+
+def _wide(target: str) -> IPv6Network | None:
+    try:
+        network = ip_network(target)
+    except ValueError:  # the name of a file or an interface
+        return None
+    return network if isinstance(network, IPv6Network) and network.num_addresses > MAX_SIX else None
+
+
+def _asked_as_a_whole(address: str, wide: Iterable[IPv6Network]) -> bool:
+    try:
+        one = IPv6Address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return one.is_link_local or any(one in network for network in wide)

@@ -89,7 +89,7 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
     earlier = [s for s in inventory.scans(scan.site) if s.status == "complete" and s.started and scan.started and s.started < scan.started]
     identities, coverage = inventory.identities(scan=scan.id), inventory.coverage(scan.id)
     covered = coverage if scan.status == "complete" else None  # only a finished run can miss a device
-    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered) if earlier else []
+    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered, targets=scan.targets) if earlier else []
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
     # what traffic showed of these devices belongs to no scan
     devices, told = {one.device for one in identities}, {finding.key for finding in taken.findings}

@@ -204,7 +204,7 @@ def tell_end(
 
     # only a scan that ran to its end can say that something is missing
     coverage = inventory.coverage(finished.id) if finished.status == "complete" and not part else None
-    differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage)
+    differences = diff(tuple(before.values()), judged.identities, coverage_after=coverage, targets=finished.targets)
     identities = _still_there(judged, finished.site, teller, inventory) if part else judged.identities
     told = [one.finding for one in teller.outbox.told(finished.site).values()]
     covered = excepted(judged.decisions, [*told, *judged.findings], at) if judged.decisions else frozenset()

@@ -83,6 +83,11 @@ def test_only_a_completed_scan_that_looked_at_every_address_verifies() -> None:
     for state in (CoverageState.NOT_REACHED, CoverageState.EXCLUDED, CoverageState.OFF_SUBNET):
         assert look(coverage={"192.0.2.10": Coverage(address="192.0.2.10", state=state)}) is Looked.NOT_TOLD
     assert look(present=frozenset({KEY[1]})) is Looked.PRESENT
+    # a camera of both families: its link is asked as a whole
+    assert look(addresses=["192.0.2.10", "fe80::10%eth0", "2001:db8::10"]) is Looked.NOT_TOLD
+    both = replace(SCAN, targets=("192.0.2.0/24", "2001:db8::/64", "fe80::/64"))
+    assert look(addresses=["192.0.2.10", "fe80::10%eth0", "2001:db8::10"], scan=both) is Looked.ABSENT
+    assert look(addresses=["fe80::10%eth0"], scan=both) is Looked.NOT_TOLD
 
 
 def test_what_was_not_removed_is_not_verified() -> None:

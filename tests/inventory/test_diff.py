@@ -38,6 +38,18 @@ def test_a_silent_device_is_missing_only_where_all_its_addresses_were_covered():
     assert (half.kind, half.reason) == ("not-covered", "not covered: 10.0.0.6")
 
 
+def test_a_link_that_was_asked_as_a_whole_was_looked_at_where_the_device_was_asked_by_itself_too():
+    both = who(addresses=("10.0.0.5", "fe80::5%eth0"))
+    assert diff([both], [], coverage_after=looked("10.0.0.5"))[0].kind == "missing"
+    assert diff([both], [], coverage_after=looked("10.0.0.6"))[0].kind == "not-covered"
+    assert diff([who(addresses=("fe80::5%eth0",))], [], coverage_after=looked("10.0.0.5"))[0].kind == "not-covered"
+    wide = who(addresses=("10.0.0.5", "fd00::5", "fd00::1:5"))
+    assert diff([wide], [], coverage_after=looked("10.0.0.5"))[0].reason == "not covered: fd00::5, fd00::1:5"
+    assert diff([wide], [], coverage_after=looked("10.0.0.5"), targets=("10.0.0.0/24", "fd00::/64"))[0].kind == "missing"
+    few = ("10.0.0.0/24", "fd00::/120", "list.xml")  # asked one by one: what coverage does not name was not asked
+    assert diff([wide], [], coverage_after=looked("10.0.0.5"), targets=few)[0].kind == "not-covered"
+
+
 def test_without_a_finished_scan_nothing_is_missing():
     assert diff([who()], [], coverage_after=None)[0].kind == "not-covered"
     assert diff([who()], [], coverage_after=[])[0].kind == "not-covered"

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from netcam.inventory import open_inventory
 from netcam.inventory.leftovers import What, leftovers, moves
 from netcam.inventory.memory import MemoryInventory
-from netcam.model import Identity, Observation, ScanRecord
+from netcam.model import Coverage, CoverageState, Identity, Observation, ScanRecord
 
 DAY = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 MAC = "44:19:b6:00:00:20"
@@ -28,10 +28,14 @@ def inventory(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     return MemoryInventory() if request.param == "memory" else open_inventory(str(tmp_path / "s.sqlite"), make=True)
 
 
-def fill(inventory: Any, observations: list[Observation], *, swept: int | None = None, kind: str | None = "camera", **more: Any) -> None:
+def fill(
+    inventory: Any, observations: list[Observation], *, swept: int | None = None, kind: str | None = "camera", covered: bool = True
+) -> None:
     if swept is not None:
         at = DAY + timedelta(days=swept)
         inventory.save_scan(ScanRecord(id="a1", site="hq", profile="standard", started=at, finished=at, status="complete"))
+        asked = [one.endpoint for one in observations if one.endpoint] if covered else ()
+        inventory.cover("a1", [Coverage(address=address, state=CoverageState.SILENT) for address in asked])
     inventory.record(observations)
     addresses = tuple(dict.fromkeys(one.endpoint for one in observations if one.endpoint))
     slots = {"kind": kind} if kind else {}
@@ -53,7 +57,18 @@ def test_one_that_only_dhcp_and_arp_know(inventory: Any) -> None:
 
 def test_one_that_is_gone_is_told_with_the_sweep_that_did_not_see_it(inventory: Any) -> None:
     fill(inventory, [seen("http", 0), seen("arp", 1)], swept=9)
-    assert told(inventory) == [(What.GONE, "not seen in the sweep of 2026-03-10 12:00 UTC")]
+    assert told(inventory) == [(What.GONE, "not seen in the sweep of 2026-03-10 12:00 UTC, which asked its addresses")]
+
+
+def test_one_whose_address_the_sweep_did_not_ask_is_not_gone(inventory: Any) -> None:
+    fill(inventory, [seen("http", 0), seen("arp", 1)], swept=9, covered=False)
+    assert told(inventory) == []
+
+
+def test_one_that_also_had_a_link_local_address_is_gone(inventory: Any) -> None:
+    fill(inventory, [seen("http", 0), seen("http", 0, "fe80::20%eth0")], swept=9)
+    inventory.cover("a1", [Coverage(address="fe80::20%eth0", state=CoverageState.NOT_REACHED)])
+    assert [what for what, _ in told(inventory)] == [What.GONE]
 
 
 def test_one_that_moved_to_another_address_and_another_port(inventory: Any) -> None:

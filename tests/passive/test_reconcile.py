@@ -9,7 +9,7 @@ import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -44,14 +44,19 @@ def device(key: str, address: str, *, maker: str = "Hikvision", sure: float = 0.
 
 
 def held(
-    entries: list[Entry], devices: list[Identity], *, present: set[str] | None = None, fates: dict[str, Looked] | None = None
+    entries: list[Entry],
+    devices: list[Identity],
+    *,
+    present: set[str] | None = None,
+    gone: set[str] | None = None,
+    fates: dict[str, Looked] | None = None,
 ) -> list[Line]:
     keys = {one.device for one in devices}
     aliases = {"hikvision": frozenset({"hikvision", "lts"}), "lts": frozenset({"hikvision", "lts"})}
     return list(
         compare.compare(
             entries, devices, last_seen=dict.fromkeys(keys, NOW), present=frozenset(keys if present is None else present),
-            looked=(fates or {}).get, aliases=lambda name: aliases.get(fold(name), frozenset({fold(name)})),
+            gone=frozenset(gone or ()), looked=(fates or {}).get, aliases=lambda name: aliases.get(fold(name), frozenset({fold(name)})),
         )
     )  # fmt: skip
 
@@ -96,8 +101,42 @@ def test_a_device_in_no_entry_is_told_with_its_evidence_and_one_of_unknown_kind_
 
 
 def test_a_device_that_the_last_sweep_no_longer_saw_is_told_with_its_last_day() -> None:
-    lines = held([entry(mac=MAC)], [device(MAC, "192.0.2.20")], present=set())
+    lines = held([entry(mac=MAC)], [device(MAC, "192.0.2.20")], present=set(), gone={MAC})
     assert [(one.result, one.why) for one in lines] == [(Result.ABSENT, "last seen 2026-03-01 09:30 UTC")]
+
+
+def test_a_device_whose_network_no_sweep_asked_since_is_neither_there_nor_gone() -> None:
+    lines = held([entry(mac=MAC)], [device(MAC, "192.0.2.20")], present=set())
+    why = "last seen 2026-03-01 09:30 UTC; no sweep has asked all its addresses since"
+    assert [(one.result, one.why) for one in lines] == [(Result.NOT_LOOKED, why)]
+
+
+def test_a_sweep_of_one_network_says_nothing_of_the_cameras_of_another(tmp_path: Path) -> None:
+    """The first floor is swept on Monday and the second on Tuesday; on Tuesday a camera of the second is gone and one of the first is not."""
+    inventory = open_inventory(str(tmp_path / "s.sqlite"), make=True)
+    first, second, third = device(MAC, "10.0.1.20"), device("02:00:00:00:00:02", "10.0.2.20"), device("02:00:00:00:00:03", "10.0.2.21")
+    for day, net, present in ((0, 2, [second, third]), (7, 1, [first]), (8, 2, [second])):
+        at, scan = NOW + timedelta(days=day), f"a{day}"
+        targets = (f"10.0.{net}.0/24",)
+        inventory.save_scan(ScanRecord(id=scan, site="hq", profile="standard", targets=targets, started=at, finished=at, status="complete"))
+        inventory.cover(scan, [Coverage(address=f"10.0.{net}.{n}", state=CoverageState.SILENT) for n in range(1, 255)])
+        told = [
+            Observation(field="http.server", value="x", at=at, site="hq", mac=o.device, endpoint=o.addresses[0], scan=scan) for o in present
+        ]
+        inventory.record(told)
+        inventory.save_identities(scan, present, at)
+    inventory.close()
+    register = tmp_path / "list.csv"
+    register.write_text("IP,MAC\n" + "".join(f"{o.addresses[0]},{o.device}\n" for o in (first, second, third)))
+    common = ["--site", "hq", "--store", str(tmp_path / "s.sqlite"), "--format", "jsonl"]
+    run = CliRunner().invoke(app, ["reconcile", str(register), "--all", *common])
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(one["result"], one["register"]["where"]) for one in lines[:-1]] == [
+        ("agrees", "list.csv:2"), ("agrees", "list.csv:3"), ("not on the network", "list.csv:4"),
+    ]  # fmt: skip
+    run = CliRunner().invoke(app, ["leftovers", *common])
+    lines = [json.loads(line) for line in run.stdout.splitlines()]
+    assert [(one["what"], one["device"]) for one in lines if "what" in one] == [("no longer on the network", third.device)]
 
 
 def test_a_mac_prefix_is_no_ground_to_contradict_the_register() -> None:
@@ -150,7 +189,12 @@ def test_a_long_register_passes_in_bounded_memory(tmp_path: Path) -> None:
     counts: Counter[str] = Counter()
     tracemalloc.start()
     lines = compare.compare(
-        listed.entries(path, {}, []), [device(MAC, "10.0.0.9")], last_seen={}, present=frozenset({MAC}), looked=lambda address: None
+        listed.entries(path, {}, []),
+        [device(MAC, "10.0.0.9")],
+        last_seen={},
+        present=frozenset({MAC}),
+        gone=frozenset(),
+        looked=lambda address: None,
     )
     for _ in compare.totals(lines, counts):
         pass

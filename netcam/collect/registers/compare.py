@@ -64,12 +64,13 @@ class _Known:
 
 def compare(
     entries: Iterable[Entry], devices: Sequence[Identity], *, last_seen: Mapping[str, datetime | None], present: frozenset[str],
-    looked: Callable[[str], Looked | None], aliases: Callable[[str], frozenset[str]] = lambda name: frozenset({fold(name)}),
+    gone: frozenset[str], looked: Callable[[str], Looked | None], aliases: Callable[[str], frozenset[str]] = lambda name: frozenset({fold(name)}),
 ) -> Iterator[Line]:  # fmt: skip
     """Results entry by entry, then the devices that no entry names. Memory grows with the inventory, not with the register.
 
-    `present` are the keys of devices that the last run saw, `last_seen` when each was seen last, `looked` what the last sweep of an
-    address found there, `aliases` the folded names under which a maker goes.
+    `present` are the keys of devices that the last run saw, `gone` those that a later sweep of all their addresses did not see; of the
+    others nobody knows. `last_seen` is when each was seen last, `looked` what the last sweep of an address found there, `aliases` the
+    folded names under which a maker goes.
     """
     known = _Known()
     for one in devices:
@@ -83,7 +84,7 @@ def compare(
     for entry in entries:
         device, how = _find(entry, known)
         if device is None or device.device not in present:
-            yield _absent(entry, device, last_seen, looked)
+            yield _absent(entry, device, device is not None and device.device in gone, last_seen, looked)
             if device is not None:
                 named.setdefault(device.device, entry.where)
             continue
@@ -113,12 +114,15 @@ def _find(entry: Entry, known: _Known) -> tuple[Identity | None, str]:
 
 
 def _absent(
-    entry: Entry, device: Identity | None, last_seen: Mapping[str, datetime | None], looked: Callable[[str], Looked | None]
+    entry: Entry, device: Identity | None, is_gone: bool, last_seen: Mapping[str, datetime | None], looked: Callable[[str], Looked | None]
 ) -> Line:
     if device is not None:
         seen = last_seen.get(device.device)
         when = f"last seen {seen:%Y-%m-%d %H:%M} UTC" if seen else "seen before, at a time not known"
-        return Line(result=Result.ABSENT, entry=entry, device=device, why=when, evidence=evidence(device), last_seen=seen)
+        if not is_gone:
+            when += "; no sweep has asked all its addresses since"
+        result = Result.ABSENT if is_gone else Result.NOT_LOOKED
+        return Line(result=result, entry=entry, device=device, why=when, evidence=evidence(device), last_seen=seen)
     found = looked(entry.address) if entry.address else None
     if found is None:
         reason = "its address was in no sweep" if entry.address else "the entry has no address, and no device has its MAC or serial number"
