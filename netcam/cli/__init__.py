@@ -7,7 +7,7 @@ import sys
 
 
 def main() -> None:
-    """Run netcam. Exit codes: 0 clean, 1 internal, 2 content/config/usage, 3 out of scope, 10 findings, 130 interrupted."""
+    """Run netcam. Exit codes: 0 clean, 1 internal, 2 content/config/usage, 3 out of scope, 10 findings, 130 interrupted before its end."""
     from netcam.cli.app import app
     from netcam.errors import NetcamError
 

@@ -43,7 +43,7 @@ EXIT_CODES = (
     "3 out of scope",
     "4 a network of the targets could not be reached",
     "10 findings at or above --fail-on",
-    "130 interrupted; what was found is kept",
+    "130 interrupted before its end; what was found is kept (listening ends with Ctrl-C or SIGTERM as it should: 0 or 10)",
 )
 
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from netcam.cli import flow_archive, judging, output
-from netcam.cli.passive import stopped_by_signal
 from netcam.cli.scan import ConfigOption, ContentOption, EventsOption, FailOnOption, FormatOption, StoreOption, show_findings, telling
 
 if TYPE_CHECKING:
@@ -126,7 +125,9 @@ def watch(
     netflow: Annotated[str | None, typer.Option("--netflow", help="ADDRESS:PORT for NetFlow v5, v9, IPFIX and sFlow.")] = None,
     zeek: Annotated[Path | None, typer.Option("--zeek", help="Folder that Zeek writes its logs into.")] = None,
     suricata: Annotated[Path | None, typer.Option("--suricata", help="Suricata's eve.json.")] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", help="Stop after this time; default: Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Stop after this time; default: until Ctrl-C, which is no interruption here.")
+    ] = None,
     every: Annotated[float, typer.Option("--every", help="Seconds of a window.")] = WINDOW_SECONDS,
     filter_: Annotated[str, typer.Option("--filter", help="BPF program as `tcpdump -ddd EXPRESSION` prints it.")] = "",
     fanout: Annotated[int, typer.Option("--fanout", help="Group number of several watches that share one interface; 0: alone.")] = 0,
@@ -151,7 +152,7 @@ def watch(
     """Listen on an interface (no packet is sent), to exporters or to logs, and say which camera sends data where."""
     from netcam import config as settings_file
     from netcam.errors import ConfigError
-    from netcam.pipeline import Content, EgressWatch, restricted, site_rules
+    from netcam.pipeline import Content, EgressWatch, restricted, site_rules, stopped_by_signal
 
     given = [
         name for name, value in (("--interface", interface), ("--netflow", netflow), ("--zeek", zeek), ("--suricata", suricata)) if value

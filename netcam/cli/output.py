@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 FINDINGS_EXIT = 10
 """Exit code where a finding stands at or above `--fail-on`."""
+INTERRUPTED_EXIT = 130
+"""Exit code of what a signal ended before its end."""
 
 
 class Format(StrEnum):

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from netcam.cli import output
-from netcam.cli.passive import stopped_by_signal
 from netcam.cli.scan import ConfigOption, ContentOption, FormatOption, ScopeOption, StoreOption, cache_folder, state_folder
 from netcam.errors import ConfigError, ContentError, ScopeError, shown
 
@@ -58,7 +57,7 @@ def ask(
     from netcam.collect.plan import PROFILES
     from netcam.collect.sweep import one_run_per_site
     from netcam.inventory import open_inventory
-    from netcam.pipeline import Content, judge
+    from netcam.pipeline import Content, judge, stopped_by_signal
     from netcam.pipeline import store as keep
 
     settings = settings_file.load(config)
@@ -117,6 +116,9 @@ def ask(
     finally:
         inventory.close()
     _show(results, {one.device: one for one in judged.identities}, format_)
+    if stop.is_set():
+        output.say(f"interrupted: {len(results)} of {len(known)} devices were asked")
+        raise typer.Exit(output.INTERRUPTED_EXIT)
 
 
 def authorised_of(known: list[Known], scope: Scope | None) -> tuple[tuple[Network, ...], list[Known]]:

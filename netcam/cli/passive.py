@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import platform
-import signal
 import threading
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -27,16 +25,19 @@ from netcam.cli.scan import (
     telling,
 )
 from netcam.errors import ConfigError, shown
+from netcam.protocols import decoding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from netcam.collect.importers.source import Problem
+    from netcam.collect.listen import Ear
     from netcam.collect.scope import Network
     from netcam.config import Settings
     from netcam.inventory.port import Inventory
     from netcam.model import Observation, ScanRecord
     from netcam.pipeline import Content, Judged
+    from netcam.pipeline.ending import Run
     from netcam.sinks.teller import Teller
 
 BATCH = 2_000
@@ -44,6 +45,8 @@ BATCH = 2_000
 OWN = "name the site's networks in netcam.toml if they were its own"
 MAX_TOLD = 50
 """Problems shown of one file; the rest is counted."""
+MAX_NOTED, MAX_NOTE = 5, 200
+"""Problems of one file that the run keeps, and characters of each."""
 MAX_JUDGED = 2_000_000
 """Different facts of one run that are judged together (about 2 GB): 50,000 devices of 40 facts."""
 RUN_SECONDS = 86_400.0
@@ -53,7 +56,9 @@ RUN_SECONDS = 86_400.0
 def listen(
     source: Annotated[Path | None, typer.Argument(help="Capture file (pcap, pcapng, also .gz or .zst); or give --interface.")] = None,
     interface: Annotated[list[str] | None, typer.Option("--interface", "-i", help="Listen on this interface; may be repeated.")] = None,
-    seconds: Annotated[float | None, typer.Option("--seconds", min=0.1, help="Listen this long; default: until Ctrl-C.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", min=0.1, help="Listen this long; default: until Ctrl-C, which is no interruption here.")
+    ] = None,
     site: Annotated[str, typer.Option("--site", help="Site id, as in the settings.")] = "default",
     format_: FormatOption = output.Format.AUTO,
     fail_on: FailOnOption = None,
@@ -78,7 +83,7 @@ def hear(
     from netcam import config as settings_file
     from netcam.collect import listen as collector
     from netcam.inventory import open_inventory
-    from netcam.pipeline import Content
+    from netcam.pipeline import Content, interrupted_by_signal, stopped_by_signal, unfinished
 
     settings = settings_file.load(config)
     loaded = Content(content, cache=cache_folder(), local=settings.policies_path())
@@ -86,15 +91,15 @@ def hear(
     inventory = open_inventory(store, settings=settings, make=True)
     try:
         stop = threading.Event()
-        # a file is read to its end or not at all: there Ctrl-C does the usual
-        orderly = stopped_by_signal(stop) if source is None else nullcontext()
-        with telling(settings, wanted=events, meanwhile=source is None) as teller, orderly:
+        # a file is read to its end or not at all: there Ctrl-C interrupts
+        orderly = stopped_by_signal(stop) if source is None else interrupted_by_signal()
+        with orderly, telling(settings, wanted=events, meanwhile=source is None) as teller:
             left = seconds
             while True:
                 run = _begin(inventory, settings, loaded, site, "passive", (*(targets.split() or names),), teller)
                 ear = collector.Ear(site=site, sensor=run.sensor, scan=run.id, networks=networks, local=settings.internal(site))
                 notes: list[str] = []
-                try:
+                with unfinished(run, inventory, teller, output.clock, output.say) as going:
                     if source is not None:
                         _record(inventory, collector.file(source, ear, notes))
                     else:
@@ -102,25 +107,27 @@ def hear(
                         for seen in collector.interfaces(names, ear, seconds=now, stop=stop):
                             inventory.record(seen)
                         left = None if left is None else left - now
-                except BaseException as error:
-                    _failed(inventory, run, teller, error)
-                    raise
-                totals = {name: count for name, count in sorted(ear.counters.items()) if count}
-                if totals.get("kernel_dropped"):
-                    notes.append(f"the kernel dropped {totals['kernel_dropped']} packets before they could be read")
-                if totals.get("outside"):
-                    notes.append(f"{totals['outside']} answers came from addresses outside the site's networks and were passed over: {OWN}")
-                notes += [f"the link that was listened on ends at {link}" for link in sorted(ear.links)]
-                if networks:
-                    size = sum(one.num_addresses for one in networks if one.version == 4)
-                    notes.append(f"nothing was sent: {len(ear.addresses)} addresses were heard, the others of {size} were not asked")
-                finished, judged = _end(inventory, loaded, settings, run, totals, notes, sorted(ear.addresses), teller)
+                    totals = {name: count for name, count in sorted(ear.counters.items()) if count}
+                    notes += _heard(ear, totals, networks)
+                    finished, judged = _end(inventory, loaded, settings, going, totals, notes, sorted(ear.addresses), teller)
                 if source is not None or stop.is_set() or (left is not None and left <= 0):
                     break
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
     finally:
         inventory.close()
     raise typer.Exit(output.fail_code(judged.raised(), fail_on))
+
+
+def _heard(ear: Ear, totals: Mapping[str, int], networks: Sequence[Network]) -> Iterator[str]:
+    """What has to be said of what was heard, and of what was not."""
+    if totals.get("kernel_dropped"):
+        yield f"the kernel dropped {totals['kernel_dropped']} packets before they could be read"
+    if totals.get("outside"):
+        yield f"{totals['outside']} answers came from addresses outside the site's networks and were passed over: {OWN}"
+    yield from (f"the link that was listened on ends at {link}" for link in sorted(ear.links))
+    if networks:
+        size = sum(one.num_addresses for one in networks if one.version == 4)
+        yield f"nothing was sent: {len(ear.addresses)} addresses were heard, the others of {size} were not asked"
 
 
 def import_(
@@ -140,7 +147,7 @@ def import_(
     from netcam.collect.importers import source
     from netcam.collect.repeats import Repeats
     from netcam.inventory import open_inventory
-    from netcam.pipeline import Content
+    from netcam.pipeline import Content, interrupted_by_signal, unfinished
 
     roles = dict(column(text, "--column") for text in columns or ())
     for path in files:  # a wrong name or format stops before anything is stored
@@ -150,10 +157,10 @@ def import_(
     _ = loaded.matcher, loaded.policies, loaded.families
     inventory = open_inventory(store, settings=settings, make=True)
     try:
-        with telling(settings, wanted=events) as teller:
+        with interrupted_by_signal(), telling(settings, wanted=events) as teller:
             run = _begin(inventory, settings, loaded, site, "import", tuple(path.name for path in files), teller)
-            totals, notes = {"records": 0, "repeats": 0, "problems": 0}, []
-            try:
+            totals, notes = {"records": 0, "repeats": 0, "problems": 0, "dropped": 0}, []
+            with unfinished(run, inventory, teller, output.clock, output.say) as going:
                 for path in files:
                     problems: list[Problem] = []
                     told, repeats, strangers = Told(str(path), problems), Repeats(source.REPEAT), source.Strangers(settings.internal(site))
@@ -170,6 +177,7 @@ def import_(
                     )
                     totals["records"] += (count := _record(inventory, told.watching(records)))
                     totals["problems"] += told.count
+                    totals["dropped"] += told.dropped
                     totals["repeats"] += repeats.count
                     if strangers.count:
                         notes.append(
@@ -178,11 +186,8 @@ def import_(
                     if not count:
                         notes.append(f"{path.name}: no record was found in it")
                     if told.count:
-                        notes.append(f"{path.name}: {told.count} problems, the first {told.first}")
-            except BaseException as error:
-                _failed(inventory, run, teller, error)
-                raise
-            finished, judged = _end(inventory, loaded, settings, run, totals, notes, [], teller)
+                        notes.append(f"{path.name}: {told.summary}")
+                finished, judged = _end(inventory, loaded, settings, going, totals, notes, [], teller)
         show_result(finished, judged, observed(inventory.observations(scan=finished.id)), format_)
     finally:
         inventory.close()
@@ -195,11 +200,18 @@ T = TypeVar("T")
 
 
 class Told:
-    """Shows problems while a file is read, and forgets them: a file of millions must not fill memory."""
+    """Shows problems while a file is read, and forgets all but the first: a file of millions must not fill memory."""
 
     def __init__(self, where: str, problems: list[Problem]) -> None:
         self._where, self._problems = where, problems
-        self.count, self.first = 0, ""
+        self.count, self.dropped = 0, 0
+        self._first: list[str] = []
+
+    @property
+    def summary(self) -> str:
+        """How many were dropped and how many taken otherwise than they stood, and the first of them with place and reason."""
+        rest = "; ..." if self.count > len(self._first) else ""
+        return f"{self.dropped} dropped, {self.count - self.dropped} taken with a change: {'; '.join(self._first)}{rest}"
 
     def watching(self, records: Iterable[T]) -> Iterator[T]:
         """The records; what went wrong before each is shown first."""
@@ -209,13 +221,18 @@ class Told:
         self._flush()
         if self.count > MAX_TOLD:
             output.say(f"{self._where}: {self.count - MAX_TOLD} further problems not shown")
+        if self.count:
+            output.say(f"{self._where}: {self.dropped} dropped, {self.count - self.dropped} taken with a change")
 
     def _flush(self) -> None:
         for one in self._problems:
             self.count += 1
-            self.first = self.first or f"line {one.line}: {one.problem}"
+            self.dropped += one.dropped
+            what = f"{'dropped: ' if one.dropped else ''}{one.problem}"
+            if len(self._first) < MAX_NOTED:
+                self._first.append(decoding.line(f"line {one.line}: {what}" if one.line else what, MAX_NOTE))
             if self.count <= MAX_TOLD:
-                output.say(f"{self._where}{f':{one.line}' if one.line else ''}: {one.problem}")
+                output.say(f"{self._where}{f':{one.line}' if one.line else ''}: {what}")
         self._problems.clear()
 
 
@@ -225,37 +242,6 @@ def column(text: str, option: str) -> tuple[str, str]:
     if not equals or not value:
         raise ConfigError(option, f"{shown(text)} is not KEY=VALUE", f"write it as in: {option} address='Camera IP'")
     return key.strip(), value.strip()
-
-
-class Switch(Protocol):
-    """What can be set once to end a run."""
-
-    def set(self) -> None: ...
-
-
-S = TypeVar("S", bound=Switch)
-
-
-@contextmanager
-def stopped_by_signal(stop: S) -> Iterator[S]:
-    """The first Ctrl-C, SIGTERM or loss of the terminal sets `stop`; the second Ctrl-C does the usual."""
-    from netcam.pipeline import stopping
-
-    numbers = stopping()
-    before = {number: signal.getsignal(number) for number in numbers}
-
-    def first(_number: int, _frame: object) -> None:
-        stop.set()
-        for number in numbers:
-            signal.signal(number, before[number])
-
-    for number in numbers:
-        signal.signal(number, first)
-    try:
-        yield stop
-    finally:
-        for number in numbers:
-            signal.signal(number, before[number])
 
 
 def _begin(
@@ -289,19 +275,6 @@ def _record(inventory: Inventory, observations: Iterable[Observation]) -> int:
     return count
 
 
-def _failed(inventory: Inventory, run: ScanRecord, teller: Teller | None, error: BaseException) -> None:
-    from dataclasses import replace
-
-    from netcam.pipeline import queued
-
-    status = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
-    ended = replace(run, status=status, finished=output.clock())
-    inventory.save_scan(ended)
-    if teller and (untold := queued(lambda: teller.run(ended, output.clock()))):
-        output.say(untold)
-    output.say(f"run {run.id} {status}: what was read until then is kept and not judged; give the same again")
-
-
 def distinct(observations: Iterable[Observation], notes: list[str]) -> Iterator[Observation]:
     """Each fact of each device once, and MAX_JUDGED at most: what a run of a month repeats every day is judged in bounded memory."""
     seen: set[int] = set()
@@ -317,7 +290,7 @@ def distinct(observations: Iterable[Observation], notes: list[str]) -> Iterator[
 
 
 def _end(
-    inventory: Inventory, content: Content, settings: Settings, run: ScanRecord, totals: dict[str, int], notes: list[str],
+    inventory: Inventory, content: Content, settings: Settings, going: Run, totals: dict[str, int], notes: list[str],
     heard: list[str], teller: Teller | None,
 ) -> tuple[ScanRecord, Judged]:  # fmt: skip
     """Close the run, judge what it saw, keep the verdicts, and tell them."""
@@ -326,6 +299,7 @@ def _end(
     from netcam.model import Coverage, CoverageState
     from netcam.pipeline import judge, queued, store, tell_end
 
+    run = going.record
     known = {one.device: one for one in inventory.identities(site=run.site, evidence=False)} if teller else {}
     inventory.cover(run.id, (Coverage(address=one, state=CoverageState.ANSWERED, reason="heard") for one in heard))
     seen = distinct(inventory.observations(scan=run.id), notes)
@@ -334,6 +308,7 @@ def _end(
     status = "failed" if totals.get("problems") and not totals.get("records") else "complete"
     finished = replace(run, status=status, finished=output.clock(), totals=totals, notes=tuple(notes[:100]))
     inventory.save_scan(finished)
+    going.closed = True
     store(inventory, run.id, judged, output.clock())
     if teller and (untold := queued(lambda: tell_end(teller, finished, judged, known, inventory, output.clock(), part=True))):
         output.say(untold)

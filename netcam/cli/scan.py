@@ -108,7 +108,7 @@ def scan(
     from netcam.collect.sweep import SweepRequest, prepare
     from netcam.inventory import open_inventory
     from netcam.inventory.runs import clock_behind
-    from netcam.pipeline import Content, sweep
+    from netcam.pipeline import Content, interrupted_by_signal, sweep
 
     settings = settings_file.load(config)
     wanted_scope = scope or settings.scope_path(site)
@@ -117,6 +117,7 @@ def scan(
     inventory = None if dry_run else open_inventory(store, settings=settings, make=True)
     joined = ExitStack()
     try:
+        joined.enter_context(interrupted_by_signal())
         joined.enter_context(vlans.joined(tagged, silent=dry_run))
         scan_id, done = uuid.uuid4().hex[:12], frozenset[str]()
         if resume and inventory is not None:
@@ -154,7 +155,7 @@ def scan(
         if inventory is not None:
             inventory.close()
     if finished.status == "interrupted":
-        raise typer.Exit(130)
+        raise typer.Exit(output.INTERRUPTED_EXIT)
     code = output.fail_code(judged.raised(), fail_on)
     raise typer.Exit(code or (UNREACHED if finished.status == "failed" else 0))
 

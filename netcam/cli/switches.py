@@ -12,7 +12,6 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.owner import CredentialsOption
-from netcam.cli.passive import stopped_by_signal
 from netcam.cli.scan import ConfigOption, FormatOption, ScopeOption, StoreOption, state_folder
 from netcam.errors import ConfigError, shown
 
@@ -49,7 +48,7 @@ def switches(
     from netcam.collect.gate import Gate, StopSwitch
     from netcam.collect.plan import PROFILES
     from netcam.inventory import open_inventory
-    from netcam.pipeline import SWITCHES
+    from netcam.pipeline import SWITCHES, stopped_by_signal
 
     settings = settings_file.load(config)
     given = owners.load(credentials or settings.credentials_path(site))
@@ -88,6 +87,9 @@ def switches(
         inventory.close()
     shown_ones = [one for one in known if everything or one.is_camera is not False]
     _show(shown_ones, places, outcomes, format_)
+    if stop.is_set():
+        output.say(f"interrupted: {len(outcomes)} of {len(wanted)} switches were read")
+        raise typer.Exit(output.INTERRUPTED_EXIT)
     if not found:
         raise ConfigError("switches", f"none of {shown(wanted)} answered", "check address, read access and the switch's access list")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from netcam.pipeline.anew import WORTH_A_PROCESS, Reidentified, reidentify, rejudge
 from netcam.pipeline.calls import SENSITIVE, EgressWatch, behaviour, egress, excepted, restricted, sightings, site_rules, tell_traffic
 from netcam.pipeline.content import Content
+from netcam.pipeline.ending import interrupted_by_signal, interruptible, queued, stopped_by_signal, stopping, unfinished
 from netcam.pipeline.judging import (
     Judged,
     assess,
@@ -19,7 +20,7 @@ from netcam.pipeline.judging import (
     wrongly_restricted,
 )
 from netcam.pipeline.reporting import REPORT_DAYS, SWITCHES, checklists, places, snapshot, snapshot_of, survey
-from netcam.pipeline.sweeping import ACTIONS_TOLD, COVERAGE_BATCH, interruptible, queued, stopping, sweep, tell_end, tell_start, unknown
+from netcam.pipeline.sweeping import ACTIONS_TOLD, COVERAGE_BATCH, sweep, tell_end, tell_start, unknown
 
 __all__ = [
     "ACTIONS_TOLD",
@@ -38,6 +39,7 @@ __all__ = [
     "egress",
     "excepted",
     "hidden",
+    "interrupted_by_signal",
     "interruptible",
     "judge",
     "judging_content",
@@ -54,6 +56,7 @@ __all__ = [
     "site_rules",
     "snapshot",
     "snapshot_of",
+    "stopped_by_signal",
     "stopping",
     "store",
     "survey",
@@ -61,6 +64,7 @@ __all__ = [
     "tell_end",
     "tell_start",
     "tell_traffic",
+    "unfinished",
     "unknown",
     "wrongly_restricted",
 ]

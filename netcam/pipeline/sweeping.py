@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from netcam.errors import StoreError
 from netcam.model import Coverage, Identity, Observation, ScanRecord, Site
 
 if TYPE_CHECKING:
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from netcam.sinks.teller import Teller
 from netcam.pipeline.calls import excepted
 from netcam.pipeline.content import Content
+from netcam.pipeline.ending import interruptible, queued, unfinished
 from netcam.pipeline.judging import Judged, judge, store
 
 ACTIONS_TOLD = "actions told"
@@ -115,32 +113,33 @@ def sweep(
             started=clock(),
         )
         inventory.save_scan(known)
-    untold = queued(lambda: tell_start(teller, known, inventory, content, clock())) if teller else ""
-    before = {one.device: one for one in inventory.identities(site=plan.request.site, evidence=False)} if teller else {}
+    with unfinished(known, inventory, teller, clock, say=lambda _: None) as going:
+        untold = queued(lambda: tell_start(teller, known, inventory, content, clock())) if teller else ""
+        before = {one.device: one for one in inventory.identities(site=plan.request.site, evidence=False)} if teller else {}
+        content.matcher  # noqa: B018 - read now: it takes seconds, in which nothing that a device answers would be heard
+        writing = Writing(inventory, scan)
 
-    content.matcher  # noqa: B018 - read now: it takes seconds, in which nothing that a device answers would be heard
-    writing = Writing(inventory, scan)
+        async def guarded() -> ScanRecord:
+            with interruptible(stop):
+                return await run(
+                    plan,
+                    record=writing.record,
+                    cover=writing.cover,
+                    keep=writing.keep,
+                    progress=progress,
+                    stop=stop,
+                    unknown=lambda seen: unknown(seen, content),
+                    certain=lambda seen: certain(seen, content),
+                )
 
-    async def guarded() -> ScanRecord:
-        with interruptible(stop):
-            return await run(
-                plan,
-                record=writing.record,
-                cover=writing.cover,
-                keep=writing.keep,
-                progress=progress,
-                stop=stop,
-                unknown=lambda seen: unknown(seen, content),
-                certain=lambda seen: certain(seen, content),
-            )
-
-    try:
-        finished = asyncio.run(guarded())
-    finally:
-        writing.flush()
-    inventory.save_scan(finished)
-    judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
-    judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
+        try:
+            finished = asyncio.run(guarded())
+        finally:
+            writing.flush()
+        judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
+        judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
+        inventory.save_scan(finished)
+        going.closed = True
     store(inventory, scan, judged, clock(), audit=plan.request.state_dir / "audit" / f"{scan}.jsonl")
     finished = inventory.scan(scan)
     verify_removals(inventory, finished, clock())  # what was removed and is not there any more, or is back
@@ -163,15 +162,6 @@ def certain(seen: Sequence[Observation], content: Content) -> bool:
 
     # signs of two makers leave neither with that much: a forged answer in a device's name does not keep its own from being heard
     return any(all(one.confidence.get(slot, 0.0) >= least for slot, least in ENOUGH.items()) for one in identify(seen, content.matcher))
-
-
-def queued(tell: Callable[[], object]) -> str:
-    """Queue events; returns what went wrong, in words. A full disk must not cost a scan: the next one tells what this one could not."""
-    try:
-        tell()
-    except StoreError as error:
-        return f"events were not queued: {error.problem}"
-    return ""
 
 
 def tell_start(teller: Teller, scan: ScanRecord, inventory: Inventory, content: Content, at: datetime) -> None:
@@ -228,28 +218,3 @@ def _still_there(judged: Judged, site: str, teller: Teller, inventory: Inventory
         one for one in judged.identities
         if one.device not in missing or ((span := seen.get((one.site, one.device))) is not None and span[1] >= begun)
     )  # fmt: skip
-
-
-@contextmanager
-def interruptible(stop: StopSwitch) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a terminal that goes away set `stop` instead of tearing the loop down; a second Ctrl-C does the usual."""
-    loop, numbers = asyncio.get_running_loop(), stopping()
-
-    def first() -> None:
-        stop.set()
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-    for number in numbers:
-        loop.add_signal_handler(number, first)
-    try:
-        yield
-    finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
-
-
-def stopping() -> tuple[signal.Signals, ...]:
-    """Signals that end a run in good order. Whoever had SIGHUP ignored (nohup) wants the run to outlive the terminal."""
-    ends = (signal.SIGINT, signal.SIGTERM)
-    return ends if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (*ends, signal.SIGHUP)

@@ -133,3 +133,25 @@ def test_every_kind_of_bad_line_is_told_by_its_number_and_the_rest_is_judged(tmp
     table = netcam("identify", "-", "--format", "table", home=tmp_path, stdin=b"\n".join(lines) + b"\n")
     for text in (run.stdout, run.stderr, table.stdout, table.stderr):
         assert not any((ord(c) < 32 and c not in "\n\t") or c in "\u202e\x7f\x9b" for c in text)
+
+
+def test_an_import_says_which_lines_it_dropped_on_stderr_and_in_the_result(tmp_path: Path) -> None:
+    good = {"field": "http.title", "value": "x", "endpoint": "192.0.2.1:80"}
+    lines = [json.dumps(good), '{"field": "\\u001b[31mx y", "value": "x"}', json.dumps(good | {"mac": "zz"})] + ["{broken"] * 60
+    (tmp_path / "o\x1b[1mwn.jsonl").write_text("\n".join(lines) + "\n")
+    run = netcam("import", "o\x1b[1mwn.jsonl", "--format", "jsonl", home=tmp_path)
+    assert run.returncode == 0, run.stderr
+    told = run.stderr.splitlines()
+    assert any("wn.jsonl:2: dropped: field" in one for one in told)
+    assert any("wn.jsonl:3: mac 'zz' is not a MAC address" in one for one in told)
+    assert told[-2].endswith("12 further problems not shown")
+    assert told[-1].endswith("wn.jsonl: 61 dropped, 1 taken with a change")
+    assert "\x1b" not in run.stderr + run.stdout
+    (scan,) = [one for one in map(json.loads, run.stdout.splitlines()) if one["type"] == "scan"]
+    assert scan["totals"] == {"records": 1, "repeats": 1, "problems": 62, "dropped": 61}
+    (note,) = scan["notes"]
+    assert "61 dropped, 1 taken with a change: line 2: dropped: field" in note
+    assert "; line 3: mac 'zz'" in note
+    assert note.count("; line ") == 4
+    assert note.endswith("; ...")
+    assert len(note) < 1500

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 import json
 import os
 import signal
@@ -11,14 +12,25 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import pytest
 
-from netcam.cli.passive import stopped_by_signal
+from netcam.cli import egress, passive
+from netcam.cli.content import EXIT_CODES
 from netcam.collect.gate import StopSwitch
-from netcam.pipeline import interruptible, stopping
+from netcam.errors import StoreError
+from netcam.inventory import open_inventory
+from netcam.model import ScanRecord
+from netcam.pipeline import interrupted_by_signal, interruptible, stopped_by_signal, stopping, unfinished
 from tests.conditions import until
+
+if TYPE_CHECKING:
+    from netcam.inventory.port import Inventory
+
+ROOT = Path(__file__).resolve().parent.parent.parent
 
 SCRIPT = """
 $NETCAM scan 10.77.0.0/24 --store s.sqlite --format jsonl > first.jsonl & pid=$!
@@ -126,17 +138,18 @@ def _read(pid: int, name: str) -> bool:
     return False
 
 
-def test_an_interrupted_import_is_told_and_is_no_sweep_to_resume(tmp_path: Path) -> None:
-    line = (
-        '{"field":"http.title","value":"x","at":"2026-01-01T00:00:00Z","mac":"44:19:b6:00:00:01","endpoint":"10.0.0.5:80","via":"http"}\n'
-    )
+LINE = '{"field":"http.title","value":"x","at":"2026-01-01T00:00:00Z","mac":"44:19:b6:00:00:01","endpoint":"10.0.0.5:80","via":"http"}\n'
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupted_import_is_told_and_is_no_sweep_to_resume(tmp_path: Path, number: signal.Signals) -> None:
     env = {**os.environ, "NETCAM_HOME": str(tmp_path)}
     argv = [sys.executable, "-m", "netcam"]
-    (tmp_path / "big.jsonl").write_text(line * 300_000)
+    (tmp_path / "big.jsonl").write_text(LINE * 300_000)
     run = subprocess.Popen([*argv, "import", "big.jsonl"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=env)
     try:
         until(lambda: _running(tmp_path / "netcam.sqlite"), "the run has begun")
-        run.send_signal(signal.SIGINT)
+        run.send_signal(number)
         _, said = run.communicate(timeout=60)
     finally:
         run.kill()
@@ -144,11 +157,121 @@ def test_an_interrupted_import_is_told_and_is_no_sweep_to_resume(tmp_path: Path)
     assert run.returncode == 130, said
     assert "interrupted: what was read until then is kept and not judged" in said
     assert "netcam: interrupted" in said
-    resumed = subprocess.run([*argv, "scan", "--resume"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
-    assert resumed.returncode == 2
-    assert "has no interrupted run" in resumed.stderr
-    listed = subprocess.run([*argv, "devices"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
-    assert "the inventory has no devices" in listed.stderr
+    assert _statuses(tmp_path / "netcam.sqlite") == ["interrupted"]
+    if number is signal.SIGINT:
+        resumed = subprocess.run([*argv, "scan", "--resume"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+        assert resumed.returncode == 2
+        assert "has no interrupted run" in resumed.stderr
+        listed = subprocess.run([*argv, "devices"], capture_output=True, text=True, cwd=tmp_path, env=env, check=False)
+        assert "the inventory has no devices" in listed.stderr
+
+
+@pytest.mark.parametrize(
+    ("what", "raised", "status"),
+    [
+        ("netcam.cli.passive._record", KeyboardInterrupt, "interrupted"),
+        ("netcam.pipeline.judge", KeyboardInterrupt, "interrupted"),
+        ("netcam.pipeline.judge", ZeroDivisionError, "failed"),
+    ],
+)
+@pytest.mark.parametrize("command", ["import", "listen"])
+def test_what_cuts_a_run_off_is_kept_wherever_it_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, raised: type[BaseException], status: str, command: str
+) -> None:
+    def cut(*_: object, **__: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(what, cut)
+    monkeypatch.setenv("NETCAM_HOME", str(tmp_path))
+    (tmp_path / "one.jsonl").write_text(LINE)
+    (tmp_path / "one.pcap").write_bytes(bytes.fromhex("d4c3b2a1020004000000000000000000ffff000001000000"))
+    arguments = {
+        "import": ([tmp_path / "one.jsonl"], None, None),
+        "listen": (tmp_path / "one.pcap", None, None),
+    }[command]
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    with pytest.raises(raised):
+        getattr(passive, {"import": "import_"}.get(command, command))(*arguments, store=str(tmp_path / "s.sqlite"))
+    assert _statuses(tmp_path / "s.sqlite") == [status]
+    assert before == [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+
+
+def test_a_run_that_was_closed_keeps_its_end_and_an_inventory_that_cannot_keep_it_is_told() -> None:
+    class Broken:
+        def save_scan(self, record: ScanRecord) -> None:
+            raise StoreError("s.sqlite", "the disk is full", "make room")
+
+    run, said = (
+        ScanRecord(id="a", site="hq", sensor="s", targets=(), profile="import", started=datetime(2026, 1, 1, tzinfo=UTC)),
+        list[str](),
+    )
+
+    def cut(store: object, *, closed: bool) -> None:
+        with unfinished(run, cast("Inventory", store), None, lambda: datetime(2026, 1, 2, tzinfo=UTC), said.append) as going:
+            going.closed = closed
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cut(Broken(), closed=True)
+    assert said == []
+    with pytest.raises(KeyboardInterrupt):
+        cut(Broken(), closed=False)
+    assert said == ["run a stays open in the inventory: the disk is full"]
+
+
+@pytest.mark.parametrize("stop", [True, False])
+def test_a_signal_after_the_first_does_what_it_did_before(stop: bool) -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        if stop:
+            with stopped_by_signal(threading.Event()) as switch:
+                signal.raise_signal(signal.SIGTERM)
+                assert switch.is_set() and not seen
+                signal.raise_signal(signal.SIGTERM)
+        else:
+            with pytest.raises(KeyboardInterrupt), interrupted_by_signal():
+                signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_after_a_sweep_signals_do_what_they_did_before() -> None:
+    seen: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+
+    async def sweeping() -> None:
+        with interruptible(StopSwitch()):
+            await asyncio.sleep(0)
+        signal.raise_signal(signal.SIGTERM)
+
+    try:
+        asyncio.run(sweeping())
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_the_readme_and_explain_say_the_same_of_exit_codes() -> None:
+    (line,) = [one for one in (ROOT / "README.md").read_text().splitlines() if one.startswith("0 clean")]
+    told = {one.split()[0]: one.partition(" ")[2] for one in line.split(" · ")}
+    assert list(told) == [one.split()[0] for one in EXIT_CODES]
+    assert "0 or 10" in told["130"]
+    assert "0 or 10" in EXIT_CODES[-1]
+    for command in (passive.listen, egress.watch):
+        assert "until Ctrl-C, which is no interruption here" in str(
+            inspect.signature(command, eval_str=True).parameters["seconds"].annotation.__metadata__[0].help
+        )
+
+
+def _statuses(store: Path) -> list[str]:
+    one = open_inventory(str(store))
+    try:
+        return [run.status for run in one.scans()]
+    finally:
+        one.close()
 
 
 def _running(store: Path) -> bool:

@@ -356,3 +356,39 @@ def test_of_what_passed_by_only_the_sites_own_addresses_are_devices(tmp_path: Pa
     chosen = tmp_path / "scan.json"
     chosen.write_text('[{"ip": "203.0.113.5", "timestamp": "1700000000", "ports": [{"port": 80, "proto": "tcp", "status": "open"}]}]\n')
     assert [one.address for one in source.read(chosen, problems=[], strangers=strangers, **options)], "somebody chose to look there"
+
+
+def test_lines_that_are_not_taken_are_counted_and_told_with_place_and_reason(tmp_path: Path) -> None:
+    own = [
+        '{"field":"http.title","value":"x","endpoint":"192.0.2.1:80"}',
+        '{"field":"http.title","value":"x"}',
+        "",
+        "x" * (source.MAX_LINE + 1),
+        '{"field":"\\u001b[2Jx y","value":"x","device":"a"}',
+        '{"field":"mac","value":"44:19:b6:00:00:02","mac":"zz","device":"a"}',
+        '{"field":"http.title","value":"y","device":"a","at":"2999-01-01T00:00:00Z"}',
+    ]
+    found, problems = run(tmp_path, "own.jsonl", ("\n".join(own) + "\n").encode())
+    assert [(one.value, one.at) for one in found] == [("x", None), ("44:19:b6:00:00:02", None), ("y", None)]
+    assert [(one.line, one.dropped) for one in problems] == [(2, True), (4, True), (5, True), (6, False), (7, False)]
+    assert "no device, no MAC and no address" in problems[0].problem
+    assert "\x1b" not in problems[2].problem
+    masscan = [
+        {"ip": ip, "timestamp": "1700000000", "ports": [{"port": port, "status": "open"}]}
+        for ip, port in (("192.0.2.1", 554), ("nix", 554), ("192.0.2.1", 0))
+    ]
+    found, problems = run(tmp_path, "m.json", "\n".join(map(json.dumps, masscan)).encode(), wanted="masscan")
+    assert [one.value for one in found] == ["554"]
+    assert [(one.line, one.problem) for one in problems] == [(2, "no address"), (3, "no port")]
+    grabs = [{"ip": "nix", "data": {}}, {"ip": "192.0.2.1", "data": "none"}]
+    found, problems = run(tmp_path, "z.json", "\n".join(map(json.dumps, grabs)).encode(), wanted="zgrab2")
+    assert [(one.line, one.problem) for one in problems] == [(1, "no address"), (2, "no results")]
+    event = {
+        "timestamp": "2026-01-01T00:00:00.000000+0000",
+        "event_type": "http",
+        "dest_port": 80,
+        "http": {"hostname": "x", "server": "a", "response_headers": [{"name": "Server", "value": "b"}]},
+    }
+    found, problems = run(tmp_path, "eve.json", json.dumps(event).encode(), wanted="suricata")
+    assert [(one.line, one.problem) for one in problems] == [(1, "says of whom by no address and no MAC")]
+    assert found == []

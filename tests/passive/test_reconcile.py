@@ -342,7 +342,7 @@ def test_the_command_tells_what_is_wrong_where_and_ends_as_asked(tmp_path: Path,
         "type": "reconciled", "register": str(listed_file), "site": "hq", "problems": 1, "unknown to the register": 1,
         "not on the network": 1, "agrees": 1,
     }  # fmt: skip
-    assert "list.csv:4: a row without an address" in run.stderr
+    assert "list.csv:4: dropped: a row without an address" in run.stderr
     monkeypatch.setenv("NETCAM_NETBOX_TOKEN", NetBox.token)
     with serving() as url:
         run = CliRunner().invoke(app, ["reconcile", url, "--query", "role=camera", *common])

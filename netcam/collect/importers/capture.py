@@ -16,7 +16,7 @@ def read(file: Source) -> Iterator[Observation]:
     """What was heard, with the packets' times."""
     notes: list[str] = []
     yield from listen.file(file.path, listen.Ear(site="", sensor="", scan=""), notes)
-    file.problems += [Problem(0, note) for note in notes]
+    file.problems += [Problem(0, note, dropped=False) for note in notes]
 
 
 def recognises(head: bytes, _name: str) -> bool:

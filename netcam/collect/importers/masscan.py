@@ -8,7 +8,7 @@ from typing import Any
 
 from netcam.collect.importers import source
 from netcam.collect.importers.jsonlines import objects, sub, text
-from netcam.collect.importers.source import Importer, Record, Source
+from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols import http
@@ -23,7 +23,9 @@ def read(file: Source) -> Iterator[Record]:
         ports = one["ports"] if isinstance(one.get("ports"), list) else [one]
         for port in ports:
             which = source.port(text(sub(port, "port")))
-            if where and which:
+            if not where or not which:
+                file.problems.append(Problem(number, "no port" if where else "no address"))
+            else:
                 for fact in _facts(port, which):
                     yield Record(number, fact, where, which, "", at)
 

@@ -13,12 +13,15 @@ def read(file: Source) -> Iterator[Observation]:
     """The observations as they stand; broken lines are told."""
 
     def lines() -> Iterator[bytes]:
-        for _, line in file.lines():
+        for number, line in file.lines():
+            file.line = number
             yield line
 
     for thing in wire.observations(lines()):
         if isinstance(thing, wire.Problem):
-            file.problems.append(Problem(thing.line, thing.problem))
+            file.problems.append(Problem(file.line, thing.problem, thing.dropped))
+        elif not thing.key:
+            file.problems.append(Problem(file.line, "says of whom by no device, no MAC and no address"))
         else:
             yield thing
 

@@ -45,6 +45,8 @@ class Problem:
 
     line: int
     problem: str
+    dropped: bool = True
+    """The line, or what comes after it, is not taken; otherwise it is, changed as the problem says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class Source:
     file: IO[bytes]
     columns: Mapping[str, str] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
+    line: int = 0
+    """Where an importer that hands back whole observations is."""
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Number and bytes of each line without its end; one that is too long is told and skipped."""
@@ -261,12 +265,13 @@ def read(
     one = choose(path, wanted)
     name, told = decoding.line(path.name, 200), repeats if repeats is not None else Repeats(REPEAT)
     with opened(path) as file:
-        source = Source(path, file, columns, problems)
+        source, nobody = Source(path, file, columns, problems), -1
         for record in one.read(source):
             if isinstance(record, Observation):
-                late = record.at is not None and record.at > now
-                if late:
-                    problems.append(Problem(0, f"a time {record.at} is still to come: left out"))
+                late = False
+                if record.at is not None and record.at > now:
+                    late = True
+                    problems.append(Problem(source.line, f"its time {record.at.isoformat()} is still to come: left out", dropped=False))
                 own = record.at if not late else None
                 key = hash((record.key, record.via, record.endpoint, record.field, record.value, record.sensor))
                 if not told.fresh(key, own.timestamp() if own else None):
@@ -277,10 +282,15 @@ def read(
                 continue
             at = record.at
             if at is not None and at > now:
-                problems.append(Problem(record.line, f"its time {at.isoformat()} is still to come: left out"))
+                problems.append(Problem(record.line, f"its time {at.isoformat()} is still to come: left out", dropped=False))
                 at = None
+            if not record.address and not record.mac:
+                if record.line != nobody:  # several facts of one line are one problem
+                    problems.append(Problem(record.line, "says of whom by no address and no MAC"))
+                nobody = record.line
+                continue
             value = decoding.clean(record.fact.value, wire.MAX_VALUE)
-            if not value or not (record.address or record.mac):
+            if not value:
                 continue
             key = hash((record.mac, record.address, record.port, record.fact.field, value))
             if not told.fresh(key, at.timestamp() if at else None):

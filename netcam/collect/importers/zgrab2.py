@@ -9,7 +9,7 @@ from typing import Any
 
 from netcam.collect.importers import source
 from netcam.collect.importers.jsonlines import objects, sub, text
-from netcam.collect.importers.source import Importer, Record, Source
+from netcam.collect.importers.source import Importer, Problem, Record, Source
 from netcam.errors import DecodeError
 from netcam.model import Fact
 from netcam.protocols import http, tls
@@ -27,6 +27,7 @@ def read(file: Source) -> Iterator[Record]:
     for number, grab in objects(file):
         where, data = source.address(grab.get("ip")), grab.get("data")
         if not where or not isinstance(data, dict):
+            file.problems.append(Problem(number, "no results" if where else "no address"))
             continue
         for name, one in list(data.items())[:MAX_MODULES]:
             kind = text(sub(one, "protocol")) or str(name)
