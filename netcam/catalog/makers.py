@@ -143,8 +143,8 @@ class Makers:
         found: dict[str, str] = {}
         for file in self.makers.values():
             for brand in file.brands:
-                for name in (brand.name, *brand.also):
-                    found.setdefault(_bare(name), brand.name)
+                for one in (one for name in (brand.name, *brand.also) for one in naming.variants(name)):
+                    found.setdefault(_bare(one), brand.name)
             found.setdefault(_bare(file.maker), file.maker)
         # a maker's own spelling of its own brand wins over the one in another maker's list
         found |= {_bare(n): b.name for file in self.makers.values() for b in file.brands if b.own for n in (b.name, *b.also)}

@@ -3,7 +3,7 @@
 A maker lists each brand and each model scheme once; this file knows in which fields devices write them. `any.model` stands for the
 fields that hold a model (`any.camera` for those of cameras alone), `any.maker` for those that hold a company, `any.text` for running text that the device's firmware wrote
 (`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
-the maker's name behind another's badge), `any.alone` for text that may be nothing but a name, `any.named` for names and models of cameras alone, `any.site` for addresses of web sites
+the maker's name behind another's badge, `any.company` where that names a company and nothing else), `any.alone` for text that may be nothing but a name, `any.named` for names and models of cameras alone, `any.site` for addresses of web sites
 and mail, and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
 server's name and a realm of whatever service: a firmware gives its services the same ones.
 """
@@ -11,7 +11,8 @@ server's name and a realm of whatever service: a firmware gives its services the
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -71,6 +72,7 @@ _ALONE = (
     "http.title", "http.realm", "rtsp.realm", "rtsp.sdp.s", "rtsp.sdp.i", "http.meta.application-name", "http.meta.author", "http.heading",
     "http.logo", "upnp.friendly_name",
 )  # fmt: skip
+_COMPANY = ("tls.subject", "tls.issuer", "http.copyright", "http.meta.author", "http.meta.copyright")
 _NAMED = ("onvif.scope.name", "onvif.scope.hardware", "onvif.model", "dhip.DeviceType", "sadp.DeviceDescription", "tvt.model")
 _SITE = ("http.link", "upnp.manufacturer_url", "upnp.model_url", "rtsp.sdp.u", "rtsp.sdp.e", "tls.subject", "tls.issuer", "tls.san")
 
@@ -82,6 +84,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "any.text": _TEXT,
         "any.badge": tuple(field for field in _TEXT if field not in _MADE),
         "any.made": _MADE,
+        "any.company": _COMPANY,
         "any.alone": _ALONE,
         "any.named": _NAMED,
         "any.site": _SITE,
@@ -102,11 +105,15 @@ _OWNERS_SCOPES = frozenset({"location", "country", "province", "city", "building
 """Scopes in which the owner says where a device is."""
 
 
+_HEADER_OF_COMPANY = re.compile(r"(?:\A|-)(?:brand|vendor|manufacturer|maker|oem|company)(?:-?name)?\Z", re.IGNORECASE)
+
+
 def classes(field: str) -> tuple[str, ...]:
-    """The classes that a field belongs to; a header of the device's own stands for all of them, and a scope that ONVIF does not define,
-    which the firmware's maker added, for a field that may hold a company."""
+    """The classes that a field belongs to; a header of the device's own stands for all of them, one that is called after a company for
+    a field that holds one, and a scope that ONVIF does not define, which the firmware's maker added, for a field that may hold one."""
     if field.startswith("http.header.x-"):
-        return _OF.get("http.header.x-", ())
+        of_company = ("any.maker",) if _HEADER_OF_COMPANY.search(field.removeprefix("http.header.x-")) else ()
+        return (*_OF.get("http.header.x-", ()), *of_company)
     found = _OF.get(field, ())
     if not found and field.startswith("onvif.scope.") and field.removeprefix("onvif.scope.") not in _OWNERS_SCOPES:
         return ("any.maker",)
@@ -116,7 +123,7 @@ def classes(field: str) -> tuple[str, ...]:
 GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "text": ("any.text", "any.badge", "any.alone", "any.realm"),
-        "made": ("any.text", "any.made", "any.server"),
+        "made": ("any.text", "any.made", "any.company", "any.server"),
         "models": ("any.model", "any.camera"),
         "hosts": ("any.host",),
         "makers": ("any.maker",),
@@ -166,8 +173,13 @@ COMPANY = (
 )
 """What follows a name where a company is meant, whatever else the name means."""
 LOGO = r"(?:[ _-]?(?:company|top|main|white|black|small|big|login|header)?[ _-]?logo[ _-]?\d{0,2})?(?:\.\w{3,4})?"
-ALONE_END = rf"[®™]?{LOGO}\W{{0,3}}\Z"
-"""What may follow a name that stands alone."""
+_DOOR = "(?:Log ?in|Sign ?in|Web ?(?:Client|Viewer|Login|UI|Interface)|WEB|Live ?View|Remote ?View(?:er)?)"
+ALONE_START = rf"\A\W{{0,3}}(?:(?:Welcome to|{_DOOR})[ :|–-]{{1,3}})?"
+ALONE_END = rf"[®™]?{LOGO}(?:[ :|–-]{{1,3}}{_DOOR})?\W{{0,3}}\Z"
+"""What may stand before and after a name that stands alone: what a page is for, and what its picture is called."""
+COMPANY_START = r"(?:\A\W{0,3}|(?:\A|[,/+] ?)O ?= ?\W?)"
+COMPANY_END = r"[®™]?(?:\W{1,3}All Rights Reserved)?\W{0,3}(?:\Z|[,/+] ?[A-Z]{1,2} ?=)"
+"""What stands around a company's name where it stands alone, in a certificate's subject too."""
 _ABOUT = re.compile(
     r" (?:camera |nvr |dvr )?(?:plug-?in|integration|driver|bridge|proxy|exporter|api|sdk|download|compatible|add-?on|emulat|simulat|"
     r"honeypot|toolkit|for home|card)",
@@ -210,8 +222,11 @@ _ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|P
 _WHAT = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)[ _-]?(?:Video[ _-])?Camera"
 HOST_NOUN = "cam(?:era)?|[nxh]vr|ipc|doorbell"
 """What must follow a name that is a word of its own in a host name; a DVR may be a set-top box."""
+HOST_END = rf"(?:(?:ip)?(?:{HOST_NOUN})s?\d{{0,4}})?(?![A-Za-z])"
+"""What may follow a name in a host name without a hyphen between."""
 GAP = "[ _-]"
-NOUN = rf"{GAP}{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?)(?![A-Za-z])"
+_NUMBERED = r"Cam(?:era)?(?=(?:[ _-]{1,3}[0-9A-Fa-f]{1,12})?\W{0,2}\Z)"
+NOUN = rf"{GAP}{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?|IPC|{_NUMBERED})(?![A-Za-z])"
 """What must follow a name that is a word of its own before running text is taken to speak of the badge: the thing and how it is built."""
 
 
@@ -220,12 +235,44 @@ def spelling(name: str) -> str:
     return r"[ _-]?".join(re.escape(part) for part in re.split(r"[ _-]+", name) if part)
 
 
+_IN_FULL = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "oe", "Ø": "Oe", "å": "aa", "Å": "Aa"}
+)
+"""Letters that are written in full where there is only ASCII."""
+
+
+def variants(name: str) -> tuple[str, ...]:
+    """A name, and as it is written where only ASCII, no apostrophe, no dot or no ampersand can be."""
+    plain = unicodedata.normalize("NFKD", name)
+    bare = "".join(one for one in plain if not unicodedata.combining(one))
+    found = [name, *((bare, name.translate(_IN_FULL)) if not name.isascii() else ())]
+    found += [one.replace("'", "").replace("’", "") for one in found]
+    found += [re.sub(r"(?<=\w)\.(?=\w)", "-", one) for one in found]
+    found += [re.sub(r" ?& ?", " and ", one) for one in found]
+    return tuple(dict.fromkeys(one for one in found if one == name or one.isascii()))
+
+
+MAX_BADGES = 24
+"""Badges that share a pattern: hundreds of labels would cost a pattern each in every class of fields."""
+
+
 def expand(file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     """The fingerprints that a file's brands and model schemes amount to."""
+    labels = [brand for brand in file.brands if _label(brand)]
     for brand in file.brands:
-        yield from _brand(brand, file, stem)
+        if brand not in labels or len(labels) == 1:
+            yield from _brand(brand, file, stem)
+    if len(labels) > 1:
+        for start in range(0, len(labels), MAX_BADGES):
+            yield from _labels(labels[start : start + MAX_BADGES], file, stem)
     for number, _ in enumerate(file.models):
         yield from _models(file, number, stem)
+
+
+def _label(brand: Brand) -> bool:
+    """Whether a brand is a distinct name and says nothing but the badge."""
+    plain = brand.seek and brand.word and brand.noun and not brand.words and not brand.not_before
+    return plain and not brand.own and brand.tells != "maker"
 
 
 def _slug(text: str) -> str:
@@ -238,6 +285,45 @@ def _host(name: str) -> str:
     return plain if re.fullmatch(r"[a-z0-9][a-z0-9 ]{2,30}", plain) else ""
 
 
+def _hosts(names: Iterable[str]) -> str:
+    """Names as they may stand in domains, as alternatives of a pattern; empty where none can."""
+    found = sorted({_host(name) for name in names} - {""})
+    return "|".join(host.replace(" ", "-?") for host in found)
+
+
+def _labels(brands: Sequence[Brand], file: MakerFile, stem: str) -> Iterator[Fingerprint]:
+    """Badges that say nothing but themselves, by one pattern a class of fields; the longest of names that begin alike is meant."""
+    from netcam.catalog.makers import Example, Fingerprint
+
+    names = sorted(
+        {one for brand in brands for name in (brand.name, *brand.also) for one in variants(name)}, key=lambda one: (-len(one), one)
+    )
+    words = f"(?P<brand>{'|'.join(map(spelling, names))})"
+    hosts = _hosts(names)
+    label = f"{stem}/named-{_slug(brands[0].name)}-to-{_slug(brands[-1].name)}"
+    wheres = {
+        "maker": ("any.maker", rf"{MAKER_START}{words}(?![A-Za-z0-9])", MAKER_FIELD),
+        "badge": ("any.badge", rf"(?<![A-Za-z0-9]){words}(?![A-Za-z]|['’]s)", TEXT),
+        "made": ("any.made", rf"(?<![A-Za-z0-9]){words}(?![A-Za-z])", TEXT),
+        "host": ("any.host", rf"\A{words}{HOST_END}", HOST_NAME),
+    }
+    if hosts:
+        wheres["site"] = ("any.site", rf"{SITE_START}(?P<brand>{hosts}){SITE_END}", SITE)
+    for what, (field, match, weight) in wheres.items():
+        seen = [
+            Example(
+                see=name if what != "site" else f"www.{host.replace(' ', '')}.com",
+                says={"brand": brand.name},
+                source=brand.source or file.source or "the name on its products",
+            )
+            for brand in brands
+            for name in (brand.name, *brand.also)
+            if what != "site" or (host := _host(name))
+        ]
+        says = {"brand": "{brand}"}
+        yield Fingerprint(id=f"{label}-{what}", field=field, match=match, says=says, weight=weight, examples=seen, status="draft")
+
+
 def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     from netcam.catalog.maker_file import Example, Fingerprint
 
@@ -245,9 +331,10 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         return
     names = (brand.name, *brand.also, *brand.words)
     distinct = names if brand.word else tuple(brand.words)
-    declared = "|".join(spelling(name) for name in names)
-    words = "|".join(spelling(name) for name in distinct)
-    hosts = sorted({host for name in names if (host := _host(name))})
+    spelt = [one for name in names for one in variants(name)]
+    declared = "|".join(map(spelling, spelt))
+    words = "|".join(spelling(one) for name in distinct for one in variants(name))
+    hosts = _hosts(spelt)
     badge = {"brand": brand.name}
     if (brand.tells or ("maker" if brand.own else "brand")) == "maker" and file.makes_cameras:
         badge["maker"] = file.maker
@@ -265,20 +352,21 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         start = rf"(?<![A-Za-z0-9])(?:{declared}){end}"
         yield fingerprint("noun", "any.text", start + NOUN, badge, TEXT, [f"{brand.name} Network Camera"])
         yield fingerprint("company", "any.text", start + COMPANY, made, TEXT, [f"{brand.name} Corporation"])
-        yield fingerprint("alone", "any.alone", rf"\A\W{{0,3}}(?:{declared}){ALONE_END}", badge, ALONE, [brand.name])
+        match = rf"{COMPANY_START}(?:{declared}){end}{COMPANY_END}"
+        yield fingerprint("holder", "any.company", match, made, ALONE, [brand.name, f"C=SE, O={brand.name}, CN=device"])
+        yield fingerprint("alone", "any.alone", rf"{ALONE_START}(?:{declared}){end}{ALONE_END}", badge, ALONE, [brand.name])
         match = rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z]){end}"
         yield fingerprint("named", "any.named", match, badge, ALONE, [brand.name])
         match = rf"\A(?:{declared})[ _-]?(?:ip)?(?:{HOST_NOUN})(?![A-Za-z])"
         yield fingerprint("host-noun", "any.host", match, badge, HOST_NAME, [f"{brand.name}-cam"])
     if brand.noun and hosts:
-        sites = "|".join(host.replace(" ", "-?") for host in hosts)
-        match = rf"{SITE_START}(?:{sites}){SITE_END}"
-        yield fingerprint("site", "any.site", match, made, SITE, [f"www.{hosts[0].replace(' ', '')}.com"])
+        match = rf"{SITE_START}(?:{hosts}){SITE_END}"
+        yield fingerprint("site", "any.site", match, made, SITE, [f"www.{hosts.partition('|')[0].replace('-?', '')}.com"])
     yield fingerprint("maker", "any.maker", rf"{MAKER_START}(?:{declared})(?![A-Za-z0-9]){end}", badge, MAKER_FIELD, names)
     if distinct:
         yield fingerprint("badge", "any.badge", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", badge, TEXT, distinct)
         yield fingerprint("made", "any.made", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", made, TEXT, distinct)
-        yield fingerprint("host", "any.host", rf"\A(?:{words})(?![A-Za-z]){end}", badge, HOST_NAME, distinct)
+        yield fingerprint("host", "any.host", rf"\A(?:{words}){end}{HOST_END}", badge, HOST_NAME, distinct)
 
 
 MODEL_START = r"\A(?:[A-Za-z][A-Za-z.&-]{1,15}[ _]){0,3}?"

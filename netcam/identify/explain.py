@@ -128,7 +128,9 @@ def _source(claim: Claim, makers: Makers) -> str:
     known = makers.by_id.get(claim.by)
     if known is None:
         return "IEEE registry of MAC prefixes" if claim.by == "mac-prefix" else "not recorded"
-    return next((e.source for e in known[1].examples), "") or "not recorded"
+    examples = known[1].examples
+    mine = [e for e in examples if e.says.get(claim.slot) == claim.value]  # a pattern of many badges has their sources
+    return next((e.source for e in (*mine, *examples)), "") or "not recorded"
 
 
 def fingerprint_lines(one: Fingerprint, makers: Makers) -> Iterator[str]:

@@ -103,8 +103,17 @@ class Test:
 
 
 _BEHIND_A_WORD = r"(?:\A|[ _])"
-_ENDS = ((naming.NOUN, naming.GAP), (naming.COMPANY, "[ ,]"), (naming.SITE_END, ""), (naming.ALONE_END, ""))
-_STARTS = ((naming.SITE_START, ""), (naming.MAKER_START, ""), (naming.MODEL_START, _BEHIND_A_WORD), (naming.HOST_START, r"(?:\A|[ _-])"))
+_ENDS = (
+    (naming.NOUN, naming.GAP),
+    (naming.COMPANY, "[ ,]"),
+    (naming.SITE_END, ""),
+    (naming.ALONE_END, ""),
+    (naming.COMPANY_END, ""),
+    (naming.HOST_END, ""),
+)
+_STARTS = (
+    (naming.SITE_START, ""), (naming.ALONE_START, ""), (naming.COMPANY_START, ""), (naming.MAKER_START, ""), (naming.MODEL_START, _BEHIND_A_WORD), (naming.HOST_START, r"(?:\A|[ _-])"),
+)  # fmt: skip
 """What is around a name or model -> what Hyperscan is asked for instead: it need only find no less, and a small database stays at hand.
 Fields that hold a model are looked at from their beginning and from behind each word that may stand before it (`rests`)."""
 MAX_WORDS = 3
@@ -122,7 +131,7 @@ def rests(value: str) -> list[str]:
     return found
 
 
-_NAMES = re.compile(r"\(\?<!\[A-Za-z0-9\]\)\(\?:([^()]+)\)\(\?!\[A-Za-z\](?:\|\['’\]s)?\).*", re.DOTALL)
+_NAMES = re.compile(r"\(\?<!\[A-Za-z0-9\]\)\(\?(:|P<brand>)([^()]+)\)\(\?!\[A-Za-z\](?:\|\['’\]s)?\).*", re.DOTALL)
 _LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
 
 
@@ -130,9 +139,10 @@ def _names(pattern: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Of a pattern of `naming` that looks for names between borders of words: the names whose place tells all, and what each name begins
     with, in small letters; both empty for another pattern."""
     found = _NAMES.fullmatch(pattern)
-    words = found[1].lower().split("|") if found else []
+    words = found[2].lower().split("|") if found else []
     starts = tuple(word.partition("[ _-]?")[0] for word in words)
     if found is None or not all(re.fullmatch(r"[\w ]+", one) for one in starts):
         return (), ()
     whole = tuple(word for one in words if re.fullmatch(r"[a-z0-9 ]+", word := one.replace("[ _-]?", " ")))
-    return (whole if found.end(1) + len(")(?![A-Za-z]|['’]s)") >= len(pattern) else ()), starts
+    told = found[1] == ":" and found.end(2) + len(")(?![A-Za-z]|['’]s)") >= len(pattern)
+    return (whole if told else ()), starts
