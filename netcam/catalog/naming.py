@@ -293,7 +293,7 @@ def _hosts(names: Iterable[str]) -> str:
 
 def _labels(brands: Sequence[Brand], file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     """Badges that say nothing but themselves, by one pattern a class of fields; the longest of names that begin alike is meant."""
-    from netcam.catalog.makers import Example, Fingerprint
+    from netcam.catalog.maker_file import Example, Fingerprint
 
     names = sorted(
         {one for brand in brands for name in (brand.name, *brand.also) for one in variants(name)}, key=lambda one: (-len(one), one)
