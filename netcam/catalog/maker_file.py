@@ -152,6 +152,10 @@ class MakerFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fals
     mac_sources: str = ""
     ports: list[str] = []
     """TCP ports of its own protocols: on a card of the maker's, what listens there is one of its video devices."""
+    recorder_ports: list[str] = []
+    """Those on which its recorders listen and its cameras do not."""
+    rtsp_tells: bool = True
+    """Whether RTSP on a card of its own shows a camera; `false` where its routers and access points answer there as well."""
     version_scheme: str = ""
     odm: bool = False
     """Builds nearly everything for others' badges: its own name is never assumed for the badge."""

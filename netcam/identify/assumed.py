@@ -11,19 +11,21 @@ from collections.abc import Collection, Iterable, Sequence
 from netcam.catalog import naming
 from netcam.catalog.makers import Makers
 from netcam.identify.registrant import named_registrant, registrant
-from netcam.model import CAMERA_KINDS, Claim, Observation
+from netcam.model import CAMERA_KINDS, PUBLISHED, Claim, Observation
 
 BRAND = 0.6
 """How far the maker's own name is taken for the badge where no badge was seen: most of what a maker sells carries its name."""
 KIND = 0.6
 """How far the usual kind of a maker's products is taken for the kind of one that tells none."""
+HOUSE = 0.8
+"""How far the numbering of another house is taken for its badge on a device that somebody else is known to have built."""
 STREAMING_KIND = 0.4
 """How far a device of a maker of cameras that speaks RTSP, and tells nothing else of its kind, is taken for a camera."""
 MAC_ALONE = 0.5
 """A maker known by its MAC prefix alone never exceeds this."""
 MANY_BADGES = 4
 """Badges of others in a maker's file from which its platform alone says nothing of the badge: below, they are lines that it took over."""
-_RTSP_PORTS = frozenset({"554", "554/tcp", "8554", "8554/tcp", "10554"})
+_RTSP_PORTS = frozenset({"554", "8554", "10554"})
 _KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
 """Fields of a streaming server, which tell who wrote it and not whose badge is on the device."""
 _DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt", "port"})
@@ -72,6 +74,9 @@ def brand(
     something of its own (a page, a name, its numbering), or by its platform on a card of its own. Another camera company's card under a
     platform is the card of the badge where the platform is known to be sold under it, and says that the badge is not the maker's own.
     """
+    house = _house(maker, claims, makers)
+    if house is not None:
+        return house
     own = makers.own_brand(maker)
     if own is None or makers.makers[maker].odm:
         return None
@@ -93,6 +98,16 @@ def brand(
     return (own, sure * BRAND) if shown or few or (of_its_own and not neutral) else None
 
 
+def _house(maker: str, claims: Iterable[Claim], makers: Makers) -> tuple[str, float] | None:
+    """The badge of another house whose numbers or names a device of `maker` bears, where the maker is known to build for it."""
+    others = [one for one in claims if one.slot == "maker" and one.value != maker and one.origin not in ("mac", PUBLISHED)]
+    for one in sorted(others, key=lambda one: (-one.weight, one.value)):
+        name = makers.own_brand(one.value)
+        if name is not None and makers.builds(maker, name):
+            return name, one.weight * HOUSE
+    return None
+
+
 _DESCRIBED = naming.DESCRIBED | {"upnp.model_name", "upnp.model_description", "upnp.model_number", "upnp.friendly_name", "mdns.name"}
 _OTHER = re.compile(
     r"(?<!video )(?<!camera )(?<!web )\bserver\b|management|\bcontrol(?:ler|[ -]?cent(?:er|re))\b|software|"
@@ -104,12 +119,13 @@ MAX_READ = 300
 """Characters of a description that are read for them."""
 
 
-def _streams(observations: Iterable[Observation], ports: Collection[str]) -> bool:
-    """Whether a device speaks RTSP, or has its maker's own port open."""
-    return any(
-        one.field.startswith("rtsp.") or (one.field == "port.open" and (one.value in _RTSP_PORTS or one.value.partition("/")[0] in ports))
-        for one in observations
-    )
+def _listens(observations: Iterable[Observation], ports: Collection[str]) -> bool:
+    return any(one.field == "port.open" and one.value.partition("/")[0] in ports for one in observations)
+
+
+def _streams(observations: Sequence[Observation]) -> bool:
+    """Whether a device speaks RTSP."""
+    return any(one.field.startswith("rtsp.") for one in observations) or _listens(observations, _RTSP_PORTS)
 
 
 def kind(
@@ -121,15 +137,18 @@ def kind(
     if file is None:
         # the card of a badge under which cameras are sold
         badge = any(one.slot == "brand" and one.origin == "mac" for one in claims)
-        return ("camera", STREAMING_KIND) if badge and _streams(observations, ()) else None
+        return ("camera", STREAMING_KIND) if badge and _streams(observations) else None
     if any(one.field in _DESCRIBED and _OTHER.search(one.value[:MAX_READ]) for one in observations):
         return None
+    if _listens(observations, file.recorder_ports):
+        return "recorder", STREAMING_KIND
     if file.usual_kind and sure > MAC_ALONE:
         return file.usual_kind, sure * KIND
     usual = file.usual_kind if file.usual_kind in CAMERA_KINDS or file.usual_kind == "intercom" else ""
     of_cameras = file.makes_cameras and (usual or any(one.kind == "camera" for one in file.models))
     # a maker's name in the server's header alone may be that of a server program
-    besides = any(one.slot == "maker" and one.value == maker and not ("/named-" in one.by and kit_field(one)) for one in claims)
-    if of_cameras and besides and _streams(observations, file.ports):
-        return usual or "camera", STREAMING_KIND
-    return None
+    besides = [one for one in claims if one.slot == "maker" and one.value == maker and not ("/named-" in one.by and kit_field(one))]
+    if not of_cameras or not besides:
+        return None
+    told = file.rtsp_tells or any(one.origin != "mac" for one in besides)
+    return (usual or "camera", STREAMING_KIND) if _listens(observations, file.ports) or (told and _streams(observations)) else None

@@ -52,6 +52,15 @@ def _behind_the_badge(scored: list[tuple[float, str]], values: Mapping[str, Sequ
     return scored if behind is None else [behind, *(one for one in scored if one is not behind)]
 
 
+def _contradicts(maker: str, other: Sequence[Claim], makers: Makers) -> bool:
+    """Whether claims for another maker speak against one: a MAC of another company is common on cameras (modules, rebrands), and the house
+    that a maker builds for bears its own names and numbers."""
+    if all(one.origin == "mac" for one in other):
+        return False
+    name = makers.own_brand(other[0].value)
+    return name is None or not makers.builds(maker, name)
+
+
 def _of_a_thing(one: Claim) -> bool:
     """Whether a claim says maker or kind of a camera or recorder by nothing but a number or a word in a UPnP description."""
     if one.slot not in ("maker", "kind") or (one.slot == "kind" and one.value not in CAMERA_KINDS):
@@ -133,10 +142,8 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         elif slot == "model":
             scored = _with_revision(scored)
         top, value = scored[0]
-        against = scored[1][0] if len(scored) > 1 else 0.0
-        # a MAC of another company is common on cameras (modules, rebrands) and contradicts nobody
-        if slot == "maker" and len(scored) > 1 and all(c.origin == "mac" for c in values[scored[1][1]]):
-            against = 0.0
+        others = [one for one in scored[1:] if slot != "maker" or _contradicts(value, values[one[1]], makers)]
+        against = others[0][0] if others else 0.0
         sure = min(CEILING, top * (1 - 0.5 * against))
         if slot == "maker" and all(c.origin == "mac" for c in values[value]):
             sure = min(sure, assumed.MAC_ALONE)

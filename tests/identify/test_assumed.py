@@ -143,3 +143,69 @@ def test_a_badge_in_a_host_name_goes_before_the_platforms_own(matcher: Matcher) 
 def test_tp_links_search_answers(matcher: Matcher, fields: dict[str, str], brand: str, kind: str, firmware: str | None) -> None:
     found = _seen(matcher, **fields)
     assert (found.get("maker"), found.get("brand"), found.get("kind"), found.get("firmware")) == ("TP-Link", brand, kind, firmware)
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        # a card with the port of the maker's own protocol
+        ({"mac": "00:09:18:00:00:01", "port__open": "4520/tcp"}, "camera"),
+        ({"mac": "50:c7:bf:00:00:01", "port__open": "2020"}, "camera"),
+        # where only recorders listen
+        ({"rtsp__server": "TVT RTSP Server/1.0", "port__open": "6036"}, "recorder"),
+        ({"rtsp__server": "TVT RTSP Server/1.0", "port__open": "4567"}, "camera"),
+        # the card alone; a port of somebody else; RTSP on a card whose access points speak it too
+        ({"mac": "00:09:18:00:00:01", "port__open": "443"}, None),
+        ({"mac": "00:09:18:00:00:01", "port__open": "6036"}, None),
+        ({"mac": "50:c7:bf:00:00:01", "port__open": "554"}, None),
+        ({"port__open": "4520"}, None),
+    ],
+)
+def test_a_makers_own_port_tells_the_kind_on_its_card(matcher: Matcher, fields: dict[str, str], kind: str | None) -> None:
+    found = _seen(matcher, **fields)
+    assert found.get("kind") == kind
+    assert found.confidence.get("kind", 0) < 0.6
+
+
+@pytest.mark.parametrize(
+    ("fields", "maker", "brand"),
+    [
+        # TRENDnet's numbering over Hikvision's firmware, for which Hikvision is known to build
+        ({"http__realm": "TV-IP311PI", "http__server": "App-webs/"}, "Hikvision", "TRENDnet"),
+        ({"http__title": "TV-IP311PI", "http__server": "App-webs/"}, "Hikvision", "TRENDnet"),
+        # nobody is known to build Hikvision's models
+        ({"http__title": "DS-2CD2042WD-I", "rtsp__realm": "Login to 3M04B9CPAG3D2AF"}, "Dahua", None),
+    ],
+)
+def test_the_numbering_of_a_house_is_its_badge_on_anothers_firmware(
+    matcher: Matcher, fields: dict[str, str], maker: str, brand: str | None
+) -> None:
+    found = _seen(matcher, **fields)
+    assert (found.get("maker"), found.get("brand")) == (maker, brand)
+    assert (found.confidence["maker"] > 0.8) is (brand is not None)
+
+
+@pytest.mark.parametrize(
+    ("host", "kind"),
+    [
+        ("NVR36", "recorder"),
+        ("nvr36.example.net", "recorder"),
+        ("NVR-warehouse", "recorder"),
+        ("Bell-Front", "intercom"),
+        ("doorbell-cam", "intercom"),
+        ("bellcam2", "intercom"),
+        ("door-station", "intercom"),
+        ("nvr-client", "camera"),
+        ("bellagio-pc", "camera"),
+        ("intercom-server", "camera"),
+        ("DVR-livingroom", "camera"),
+    ],
+)
+def test_a_host_name_goes_before_what_most_are_with_a_streaming_server(matcher: Matcher, host: str, kind: str) -> None:
+    found = _seen(matcher, hostname=host, rtsp__server="Rtsp Server/3.0", rtsp__realm="Login to 3M04B9CPAG3D2AF")
+    assert (found.get("kind"), found.get("maker")) == (kind, "Dahua")
+
+
+def test_a_program_that_serves_files_is_no_camera(matcher: Matcher) -> None:
+    assert _seen(matcher, rtsp__server="LIVE555 Media Server", rtsp__realm="LIVE555 Streaming Media").get("kind") is None
+    assert _seen(matcher, rtsp__realm="LIVE555 Streaming Media").get("kind") == "camera"
