@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from netcam.errors import shown
-from netcam.model import Claim, Finding, Identity, Observation, ScanRecord, Traffic
+from netcam.model import Claim, Finding, Identity, Observation, ScanRecord, Traffic, rfc3339
 
 MAX_LINE = 4 * 1024 * 1024
 """Bytes of one JSON line: the largest real one holds a 64 kB page; a line without end must not fill memory."""
@@ -127,7 +127,7 @@ def is_address(text: str) -> bool:
 
 
 def _time(at: datetime | None) -> str | None:
-    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return None if at is None else rfc3339(at)
 
 
 def observation_record(seen: Observation) -> dict[str, Any]:

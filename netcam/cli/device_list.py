@@ -10,7 +10,7 @@ from itertools import chain, islice, product
 from typing import TYPE_CHECKING, Any
 
 from netcam.errors import ConfigError, nearest, shown
-from netcam.model import SLOTS, Finding, Identity, Observation, address_order
+from netcam.model import SLOTS, Finding, Identity, Observation, address_order, rfc3339
 
 if TYPE_CHECKING:
     from netcam.identify.assign import Tie
@@ -101,7 +101,7 @@ class Row:
             return list(told) if isinstance(told, tuple) else told or None
         if column in ("first_seen", "last_seen"):
             at = getattr(self.of, column)
-            return at.isoformat(timespec="seconds") if at is not None else None
+            return rfc3339(at, "seconds") if at is not None else None
         if column in ("verdict", "missing"):
             return getattr(self, column) or None
         told = getattr(self.of, column)
@@ -268,5 +268,5 @@ def remark_record(remark: Remark) -> dict[str, Any]:
 
 def tie_record(tie: Tie) -> dict[str, Any]:
     """Why a sighting belongs to its device."""
-    at = tie.at.isoformat(timespec="seconds") if tie.at is not None else None
+    at = rfc3339(tie.at, "seconds") if tie.at is not None else None
     return {"type": "tie", "mark": tie.mark, "at": at, "endpoint": tie.endpoint, "scan": tie.scan, "because": tie.because}

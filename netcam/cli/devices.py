@@ -12,6 +12,7 @@ import typer
 from netcam.cli import output
 from netcam.cli.scan import ConfigOption, ContentOption, FailOnOption, FormatOption, StoreOption, cache_folder, show_findings
 from netcam.errors import ConfigError, ContentError, StoreError, shown
+from netcam.model import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -201,10 +202,10 @@ def show(
         rows = [[str(k.number), k.slot, k.value or "(unknown)", k.by, k.reason] for k in locks]
         console.print(output.table("Locked by the operator", ("number", "slot", "value", "by", "reason"), rows))
     if why_same:
-        rows = [[tie.at.isoformat(timespec="seconds") if tie.at else "", tie.endpoint, tie.scan, tie.mark, tie.because] for tie in ties]
+        rows = [[rfc3339(tie.at, "seconds") if tie.at else "", tie.endpoint, tie.scan, tie.mark, tie.because] for tie in ties]
         console.print(output.table("Why this is one device", ("at", "seen at", "scan", "mark", "because"), rows))
         console.print(output.escaped("known by: " + ", ".join(marks), limit=2000))
-    rows = [[o.at.isoformat(timespec="seconds") if o.at else "", o.via, o.endpoint, o.field, o.value] for o in seen]
+    rows = [[rfc3339(o.at, "seconds") if o.at else "", o.via, o.endpoint, o.field, o.value] for o in seen]
     console.print(output.table("Observed", ("at", "via", "endpoint", "field", "value"), rows))
 
 

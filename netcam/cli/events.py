@@ -11,6 +11,7 @@ import typer
 from netcam.cli import output
 from netcam.cli.scan import ConfigOption, FormatOption, state_folder
 from netcam.errors import ConfigError, NetcamError, shown
+from netcam.model import rfc3339
 
 if TYPE_CHECKING:
     from netcam.config import Settings
@@ -45,7 +46,7 @@ def sinks(format_: FormatOption = output.Format.AUTO, config: ConfigOption = Non
         records.append({
             "sink": state.name, "type": sink.type if sink else "not in the settings", "format": dispatch.format_of(sink) if sink else "",
             "waiting": newest - state.cursor, "delivered": state.delivered, "refused": sum(one.sink == state.name for one in dead),
-            "lost": state.lost, "last": datetime.fromtimestamp(state.last, UTC).isoformat(timespec="seconds") if state.last else None,
+            "lost": state.lost, "last": rfc3339(datetime.fromtimestamp(state.last, UTC), "seconds") if state.last else None,
             "error": state.error,
         })  # fmt: skip
     outbox.close()
@@ -95,7 +96,7 @@ def dead(sink: SinkOption = None, format_: FormatOption = output.Format.AUTO, co
     if not output.wants_table(format_):
         for one in letters:
             event = json.loads(one.item.body) if one.item.body else None
-            at = datetime.fromtimestamp(one.at, UTC).isoformat(timespec="seconds")
+            at = rfc3339(datetime.fromtimestamp(one.at, UTC))
             output.line({"sink": one.sink, "at": at, "reason": one.reason, "id": one.item.id, "event": event})
         return
     rows = [[one.sink, one.item.id[:16], one.item.kind, one.item.site, one.item.message, one.reason] for one in letters]

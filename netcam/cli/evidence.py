@@ -11,6 +11,7 @@ import typer
 from netcam.cli import output
 from netcam.cli.scan import ContentOption, StoreOption
 from netcam.errors import ConfigError, ContentError
+from netcam.model import rfc3339
 
 app = typer.Typer(help="Findings as signed bundles that stand up later.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -101,7 +102,7 @@ def _stamps(data: bytes, certificate: Path) -> bool:
         root = msgspec.json.decode(line, type=signing.Root)
         if root.stamp:
             try:
-                typer.echo(f"time stamp of {signing.stamped_at(root, authority).isoformat()} over the root of {root.at}")
+                typer.echo(f"time stamp of {rfc3339(signing.stamped_at(root, authority), 'seconds')} over the root of {root.at}")
             except ValueError as error:
                 typer.echo(output.escaped(f"BROKEN time stamp over the root of {root.at}: {error}"))
                 good = False

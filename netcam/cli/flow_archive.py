@@ -12,6 +12,7 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.scan import ConfigOption, FormatOption, StoreOption
+from netcam.model import rfc3339
 
 if TYPE_CHECKING:
     from netcam.config import Settings
@@ -169,7 +170,7 @@ def _devices(store: str | None, site: str | None) -> list[Mapping[str, str | Non
 
 
 def _show(columns: Sequence[str], rows: Sequence[Sequence[Any]], format_: output.Format, heading: str) -> None:
-    texts = [[value.isoformat() if isinstance(value, datetime) else value for value in row] for row in rows]
+    texts = [[rfc3339(value) if isinstance(value, datetime) else value for value in row] for row in rows]
     if not output.wants_table(format_):
         output.each(dict(zip(columns, [_plain(v) for v in row], strict=True)) for row in texts)
         return

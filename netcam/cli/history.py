@@ -11,6 +11,7 @@ from netcam.cli import output
 from netcam.cli.devices import find, instant, is_date, pick_scan
 from netcam.cli.scan import FormatOption, StoreOption
 from netcam.errors import ConfigError, shown
+from netcam.model import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,7 +37,7 @@ def timeline(
         inventory.close()
     if output.wants_table(format_):
         rows = [
-            [e.at.isoformat(timespec="seconds"), e.site, e.device, e.what, e.field, e.old or "", e.new or "", e.scan, e.source]
+            [rfc3339(e.at, "seconds"), e.site, e.device, e.what, e.field, e.old or "", e.new or "", e.scan, e.source]
             for e in events
         ]  # fmt: skip
         console, columns = output.console(), ("at", "site", "device", "what", "field", "old", "new", "scan", "source")
@@ -44,7 +45,7 @@ def timeline(
         return
     for e in events:
         output.line(
-            {"type": "event", "at": e.at.isoformat(), "what": e.what, "device": e.device, "site": e.site, "field": e.field, "old": e.old,
+            {"type": "event", "at": rfc3339(e.at), "what": e.what, "device": e.device, "site": e.site, "field": e.field, "old": e.old,
              "new": e.new, "scan": e.scan, "source": e.source}
         )  # fmt: skip
 

@@ -8,6 +8,7 @@ import typer
 
 from netcam.cli import output
 from netcam.cli.scan import FormatOption, StoreOption
+from netcam.model import rfc3339
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -55,7 +56,7 @@ def leftovers(
 
 
 def _iso(at: datetime | None) -> str | None:
-    return at.isoformat(timespec="seconds").replace("+00:00", "Z") if at else None
+    return rfc3339(at, "seconds") if at else None
 
 
 def _day(at: datetime | None) -> str:

@@ -6,7 +6,8 @@ import getpass
 import signal
 import threading
 import time
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ import typer
 from netcam.cli import output
 from netcam.cli.scan import ConfigOption, ContentOption, FormatOption, StoreOption, state_folder
 from netcam.errors import ConfigError, StoreError, nearest, shown
+from netcam.model import rfc3339
 
 if TYPE_CHECKING:
     from netcam.config import Settings
@@ -259,48 +261,51 @@ def list_(
         following = entry.pending or table.next_time(now)
         records.append({
             "schedule": key[0], "site": key[1], "cron": table.settings.cron, "timezone": str(table.zone),
-            "next": local(table, table.start_of(following)) if following else None,
+            "next": table.start_of(following) if following else None,
             "waits": entry.reason or (f"paused by {entry.paused}" if entry.paused else ""),
-            "last": local(table, last[0].started or last[0].planned) if last else None, "result": last[0].status if last else None,
+            "last": (last[0].started or last[0].planned) if last else None, "result": last[0].status if last else None,
             "reason": last[0].reason if last else "", "found": last[0].found if last else None, "scan": last[0].scan if last else "",
         })  # fmt: skip
-    recent = [run_record(tables, one) for one in state.runs(limit=runs)] if runs else []
+    recent = [run_record(one) for one in state.runs(limit=runs)] if runs else []
     beat = state.beat()
     state.close()
     if beat is None or now - beat > timedelta(seconds=60):
         output.say(f"`netcam run` does not work now{f'; it last did at {beat:%Y-%m-%d %H:%M} UTC' if beat else ''}")
     if not output.wants_table(format_):
-        output.each({"type": "schedule"} | record for record in records)
-        output.each({"type": "run"} | record for record in recent)
+        output.each({"type": "schedule"} | plain(record) for record in records)
+        output.each({"type": "run"} | plain(record) for record in recent)
         return
     columns: tuple[str, ...] = ("schedule", "site", "cron", "next", "waits", "last", "result", "found", "reason")
     console = output.console()
-    console.print(output.table("Schedules", columns, [[cell(record[c]) for c in columns] for record in records]))
+    console.print(output.table("Schedules", columns, [[cell(record[c], zone(tables, record)) for c in columns] for record in records]))
     if recent:
         columns = ("schedule", "site", "planned", "started", "finished", "status", "found", "reason")
-        console.print(output.table("Last runs", columns, [[cell(record[c]) for c in columns] for record in recent]))
+        console.print(output.table("Last runs", columns, [[cell(record[c], zone(tables, record)) for c in columns] for record in recent]))
 
 
-def cell(value: object) -> str:
-    """A value for a table."""
+def plain(record: Mapping[str, object]) -> dict[str, object]:
+    """A record for JSON: times in UTC."""
+    return {key: rfc3339(value, "seconds") if isinstance(value, datetime) else value for key, value in record.items()}
+
+
+def zone(tables: Mapping[tuple[str, str], Timetable], record: Mapping[str, object]) -> tzinfo:
+    """The site's time zone, UTC where the settings do not name the schedule any more."""
+    table = tables.get((str(record["schedule"]), str(record["site"])))
+    return table.zone if table else UTC
+
+
+def cell(value: object, zone: tzinfo) -> str:
+    """A value for a table; a moment as it stands on the wall of the site, with its offset."""
+    if isinstance(value, datetime):
+        return value.astimezone(zone).isoformat(timespec="minutes")
     return "" if value is None else str(value)
 
 
-def local(table: Timetable, at: datetime) -> str:
-    """A moment on the wall of the site, with its offset."""
-    return at.astimezone(table.zone).isoformat(timespec="minutes")
-
-
-def run_record(tables: dict[tuple[str, str], Timetable], run: Any) -> dict[str, object]:
-    """A run as a record, in the time of its site where that is known."""
-    table = tables.get((run.schedule, run.site))
-
-    def shown_at(at: datetime | None) -> str | None:
-        return None if at is None else local(table, at) if table else at.astimezone(UTC).isoformat(timespec="minutes")
-
+def run_record(run: Any) -> dict[str, object]:
+    """A run as a record."""
     return {
-        "id": run.id, "schedule": run.schedule, "site": run.site, "planned": shown_at(run.planned), "started": shown_at(run.started),
-        "finished": shown_at(run.finished), "status": run.status, "reason": run.reason, "scan": run.scan, "found": run.found,
+        "id": run.id, "schedule": run.schedule, "site": run.site, "planned": run.planned, "started": run.started,
+        "finished": run.finished, "status": run.status, "reason": run.reason, "scan": run.scan, "found": run.found,
     }  # fmt: skip
 
 
@@ -323,7 +328,9 @@ def next_(
         for planned in table.times(now, now + timedelta(days=days)):
             start = table.start_of(planned)
             first = table.allowed_from(start, start + table.grace)
-            record: dict[str, object] = {"schedule": schedule, "site": place, "start": local(table, first or start)}
+            begins = first or start
+            wall = f"{table.wall(begins):%Y-%m-%d %H:%M}"
+            record: dict[str, object] = {"schedule": schedule, "site": place, "start": rfc3339(begins, "seconds"), "wall": wall}
             found.append((start, record | ({} if first else {"missed": table.forbidden(start)})))
     output.each(record for _, record in sorted(found, key=lambda pair: pair[0]))
 

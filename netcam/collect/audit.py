@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
+from netcam.model import rfc3339
+
 MAX_AUDIT_LINE = 4096
 """Bytes of the longest audit line: a protocol, an address and two digests."""
 AUDIT_FLUSH = 1.0
@@ -37,7 +39,7 @@ class Audit:
         """Add one line; `previous` is the SHA-256 of the line before."""
         if self._file is None:
             return
-        at = datetime.now(UTC).isoformat(timespec="milliseconds")  # noqa: TID251 - the log's own clock
+        at = rfc3339(datetime.now(UTC))  # noqa: TID251 - the log's own clock
         line = json.dumps({"at": at, "scope": self._scope, **told, "previous": self._last}, separators=(",", ":"))
         self._last = hashlib.sha256(line.encode()).hexdigest()
         self._file.write(line + "\n")

@@ -17,6 +17,7 @@ from typing import Any
 from netcam import wire
 from netcam.collect.scope import Network, inside
 from netcam.errors import ConfigError, nearest, shown
+from netcam.model import rfc3339
 
 MAX_FILE = 1 << 20
 """Bytes of a credentials file: ten thousand devices of their own take 1 MB."""
@@ -312,7 +313,7 @@ class Refusals:
 
     def add(self, site: str, device: str, user: str, at: datetime) -> None:
         """Remember a refusal at once: the next run may come before this one ends."""
-        self._known[self._key(site, device, user)] = at.isoformat(timespec="seconds")
+        self._known[self._key(site, device, user)] = rfc3339(at, "seconds")
         while len(self._known) > MAX_REFUSALS:
             del self._known[next(iter(self._known))]
         self._write()

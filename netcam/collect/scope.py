@@ -21,6 +21,7 @@ from pathlib import Path
 
 from netcam.catalog.text import nearest
 from netcam.errors import ConfigError, ScopeError, shown
+from netcam.model import rfc3339
 from netcam.model.scan import MAX_SIX
 
 Network = IPv4Network | IPv6Network
@@ -119,9 +120,9 @@ def load(path: Path, *, now: datetime, signer: bytes | None = None) -> Scope:
         raise ScopeError(where, f"no window is open at {now.astimezone():%a %H:%M %Z}", "wait for a window of the scope file")
     begins = _moment(data.get("not_before"), f"{where}: not_before", end=False)
     if begins is not None and now < begins:
-        raise ScopeError(where, f"is not in force before {begins.isoformat()}", "wait, or ask the authoriser for a new scope")
+        raise ScopeError(where, f"is not in force before {rfc3339(begins, 'seconds')}", "wait, or ask the authoriser for a new scope")
     if scope.expires is not None and now > scope.expires:
-        raise ScopeError(where, f"expired at {scope.expires.isoformat()}", "ask the authoriser for a new scope")
+        raise ScopeError(where, f"expired at {rfc3339(scope.expires, 'seconds')}", "ask the authoriser for a new scope")
     return scope
 
 

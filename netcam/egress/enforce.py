@@ -10,6 +10,7 @@ from typing import Any
 
 from netcam.egress.profile import Profile, Rule, ends, literal
 from netcam.errors import ConfigError
+from netcam.model import rfc3339
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 ANSWERS = "    ct direction reply accept"
@@ -36,7 +37,7 @@ def mud(profile: Profile, *, url: str, now: datetime) -> str:
         for way, suffix in (("from", "fr"), ("to", "to"))
     }
     head = {
-        "mud-version": 1, "mud-url": url, "last-update": now.isoformat(timespec="seconds"), "cache-validity": CACHE_HOURS, "is-supported": True,
+        "mud-version": 1, "mud-url": url, "last-update": rfc3339(now, "seconds"), "cache-validity": CACHE_HOURS, "is-supported": True,
         "systeminfo": f"{profile.maker} {profile.model} {profile.firmware}".strip()[:60] or "camera",
     }  # fmt: skip
     return json.dumps({"ietf-mud:mud": head | policies, "ietf-access-control-list:acls": {"acl": lists}}, indent=1)

@@ -10,7 +10,7 @@ from netcam.egress.join import SIDES, spelt
 from netcam.egress.ledger import OTHERS
 from netcam.egress.window import IN, LAN, LAN_IN, Window
 from netcam.flows.table import TELLS, country_text
-from netcam.model import Traffic
+from netcam.model import Traffic, rfc3339
 
 PROTOCOL = {6: "TCP", 17: "UDP", 1: "ICMP", 58: "ICMPv6", 47: "GRE", 4: "IP-in-IP", 41: "IPv6-in-IP", 50: "ESP", 51: "AH"}
 MAX_LISTED = 8
@@ -81,7 +81,7 @@ def lasting(seconds: float) -> str:
 
 def instant(ns: int) -> str:
     """RFC 3339 of nanoseconds since 1970."""
-    return datetime.fromtimestamp(ns / 1e9, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return rfc3339(datetime.fromtimestamp(ns / 1e9, UTC), "seconds")
 
 
 def subject(w: Window, k: int) -> str:

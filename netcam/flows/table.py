@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netcam.flows.community import community_id
+from netcam.model import rfc3339
 
 PROTOCOLS = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 58: "icmp6"}
 COLUMNS: Mapping[str, str] = {
@@ -80,8 +81,8 @@ class Flow:
     def record(self) -> dict[str, Any]:
         """The JSON object of the flow."""
         return {
-            "start": self.start.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
-            "end": self.end.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "start": rfc3339(self.start),
+            "end": rfc3339(self.end),
             "source": self.source, "source_port": self.source_port, "source_mac": self.source_mac, "destination": self.destination,
             "destination_port": self.destination_port, "destination_mac": self.destination_mac, "protocol": self.protocol,
             "packets": self.packets_out + self.packets_in, "packets_out": self.packets_out, "packets_in": self.packets_in,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -17,7 +17,7 @@ from netcam.inventory.port import Action, Inventory
 from netcam.inventory.retention import named_packets
 from netcam.inventory.runs import SCAN
 from netcam.inventory.signing import Key
-from netcam.model import Finding, Identity, Observation
+from netcam.model import Finding, Identity, Observation, rfc3339
 
 MIN_KEY = 6
 """Hex digits of a finding's key that may stand for it."""
@@ -120,7 +120,7 @@ def export(
         files[f"packets/{name}"] = data
         if not any(hashlib.sha256(data).hexdigest() in line for line in finding.evidence):
             notes.append(f"packets/{name} is signed beside the finding, which does not name it: the chain does not vouch for it")
-    at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = rfc3339(now, "seconds")
     files["page.html"] = page(finding, identity, seen, actions, at=at, version=version, notes=notes, raw=frozenset(files)).encode(
         "utf-8", "replace"
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from netcam.inventory.port import Action
-from netcam.model import Finding, Identity, Observation
+from netcam.model import Finding, Identity, Observation, rfc3339
 
 MAX_CELL = 2000
 """Characters of one value on the page; the record in the bundle is whole."""
@@ -71,13 +71,13 @@ def page(
         _table(
             ("When (UTC)", "Sensor", "Address", "By", "Field", "Value", "Whole answer"),
             [
-                (o.at.isoformat() if o.at else "not told", o.sensor, o.endpoint, o.via, o.field, o.value, _answer(o, raw))
+                (rfc3339(o.at) if o.at else "not told", o.sensor, o.endpoint, o.via, o.field, o.value, _answer(o, raw))
                 for o in seen
             ],
         ),
     ]  # fmt: skip
     if actions:
-        told = [(a.at.isoformat(), a.by, a.kind, a.body.decode("utf-8", "replace")) for a in actions]
+        told = [(rfc3339(a.at), a.by, a.kind, a.body.decode("utf-8", "replace")) for a in actions]
         parts += ["<h2>What operators did</h2>", _table(("When (UTC)", "Who", "What", "Words"), told)]
     if notes:
         parts += ["<h2>What is missing</h2><ul>", *(f"<li>{_text(note)}</li>" for note in notes), "</ul>"]

@@ -6,7 +6,7 @@ import base64
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -24,6 +24,7 @@ from netcam.errors import ConfigError, StoreError
 from netcam.inventory.chain import Damage, Entry
 from netcam.inventory.port import Inventory
 from netcam.inventory.verify import root_message
+from netcam.model import rfc3339
 
 MAX_KEY_FILE = 16 * 1024
 """Bytes of a key file: an Ed25519 key takes 119."""
@@ -114,7 +115,7 @@ def sign_root(
     if not added:
         return None
     top = added[-1]
-    at = now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = rfc3339(now, "seconds")
     signature = key.sign(root_message(top.number, top.hash, at))
     stamped = base64.b64encode(stamp(bytes.fromhex(signature))).decode() if stamp is not None else ""
     root = Root(number=top.number, hash=top.hash, at=at, key=key.public, signature=signature, stamp=stamped)

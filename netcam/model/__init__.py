@@ -7,6 +7,7 @@ from netcam.model.observation import Fact, Observation
 from netcam.model.order import address_order
 from netcam.model.scan import Coverage, CoverageState, ScanRecord, not_looked_at
 from netcam.model.site import JURISDICTIONS, LINKS, SITE_CLASSES, Site
+from netcam.model.times import rfc3339
 
 __all__ = [
     "CAMERA_KINDS",
@@ -32,6 +33,7 @@ __all__ = [
     "Verdict",
     "address_order",
     "not_looked_at",
+    "rfc3339",
     "severity_rank",
     "verdict_rank",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from netcam.errors import DecodeError
-from netcam.model import Fact
+from netcam.model import Fact, rfc3339
 from netcam.protocols import ber, decoding
 from netcam.protocols.commands import TLSInfo
 
@@ -138,7 +138,7 @@ def _value(value: str | bytes) -> str:
 
 
 def _time(at: datetime) -> str:
-    return at.isoformat().replace("+00:00", "Z")
+    return rfc3339(at, "seconds")
 
 
 def _alternatives(certificate: x509.Certificate) -> list[str]:

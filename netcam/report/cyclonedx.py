@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from netcam import wire
-from netcam.model import Finding, Identity
+from netcam.model import Finding, Identity, rfc3339
 from netcam.report.snapshot import Snapshot
 
 NAMESPACE = uuid.UUID("6b1f1ad8-52b0-5c3c-9f0e-0f6d1c2f5f41")
@@ -21,7 +21,7 @@ _SEVERITY = {"none": "none", "information": "info", "low": "low", "medium": "med
 def render(snapshot: Snapshot, *, version: str = "") -> str:
     """The bill of a snapshot as JSON text. What is unknown is left out; nothing is guessed to fill a field."""
     components = [device(identity, snapshot.findings) for identity in snapshot.identities]
-    at = snapshot.generated_at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    at = rfc3339(snapshot.generated_at, "seconds")
     bill: dict[str, Any] = {
         "$schema": "http://cyclonedx.org/schema/bom-1.7.schema.json", "bomFormat": "CycloneDX", "specVersion": "1.7",
         "serialNumber": f"urn:uuid:{uuid.uuid5(NAMESPACE, f'{at}|{line(snapshot.title)}|{len(components)}')}", "version": 1,
@@ -126,4 +126,4 @@ def line(text: str) -> str:
 
 def moment(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(at)

@@ -7,12 +7,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from netcam import wire
-from netcam.model import Finding, Identity, ScanRecord, Traffic
+from netcam.model import Finding, Identity, ScanRecord, Traffic, rfc3339
 
 SCHEMA = "netcam.event/1"
 MAX_TEXT = 2_048
@@ -131,7 +131,7 @@ def content_id(plain: Mapping[str, Any]) -> str:
 
 def when(at: datetime) -> str:
     """RFC 3339 in UTC with milliseconds."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(at)
 
 
 def epoch_ms(at: datetime) -> int:

@@ -128,7 +128,7 @@ def test_a_refusal_outlives_the_run_until_it_is_lifted(tmp_path: Path) -> None:
     path, at = tmp_path / "state" / "refusals.json", datetime(2026, 1, 2, tzinfo=UTC)
     credentials.Refusals(path).add("hq", "192.0.2.9", "netcam", at)
     again = credentials.Refusals(path)
-    assert again.when("hq", "192.0.2.9", "netcam") == "2026-01-02T00:00:00+00:00"
+    assert again.when("hq", "192.0.2.9", "netcam") == "2026-01-02T00:00:00Z"
     assert again.when("hq", "192.0.2.9", "other") == again.when("branch", "192.0.2.9", "netcam") == ""
     assert path.stat().st_mode & 0o777 == 0o600
     assert again.lift("hq", "192.0.2.9") == 1

@@ -48,7 +48,7 @@ def test_a_scheduled_run_tells_everything_once_and_the_next_sweep_only_what_is_n
     run = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, env=env, timeout=900, check=False)
     assert run.stdout.split() == ["run", "0", "scan", "0", "validate", "0"], run.stderr[-3000:]
     listed = json.loads((tmp_path / "list.jsonl").read_text().splitlines()[0])
-    assert (listed["result"], listed["found"], listed["next"]) == ("complete", 40, "2028-02-29T02:00+00:00")
+    assert (listed["result"], listed["found"], listed["next"]) == ("complete", 40, "2028-02-29T02:00:00Z")
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     assert [event["sequence"] for event in events] == list(range(1, len(events) + 1))
     kinds = Counter(event["kind"] for event in events)

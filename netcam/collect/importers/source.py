@@ -20,7 +20,7 @@ from netcam import plugins, wire
 from netcam.collect.repeats import Repeats
 from netcam.collect.scope import Network, inside
 from netcam.errors import ConfigError, ContentError, nearest, shown
-from netcam.model import Fact, Observation
+from netcam.model import Fact, Observation, rfc3339
 from netcam.protocols import decoding
 
 if TYPE_CHECKING:
@@ -271,7 +271,9 @@ def read(
                 late = False
                 if record.at is not None and record.at > now:
                     late = True
-                    problems.append(Problem(source.line, f"its time {record.at.isoformat()} is still to come: left out", dropped=False))
+                    problems.append(
+                        Problem(source.line, f"its time {rfc3339(record.at, 'seconds')} is still to come: left out", dropped=False)
+                    )
                 own = record.at if not late else None
                 key = hash((record.key, record.via, record.endpoint, record.field, record.value, record.sensor))
                 if not told.fresh(key, own.timestamp() if own else None):
@@ -282,7 +284,7 @@ def read(
                 continue
             at = record.at
             if at is not None and at > now:
-                problems.append(Problem(record.line, f"its time {at.isoformat()} is still to come: left out", dropped=False))
+                problems.append(Problem(record.line, f"its time {rfc3339(at, 'seconds')} is still to come: left out", dropped=False))
                 at = None
             if not record.address and not record.mac:
                 if record.line != nobody:  # several facts of one line are one problem

@@ -12,7 +12,7 @@ from typing import Any
 
 from netcam.catalog.families import fold
 from netcam.collect.registers.entry import Entry
-from netcam.model import Identity
+from netcam.model import Identity, rfc3339
 
 SURE = 0.5
 """Confidence above which the network's word is held against the register's: a MAC prefix alone does not reach it."""
@@ -199,7 +199,7 @@ def record(line: Line) -> dict[str, Any]:
     if line.evidence:
         made["evidence"] = list(line.evidence)
     if line.last_seen:
-        made["last_seen"] = line.last_seen.isoformat(timespec="seconds").replace("+00:00", "Z")
+        made["last_seen"] = rfc3339(line.last_seen, "seconds")
     return made
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote, urlencode
 from netcam import wire
 from netcam.config.sinks import SentinelSink
 from netcam.errors import SinkError
+from netcam.model import rfc3339
 from netcam.sinks.transport import Item, Opening, Outcome, Transport
 from netcam.sinks.transports._http import Http, Refused, in_halves
 
@@ -54,7 +55,7 @@ class SentinelReceiver:
 
     def row(self, item: Item) -> bytes:
         """An event as a row of the stream: the columns of the shipped rule, and the event whole."""
-        at = datetime.fromtimestamp(item.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        at = rfc3339(datetime.fromtimestamp(item.at, UTC))
         told = {
             "TimeGenerated": at, "EventId": item.id, "Kind": item.kind, "Site": item.site, "Sensor": item.sensor, "Device": item.device,
             "Severity": item.severity, "Message": item.message,

@@ -22,6 +22,7 @@ from datetime import UTC, datetime
 from netcam import wire
 from netcam.config.sinks import FACILITIES, SyslogSink
 from netcam.errors import SinkError
+from netcam.model import rfc3339
 from netcam.sinks.transport import Item, Opening, Outcome, Transport
 from netcam.sinks.transports import _tls
 
@@ -40,7 +41,7 @@ _MARK = "…[cut, {} bytes, sha256 {}]"
 def header(item: Item, settings: SyslogSink) -> bytes:
     """Everything before the message: priority, time, sensor, netcam, kind, and the id as structured data."""
     priority = FACILITIES.index(settings.facility) * 8 + _SEVERITY[item.severity]
-    at = datetime.fromtimestamp(item.at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    at = rfc3339(datetime.fromtimestamp(item.at, UTC))
     data = " ".join(
         f'{name}="{_value(text)}"'
         for name, text in (("id", item.id), ("kind", item.kind), ("site", item.site), ("device", item.device))
