@@ -69,12 +69,12 @@ class Delivery:
         if again:
             return self._resend(again, now, state.failures)
         waiting = self._outbox.waiting(self.name, self._format, self._batch * WINDOW)
-        done = {item.seq for item, is_done in waiting if is_done or not self._wanted.fits(item)}
-        refused = {item.seq: "queued before this format was asked for" for item, _ in waiting if item.seq not in done and not item.body}
-        batch = self._pick([item for item, _ in waiting if item.seq not in done and item.seq not in refused])
+        done = {item.seq for item in waiting if not self._wanted.fits(item)}
+        refused = {item.seq: "queued before this format was asked for" for item in waiting if item.seq not in done and not item.body}
+        batch = self._pick([item for item in waiting if item.seq not in done and item.seq not in refused])
         if not batch:
             if waiting:
-                self._outbox.settle(self.name, done=(), delivered=0, refused=refused, cursor=waiting[-1][0].seq)
+                self._outbox.settle(self.name, done=(), delivered=0, refused=refused, cursor=waiting[-1].seq)
                 return 0.0
             return IDLE_SECONDS
         try:
@@ -89,7 +89,7 @@ class Delivery:
             refused |= {seq: f"{held.pop(seq)} (after {count} attempts)" for seq, count in counts.items() if count >= MAX_ATTEMPTS}
         finished = done | refused.keys() | {item.seq for item in delivered}
         cursor = state.cursor
-        for item, _ in waiting:
+        for item in waiting:
             if item.seq not in finished:
                 break
             cursor = item.seq

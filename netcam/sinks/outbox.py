@@ -230,18 +230,21 @@ class Outbox(StoreFile):
         """The number of the newest event; 0 where none was ever queued."""
         return int(self._rows("SELECT coalesce(max(seq), 0) FROM events")[0][0])
 
-    def waiting(self, name: str, format: str, limit: int) -> list[tuple[Item, bool]]:
-        """The next events after a sink's cursor and whether each is done, in order; a body that is not there is empty."""
+    def waiting(self, name: str, format: str, limit: int) -> list[Item]:
+        """The next events after a sink's cursor that are not done, in order; a body that is not there is empty.
+
+        What passed an event that is held back does not count: else a window full of it would hide all that comes after.
+        """
         sql = (
-            f"SELECT {_ITEM}, coalesce(b.body, x''), d.seq IS NOT NULL FROM events e"  # noqa: S608 - columns are ours
+            f"SELECT {_ITEM}, coalesce(b.body, x'') FROM events e"  # noqa: S608 - columns are ours
             " LEFT JOIN bodies b ON b.seq = e.seq AND b.format = ? LEFT JOIN done d ON d.sink = ? AND d.seq = e.seq"
-            " WHERE e.seq > (SELECT cursor FROM sinks WHERE name = ?) ORDER BY e.seq LIMIT ?"
+            " WHERE e.seq > (SELECT cursor FROM sinks WHERE name = ?) AND d.seq IS NULL ORDER BY e.seq LIMIT ?"
         )
-        found: list[tuple[Item, bool]] = []
+        found: list[Item] = []
         size = 0
         try:
             for row in self._db.execute(sql, (format, name, name, limit)):
-                found.append((_item(row[:10]), bool(row[10])))
+                found.append(_item(row))
                 size += len(row[9])
                 if size > MAX_WAITING:
                     break
@@ -259,13 +262,21 @@ class Outbox(StoreFile):
         return [_item(row) for row in reversed(rows)]
 
     def settle(self, name: str, *, done: Iterable[int], delivered: int, refused: Mapping[int, str], cursor: int) -> None:
-        """Write what became of a batch: `cursor` is the last number before the first event that is not done."""
+        """Write what became of a batch: `cursor` is the last number before the first event of it that is not done.
+
+        It goes on over what was done before.
+        """
         now = self._clock()
         with self._writing() as db:
             db.executemany("INSERT OR IGNORE INTO done VALUES (?, ?)", [(name, seq) for seq in done if seq > cursor])
             db.executemany(
                 "INSERT OR REPLACE INTO dead VALUES (?, ?, ?, ?)", [(name, seq, now, _text(why)[:2048]) for seq, why in refused.items()]
             )
+            (cursor,) = db.execute(
+                "SELECT coalesce((SELECT e.seq - 1 FROM events e LEFT JOIN done d ON d.sink = ?1 AND d.seq = e.seq"
+                " WHERE e.seq > ?2 AND d.seq IS NULL ORDER BY e.seq LIMIT 1), (SELECT max(seq) FROM done WHERE sink = ?1 AND seq > ?2), ?2)",
+                (name, cursor),
+            ).fetchone()
             db.execute("DELETE FROM done WHERE sink = ? AND seq <= ?", (name, cursor))
             db.execute("DELETE FROM attempts WHERE sink = ? AND seq <= ?", (name, cursor))
             last = now if delivered else 0

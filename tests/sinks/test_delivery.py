@@ -47,7 +47,7 @@ def test_a_receiver_dead_for_24_hours_gets_everything_in_order_with_the_same_ids
     assert "connection refused" in box.sink("siem").error
     assert 24 * 3600 / MAX_BACKOFF <= tries[0] <= 24 * 3600 / MAX_BACKOFF + 30, "it asks every five minutes, not every second"
     assert box.dead() == []
-    queued = [item.id for item, _ in box.waiting("siem", "jsonl", 10_000)]
+    queued = [item.id for item in box.waiting("siem", "jsonl", 10_000)]
     fake.mood = None
     run(delivery, clock, MAX_BACKOFF + 60)
     assert len(queued) == 200 + 24 * 50
@@ -125,6 +125,19 @@ def test_one_event_that_is_always_held_back_does_not_stop_the_others_for_ever(tm
     assert len(fake.got) == 600 + 400 - 1
     assert [one.item.seq for one in box.dead()] == [4]
     assert f"after {MAX_ATTEMPTS} attempts" in box.dead()[0].reason
+
+
+def test_a_long_queue_of_many_devices_passes_an_event_that_is_always_held_back(tmp_path):
+    """What a big sweep queues while a receiver is away: more than is looked at in one go, and nothing new comes for a night."""
+    fake = Fake(lambda items: Outcome(retry={item.seq: "503 shard" for item in items if item.seq == 4}))
+    clock, box = Clock(), outbox(tmp_path)
+    box.sink("siem")
+    box.put(changes(1000, devices=250), FORMATS)
+    delivery = Delivery("siem", box, fake, format="jsonl", chance=lambda: 1.0, batch=20, partial=True)
+    run(delivery, clock, 12 * 3600)
+    assert len(fake.got) == 1000 - 1
+    assert in_order_per_device(fake.got)
+    assert [one.item.seq for one in box.dead()] == [4]
 
 
 def test_a_sink_gets_what_it_wants_and_its_cursor_passes_the_rest(tmp_path):

@@ -20,7 +20,7 @@ def test_events_are_numbered_in_order_and_an_event_is_queued_once(tmp_path):
     box.sink("siem")
     assert box.put(changes(5), FORMATS) == 5
     assert box.put(changes(7), FORMATS) == 2
-    waiting = [item for item, done in box.waiting("siem", "jsonl", 100) if not done]
+    waiting = box.waiting("siem", "jsonl", 100)
     assert [item.seq for item in waiting] == [1, 2, 3, 4, 5, 6, 7]
     assert [json.loads(item.body)["sequence"] for item in waiting] == [1, 2, 3, 4, 5, 6, 7]
     assert all(json.loads(item.body)["id"] == item.id for item in waiting)
@@ -49,7 +49,7 @@ def test_events_stay_until_the_slowest_sink_has_them_and_for_the_time_of_a_repla
     assert box.prune(60, ["quick", "slow"]) == 0
     clock.now += 61
     assert box.prune(60, ["quick", "slow"]) == 2
-    assert [item.seq for item, _ in box.waiting("slow", "jsonl", 10)] == [3, 4]
+    assert [item.seq for item in box.waiting("slow", "jsonl", 10)] == [3, 4]
     assert box.prune(60, ["quick"]) == 2, "a sink that is no longer in the settings keeps nothing"
 
 
@@ -77,7 +77,7 @@ def test_a_full_outbox_gives_up_the_oldest_and_counts_them(tmp_path):
     box.put(changes(300, start=1000), {})
     state = box.sink("siem")
     assert state.lost == 300
-    assert [item.seq for item, _ in box.waiting("siem", "jsonl", 1)] == [301]
+    assert [item.seq for item in box.waiting("siem", "jsonl", 1)] == [301]
 
 
 def test_what_was_told_and_its_events_are_kept_together_or_not_at_all(tmp_path):
@@ -108,7 +108,7 @@ def test_hostile_text_in_every_place_is_queued_and_read_back_as_one_line(tmp_pat
     settled = lifecycle.settle({}, findings, AT, judged=(), kinds=(), devices={})
     assert box.put(events, FORMATS, settled=settled, site=HOSTILE) == len(events)
     for name in FORMATS:
-        for item, _ in box.waiting("siem", name, 100):
+        for item in box.waiting("siem", name, 100):
             assert len(item.body.decode().splitlines()) == 1
     assert box.told(HOSTILE)
 
@@ -152,14 +152,14 @@ def test_no_order_of_events_loses_one(tmp_path_factory, steps):
             queued += box.put(changes(3, start=queued), FORMATS)
         elif step == "deliver":
             waiting = box.waiting("siem", "jsonl", 2)
-            got += [item.seq for item, _ in waiting]
+            got += [item.seq for item in waiting]
             if waiting:
-                box.settle("siem", done=[i.seq for i, _ in waiting], delivered=len(waiting), refused={}, cursor=waiting[-1][0].seq)
+                box.settle("siem", done=[i.seq for i in waiting], delivered=len(waiting), refused={}, cursor=waiting[-1].seq)
         elif step == "prune":
             box.prune(5, ["siem"])
         else:
             box.close()
             box = outbox(path, clock)
-    got += [item.seq for item, _ in box.waiting("siem", "jsonl", 1000)]
+    got += [item.seq for item in box.waiting("siem", "jsonl", 1000)]
     box.close()
     assert got == list(range(1, queued + 1))

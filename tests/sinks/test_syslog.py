@@ -120,7 +120,7 @@ def test_rsyslog_dead_for_a_day_and_killed_in_the_middle_loses_nothing(tmp_path)
     )
     run(delivery, clock, 24 * 3600)
     assert "refused" in box.sink("siem").error
-    queued = [item.id for item, _ in box.waiting("siem", "cef", 1000)]
+    queued = [item.id for item in box.waiting("siem", "cef", 1000)]
     with rsyslog(tmp_path, port, authority=authority) as (out, process):
         run(delivery, clock, 400, until=lambda: box.sink("siem").cursor >= 100)
         lines_of(out, 100)
