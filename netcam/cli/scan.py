@@ -253,6 +253,12 @@ def last_interrupted(inventory: Inventory, site: str, targets: list[str] | None)
     if not runs:
         raise ConfigError("--resume", f"site {shown(site)} has no interrupted run", "start a new one without --resume")
     last = max(runs, key=lambda s: s.started.timestamp() if s.started else 0.0)
+    later = [s for s in inventory.scans(site) if s.status == "complete" and set(s.targets) >= set(last.targets)]
+    done = next((s for s in later if s.started and last.started and s.started > last.started), None)
+    if done is not None:
+        raise ConfigError(
+            "--resume", f"run {last.id} was interrupted, and {done.id} has swept its networks since", "start a new one without --resume"
+        )
     return last.id, inventory.finished(last.id), targets or list(last.targets)
 
 

@@ -200,6 +200,7 @@ class Gate:
         self.ports_never = PORTS_NEVER | (scope.ports_never if scope else frozenset())
         self.rates = rates.limited(scope.rates) if scope else rates
         self.stop = stop
+        self._until = scope.until if scope else None
         self.sent: Counter[str] = Counter()
         self.sent_to: Counter[str] = Counter()
         """Packets by address that they went to; ARP and questions to groups are nobody's own."""
@@ -216,6 +217,8 @@ class Gate:
         """Raise OutOfScope unless a packet to host:port may leave."""
         if self.stop.is_set():
             raise OutOfScope("stopped")
+        if self.over:
+            raise OutOfScope("the scope is no longer in force")
         if port in self.ports_never or port in PORTS_NEVER:
             raise OutOfScope(f"port {port} is never touched")
         if groups and host in self._groups:
@@ -236,6 +239,11 @@ class Gate:
         """
         if reason := never.refuses(data, owner=owner):
             raise OutOfScope(f"{protocol}: {reason}")
+
+    @property
+    def over(self) -> bool:
+        """Whether the scope's window has closed, or it has expired, since the run began."""
+        return self._until is not None and time.time() >= self._until.timestamp()
 
     def permits(self, address: Address) -> bool:
         """Whether the address itself lies in scope."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime, time, timedelta
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -32,6 +32,8 @@ PORTS_NEVER = frozenset(range(9100, 9108))
 MAX_ADDRESSES = 1 << 20
 """Addresses of one run: a /12. More is a mistake, or wants several runs."""
 MAX_PREFIX_WITH_ENDS = 24
+WEEK_AHEAD = timedelta(days=8)
+"""How far ahead the end of a window is looked for: windows come again each week."""
 MAX_FILE = 1 << 20
 """Bytes of a scope file; a thousand networks take 30 kB."""
 
@@ -53,6 +55,8 @@ class Scope:
     ports_never: frozenset[int] = PORTS_NEVER
     authoriser: str = ""
     expires: datetime | None = None
+    until: datetime | None = None
+    """When nothing may leave any more: the end of the window that is open, or `expires`; None: no end is near."""
     signed: bool = False
     """Its Ed25519 signature was held against a key that the operator trusts."""
     rates: dict[str, float] = field(default_factory=dict)
@@ -116,14 +120,18 @@ def load(path: Path, *, now: datetime, signer: bytes | None = None) -> Scope:
         rates={key: float(value) for key, value in rates.items()},
         signed=signer is not None,
     )
-    if (windows := data.get("windows")) is not None and not _in_window(windows, now, f"{where}: windows"):
-        raise ScopeError(where, f"no window is open at {now.astimezone():%a %H:%M %Z}", "wait for a window of the scope file")
+    closes = None
+    if (windows := data.get("windows")) is not None:
+        opened = _windows(windows, f"{where}: windows")
+        if not _open(opened, now):
+            raise ScopeError(where, f"no window is open at {now.astimezone():%a %H:%M %Z}", "wait for a window of the scope file")
+        closes = _closes(opened, now)
     begins = _moment(data.get("not_before"), f"{where}: not_before", end=False)
     if begins is not None and now < begins:
         raise ScopeError(where, f"is not in force before {rfc3339(begins, 'seconds')}", "wait, or ask the authoriser for a new scope")
     if scope.expires is not None and now > scope.expires:
         raise ScopeError(where, f"expired at {rfc3339(scope.expires, 'seconds')}", "ask the authoriser for a new scope")
-    return scope
+    return replace(scope, until=min((end for end in (closes, scope.expires) if end is not None), default=None))
 
 
 def sign(path: Path, private_key: bytes) -> Path:
@@ -154,25 +162,42 @@ def _verify(path: Path, content: bytes, signer: bytes) -> None:
         ) from None
 
 
-def _in_window(value: object, now: datetime, where: str) -> bool:
-    """Whether `now`, in the machine's local time, lies in one of the windows `Mon-Fri 20:00-06:00`. Raises ConfigError."""
+def _windows(value: object, where: str) -> list[tuple[frozenset[int], int, int]]:
+    """Days of the week, first and last minute of each window `Mon-Fri 20:00-06:00`. Raises ConfigError."""
     if not isinstance(value, list) or not value:
         raise ConfigError(where, f"{shown(value)} is not a list of windows", 'write windows = ["Mon-Fri 20:00-06:00"]')
-    local = now.astimezone()
-    minute, found = local.hour * 60 + local.minute, False
+    found = []
     for item in value:
         read = _WINDOW.fullmatch(item.strip()) if isinstance(item, str) else None
         if read is None or read[1].lower() not in _DAYS or (read[2] or "mon").lower() not in _DAYS:
             raise ConfigError(where, f"{shown(item)} is not a window", 'write "Mon-Fri 20:00-06:00" or "Sat 00:00-24:00"')
         first = _DAYS.index(read[1].lower())
         days = {(first + n) % 7 for n in range((_DAYS.index((read[2] or read[1]).lower()) - first) % 7 + 1)}
-        begin, end = int(read[3]) * 60 + int(read[4]), int(read[5]) * 60 + int(read[6])
+        found.append((frozenset(days), int(read[3]) * 60 + int(read[4]), int(read[5]) * 60 + int(read[6])))
+    return found
+
+
+def _open(windows: Iterable[tuple[frozenset[int], int, int]], now: datetime) -> bool:
+    """Whether `now`, in the machine's local time, lies in one of the windows."""
+    local = now.astimezone()
+    minute, found = local.hour * 60 + local.minute, False
+    for days, begin, end in windows:
         if begin < end:
             found |= local.weekday() in days and begin <= minute < end
         else:  # past midnight: the day named is the one it begins on
             found |= local.weekday() in days and minute >= begin
             found |= (local.weekday() - 1) % 7 in days and minute < end
     return found
+
+
+def _closes(windows: Sequence[tuple[frozenset[int], int, int]], now: datetime) -> datetime | None:
+    """When the window that is open at `now` ends, on the minute; None where none does within WEEK_AHEAD."""
+    moment = now.replace(second=0, microsecond=0)
+    while moment < now + WEEK_AHEAD:
+        moment += timedelta(minutes=1)
+        if not _open(windows, moment):
+            return moment
+    return None
 
 
 def _networks(value: object, where: str) -> tuple[Network, ...]:

@@ -85,19 +85,28 @@ async def sweep(
     run = _Run(plan, record, cover, keep, progress, stop, unknown, certain)
     with one_run_per_site(plan.request.site, plan.request.state_dir):
         try:
-            finished = await until_stopped(run.work(), stop)
+            finished = await until_stopped(run.work(), stop, over=lambda: run.gate.over)
         finally:
             run.gate.close()
+    if not finished and run.gate.over and plan.request.scope is not None:
+        run.notes.append(f"the scope {plan.request.scope.id} is in force until {plan.request.scope.until}: nothing was sent after that")
     return run.result(complete=finished)
 
 
-async def until_stopped(work: Coroutine[Any, Any, None], stop: StopSwitch) -> bool:
-    """Await `work` unless `stop` comes first; returns whether it was finished."""
+async def until_stopped(work: Coroutine[Any, Any, None], stop: StopSwitch, *, over: Callable[[], bool] = lambda: False) -> bool:
+    """Await `work` unless `stop` comes first, or `over` turns true, which stops it; returns whether it was finished."""
+
+    async def watch() -> None:
+        while not over():  # noqa: ASYNC110 - what it waits for is the machine's clock, which may be set
+            await asyncio.sleep(1.0)
+        stop.set()
+
     async with asyncio.TaskGroup() as group:
         main = group.create_task(work)
-        watcher = group.create_task(stop.wait())
+        watcher, clock = group.create_task(stop.wait()), group.create_task(watch())
         await asyncio.wait({main, watcher}, return_when=asyncio.FIRST_COMPLETED)
         watcher.cancel()
+        clock.cancel()
         if not main.done():
             main.cancel()
             return False

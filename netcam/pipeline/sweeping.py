@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from netcam.model import Coverage, Identity, Observation, ScanRecord, Site
+from netcam.model import Coverage, CoverageState, Identity, Observation, ScanRecord, Site
 
 if TYPE_CHECKING:
     from netcam.collect.gate import StopSwitch
@@ -101,7 +102,8 @@ def sweep(
     from netcam.inventory.decided import verify_removals
 
     scan = plan.request.scan
-    known = inventory.scan(scan) if any(s.id == scan for s in inventory.scans(plan.request.site)) else None
+    earlier_part = next((s for s in inventory.scans(plan.request.site) if s.id == scan), None)
+    known = earlier_part
     if known is None:
         known = ScanRecord(
             id=scan,
@@ -136,6 +138,8 @@ def sweep(
             finished = asyncio.run(guarded())
         finally:
             writing.flush()
+        if earlier_part is not None:
+            finished = carried_on(earlier_part, finished, inventory.coverage(scan))
         judged = judge(inventory.observations(scan=scan), content, site, clock(), inventory=inventory)
         judged = replace(judged, findings=(*judged.findings, *unreached(site.id, inventory.coverage(scan))))
         inventory.save_scan(finished)
@@ -147,6 +151,20 @@ def sweep(
         untold = untold or queued(lambda: tell_end(teller, finished, judged, before, inventory, clock()))
         finished = replace(finished, notes=(*finished.notes, untold)) if untold else finished
     return finished, judged
+
+
+def carried_on(before: ScanRecord, last: ScanRecord, coverage: Sequence[Coverage]) -> ScanRecord:
+    """The record of a run whose last part is `last`: it began when its first part did, for what that looked at is no newer, and its
+    totals are those of all its parts."""
+    states, totals = Counter(line.state.value for line in coverage), Counter(before.totals)
+    for name, count in last.totals.items():
+        if name.startswith("sent.device."):
+            totals[name] = max(totals[name], count)
+        else:
+            totals[name] += count
+    fates = {state.value: states[state.value] for state in CoverageState}
+    targets = tuple(dict.fromkeys((*before.targets, *last.targets)))
+    return replace(last, started=before.started or last.started, targets=targets, totals={**totals, **fates})
 
 
 def unknown(seen: Sequence[Observation], content: Content) -> bool:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from ipaddress import ip_address
 from pathlib import Path
@@ -136,6 +136,8 @@ def main() -> None:
         path = folder / "scope.toml"
         path.write_text(told["scope"])
         scope = scopes.load(path, now=datetime.now(UTC))  # noqa: TID251 - real runs against real packets
+        if told.get("closes_after"):
+            scope = replace(scope, until=datetime.now(UTC) + timedelta(seconds=told["closes_after"]))  # noqa: TID251 - as above
     stop = StopSwitch()
     result: dict[str, Any] = {}
 

@@ -144,6 +144,27 @@ def test_a_window_is_a_range_of_days_and_hours_that_may_pass_midnight(tmp_path: 
             load(path, now=NOW)
 
 
+@pytest.mark.parametrize(
+    ("lines", "until"),
+    [
+        ("", None),
+        ("expires = 2026-11-24T18:30:00Z\n", "2026-11-24T18:30"),
+        ('windows = ["Tue 08:00-13:00"]\n', "2026-11-24T13:00"),
+        ('windows = ["Tue 08:00-13:00", "Tue 12:30-24:00", "Wed 00:00-06:00"]\n', "2026-11-25T06:00"),
+        ('windows = ["Tue 11:00-06:00"]\n', "2026-11-25T06:00"),
+        ('windows = ["Mon-Sun 00:00-24:00"]\n', None),
+        ('windows = ["Tue 11:00-06:00"]\nexpires = 2026-11-24T20:00:00Z\n', "2026-11-24T20:00"),
+    ],
+)
+def test_a_scope_says_until_when_it_is_in_force(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: str, until: str | None) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    found = load(write(tmp_path, GOOD + lines), now=datetime(2026, 11, 24, 12, tzinfo=UTC)).until
+    monkeypatch.undo()
+    time.tzset()
+    assert (found.isoformat()[:16] if found else None) == until
+
+
 def test_a_signed_scope_is_accepted_and_any_change_to_it_refused(tmp_path: Path) -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 

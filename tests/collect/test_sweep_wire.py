@@ -46,6 +46,7 @@ RUNS: dict[str, dict[str, Any]] = {
     "scoped": {"scope": SCOPE, "second": True},
     "stopped": {"targets": ["10.66.0.0/24"], "stop_after": 0.3, "stop_phase": "asking devices"},
     "stopped early": {"scope": SCOPE + "[rates]\nframes_per_second = 25\n", "stop_after": 2.0, "codecs": []},
+    "closing": {"scope": SCOPE + "[rates]\nframes_per_second = 10\n", "closes_after": 8.0, "codecs": []},
     "resumed": {"targets": ["10.66.0.0/24"], "done": FINISHED},
     "narrow": {"targets": ["10.66.0.20-10.66.0.21"]},
     "no route": {"scope": SCOPE.replace('["10.66.0.0/24"]', '["10.99.0.0/29"]'), "targets": ["10.99.0.0/29"]},
@@ -148,6 +149,16 @@ def test_a_run_stopped_amid_arp_still_counts_what_it_sent(runs: Callable[[str], 
     assert result["stop_seconds"] < 1.0
     assert 0 < result["totals"]["sent.arp.packets"] <= 4 * 25 + 16
     assert result["totals"]["sent.arp.packets"] <= sum(result["wire"]["arp"].values())
+
+
+def test_a_sweep_ends_when_the_window_of_its_scope_closes(runs: Callable[[str], dict[str, Any]]) -> None:
+    """254 addresses at ten frames a second do not fit: what was not asked in time is said to be so, and is not silent."""
+    result = runs("closing")
+    assert result["status"] == "interrupted"
+    assert any("op-7 is in force until" in note for note in result["notes"])
+    assert result["seconds"] < 20
+    assert sum(result["wire"]["arp"].values()) < 120
+    assert "silent" not in states(result).values()
 
 
 def test_a_resumed_run_sends_nothing_to_what_is_finished(runs: Callable[[str], dict[str, Any]]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from netcam.cli.scan import last_interrupted
+from netcam.errors import ConfigError
+from netcam.inventory import open_inventory
 from netcam.inventory.memory import MemoryInventory
 from netcam.model import Coverage, CoverageState, Observation, ScanRecord
 from netcam.pipeline import sweeping
@@ -77,3 +81,37 @@ def test_what_has_waited_long_enough_is_written(store: Watched, monkeypatch: pyt
     writing = sweeping.Writing(store, "s")
     writing.record(device(1, writing.keep(b"page")))
     assert [name for name, _ in store.calls] == ["keep", "record"]
+
+
+def test_a_run_that_went_on_began_when_its_first_part_did_and_counts_all_its_parts() -> None:
+    """What was looked at on Monday is no newer because the run ended on Wednesday: else a removal on Tuesday would be seen again."""
+    monday, wednesday = NOON, NOON + timedelta(days=2)
+    first = ScanRecord(
+        id="a", site="hq", started=monday, finished=monday, status="interrupted", targets=("10.0.0.0/24",),
+        totals={"answered": 2, "silent": 1, "not reached": 7, "sent.arp.packets": 40, "sent.device.most": 60, "sent.network.10.0.0.0/24": 90},
+    )  # fmt: skip
+    last = ScanRecord(
+        id="a", site="hq", started=wednesday, finished=wednesday, status="complete", targets=("10.0.0.0/24",),
+        totals={"answered": 1, "silent": 6, "not reached": 0, "sent.arp.packets": 14, "sent.device.most": 50, "sent.network.10.0.0.0/24": 33},
+    )  # fmt: skip
+    states = [*["answered"] * 3, *["silent"] * 7]
+    coverage = [Coverage(address=f"10.0.0.{n}", state=CoverageState(state)) for n, state in enumerate(states, 1)]
+    whole = sweeping.carried_on(first, last, coverage)
+    assert (whole.started, whole.finished, whole.status) == (monday, wednesday, "complete")
+    told = {name: count for name, count in whole.totals.items() if count}
+    assert told == {
+        "answered": 3, "silent": 7, "sent.arp.packets": 54, "sent.device.most": 60, "sent.network.10.0.0.0/24": 123,
+    }  # fmt: skip
+
+
+def test_a_run_whose_networks_were_swept_since_is_not_gone_on_with(tmp_path: Path) -> None:
+    inventory = open_inventory(tmp_path / "s.sqlite", make=True)
+    for day, scan, net, status in ((0, "old", 1, "interrupted"), (1, "other", 2, "complete")):
+        at = NOON + timedelta(days=day)
+        inventory.save_scan(ScanRecord(id=scan, site="hq", targets=(f"10.0.{net}.0/24",), started=at, finished=at, status=status))
+    assert last_interrupted(inventory, "hq", None)[0] == "old"
+    at = NOON + timedelta(days=2)
+    inventory.save_scan(ScanRecord(id="new", site="hq", targets=("10.0.1.0/24",), started=at, finished=at, status="complete"))
+    with pytest.raises(ConfigError, match="new has swept its networks since"):
+        last_interrupted(inventory, "hq", None)
+    inventory.close()
