@@ -97,7 +97,8 @@ def catalog_new(
             seen = list(inventory.observations(site=site))
         finally:
             inventory.close()
-    groups = {key: latest(told_) for key, told_ in group(seen, correlate(seen)).items()}
+    devices = correlate(seen)
+    groups = {key: list(devices.own(latest(told_))) for key, told_ in group(seen, devices).items()}
     identities = [resolve(key[1], told_, matcher.claims(told_), matcher.makers) for key, told_ in groups.items()]
     found = cluster.clusters(groups, identities)
     for one, path in cluster.write(found, out, maker):

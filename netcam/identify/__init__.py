@@ -21,6 +21,8 @@ def identify(
 
     `devices` where more is known than these observations; with `current`, what newer runs saw replaces what older ones did.
     """
-    for (_, device), told in sorted(group(observations, devices).items(), key=lambda item: item[0][::-1]):
-        seen = latest(told) if current else told
+    everything = list(observations)
+    known = devices if devices is not None else correlate(everything)
+    for (_, device), told in sorted(group(everything, known).items(), key=lambda item: item[0][::-1]):
+        seen = known.own(latest(told) if current else told)
         yield resolve(device, seen, matcher.claims(seen), matcher.makers)

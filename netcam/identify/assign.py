@@ -19,8 +19,11 @@ MAX_SHARERS = 2
 """The same for an identifier or certificate without a serial number beside it."""
 MAX_ADDRESSES = 32
 """Addresses of one MAC in one run; above, it is a router that answers for others."""
+MAX_IPV4 = 3
+"""The same for IPv4, of which a device has one, one set by hand beside it, and one that changed during the run."""
 MAX_TIES = 64
 """Ties of one device that are explained; the rest is counted."""
+_LINK_LOCAL = "169.254."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +123,8 @@ class Assigner:
         self._at: dict[tuple[str, str], Device] = {}
         self._joined: dict[tuple[str, Mark], set[int]] = {}
         self._apart: dict[tuple[str, Mark], set[int]] = {}
+        self.lent: dict[tuple[str, str, int, str], int] = {}
+        """Site, scan, day and MAC that stood for several addresses (a router's, and no tell of what is behind it) -> how many."""
         for order, word in enumerate(corrections):
             for text in word.marks:
                 mark = marks.read(text)
@@ -142,12 +147,15 @@ class Assigner:
     def _drop_shared(self) -> None:
         """Take away the marks that several devices bear at once: they tell nobody apart."""
         holders: dict[tuple[tuple[str, str, int], Mark], set[str]] = {}
+        answered: dict[tuple[tuple[str, str, int], Mark], set[str]] = {}
         serials: dict[tuple[tuple[str, str, int], Mark], list[dict[str, set[str]]]] = {}
         for one in self._sightings:
             interface = one.mac or one.address or one.who
             for mark in one.found:
                 if mark[0] is Class.MAC:
                     holders.setdefault((one.run, mark), set()).add(one.address)
+                    if not one.key and "." in one.address and not one.address.startswith(_LINK_LOCAL):
+                        answered.setdefault((one.run, mark), set()).add(one.address)
                 elif mark[0] > Class.KEY:
                     holders.setdefault((one.run, mark), set()).add(interface)
                 if mark[0] > Class.SERIAL and one.serials:
@@ -158,7 +166,10 @@ class Assigner:
             told = serials.get((run, mark), [])
             parted = any(_differ(told[0], other) for other in told[1:])
             bound = {Class.SERIAL: MAX_INTERFACES, Class.MAC: MAX_ADDRESSES}.get(mark[0], MAX_INTERFACES if told else MAX_SHARERS)
-            if len(who) > bound or parted:
+            lent = len(answered.get((run, mark), ())) > MAX_IPV4
+            if lent:
+                self.lent[*run, mark[1]] = len(answered[run, mark])
+            if len(who) > bound or parted or lent:
                 if mark[0] is Class.MAC:
                     of_run.add((run, mark))  # a bridge today; the card of one device tomorrow
                 else:

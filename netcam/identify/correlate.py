@@ -7,7 +7,8 @@ another one whatever else agrees. Nothing ever ties across sites.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 from netcam.identify import marks
 from netcam.identify.assign import Assigner, Correction, Device, Presence, Tie, root
@@ -28,8 +29,15 @@ Macs = dict[tuple[str, str, int, str], set[str]]
 class Correlation:
     """Observations -> devices, and why."""
 
-    def __init__(self, presences: dict[tuple[Place, str], Device], names: dict[int, str], macs: Macs, notes: tuple[str, ...]) -> None:
-        self._presences, self._names, self._macs = presences, names, macs
+    def __init__(
+        self,
+        presences: dict[tuple[Place, str], Device],
+        names: dict[int, str],
+        macs: Macs,
+        notes: tuple[str, ...],
+        lent: Mapping[tuple[str, str, int, str], int] = MappingProxyType({}),
+    ) -> None:
+        self._presences, self._names, self._macs, self._lent = presences, names, macs, lent
         self._addresses = Addresses()
         self._known: dict[tuple[str, str, str, str, str, int], str] = {}
         self.notes = notes
@@ -45,6 +53,17 @@ class Correlation:
             found = self._presences.get((place, port_of(seen))) or self._presences.get((place, ""))
             name = self._known[shared] = self._names[root(found).number] if found is not None else seen.key or "?"
         return name
+
+    def own(self, observations: Sequence[Observation]) -> Sequence[Observation]:
+        """Those that tell of a device itself: a MAC that stood for several addresses in a run is a router's, whose card says nothing of
+        what is behind it."""
+        return [one for one in observations if not self._of_a_router(one)] if self._lent else observations
+
+    def _of_a_router(self, one: Observation) -> bool:
+        if one.field not in ("mac", "oui"):
+            return False
+        mac = marks.mac(one.value if one.field == "mac" else one.mac)
+        return (one.site, one.scan, one.at.toordinal() if one.at is not None else 0, mac) in self._lent
 
     def keys(self, wanted: Container[tuple[str, str]]) -> dict[str, set[str]]:
         """Site -> under which keys (Observation.key) these devices (site, name) were seen; others may have been seen under them too."""
@@ -125,9 +144,10 @@ def correlate_sightings(sightings: Iterable[Sighting], corrections: Sequence[Cor
         start[here.run] = min(here.time, start.get(here.run, here.time))
     everyone.sort(key=lambda s: (s.day != 0, start[s.run], s.run, s.order))
     crowded = {where for where, several in macs.items() if len(several) > 1}
-    assigned, names = Assigner(everyone, corrections, crowded).run()
+    assigner = Assigner(everyone, corrections, crowded)
+    assigned, names = assigner.run()
     found = {(where, s.port): assigned[id(s)] for where, some in split.items() for s in some}
-    return Correlation(found, names, macs, _notes(macs))
+    return Correlation(found, names, macs, (*_notes(macs), *_routers(assigner.lent)), assigner.lent)
 
 
 def _place(macs: Macs, site: str, key: str, mac: str, address: str, scan: str, day: int) -> Place:
@@ -148,6 +168,15 @@ def _notes(macs: dict[tuple[str, str, int, str], set[str]]) -> tuple[str, ...]:
         for _, address, scan, count in many[:MAX_NOTES]
     ]
     return (*told, *([f"{len(many) - MAX_NOTES} further addresses with many MACs"] if len(many) > MAX_NOTES else ()))
+
+
+def _routers(lent: Mapping[tuple[str, str, int, str], int]) -> tuple[str, ...]:
+    """A line for each MAC that stood for several addresses in one run."""
+    told = [
+        f"{mac}: answered for {count} addresses in one run{f' ({scan})' if scan else ''}, as a router does: its prefix names none of them"
+        for (_, scan, _, mac), count in sorted(lent.items())
+    ]
+    return (*told[:MAX_NOTES], *([f"{len(told) - MAX_NOTES} further MACs with many addresses"] if len(told) > MAX_NOTES else ()))
 
 
 def _join(presence: Presence, one: Sighting) -> None:
