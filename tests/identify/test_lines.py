@@ -45,7 +45,7 @@ def test_badge_and_line_name_the_maker_below_what_carries_a_finding(matcher: Mat
         assert one.get("model") in (model, model.removeprefix(f"{line.brand} "), model.removeprefix("LT"))
 
 
-@pytest.mark.parametrize(("badge", "model"), [("Safire", "SF-IPB370A-2E1"), ("BCS", "BCS-P-212RWSA"), ("ABUS", "TVIP21551"), ("Montavue", "NX-8102")])  # fmt: skip
+@pytest.mark.parametrize(("badge", "model"), [("Safire", "SF-IPB370A-2E1"), ("Safire", "SF-IPDM934WH-2W"), ("InVid", "ULT-P4DRIR28"), ("ENS", "HNC3V181T"), ("Digital Watchdog", "DWC-MV82WiA"), ("BCS", "BCS-P-212RWSA"), ("ABUS", "TVIP21551"), ("Montavue", "NX-8102")])  # fmt: skip
 def test_another_line_of_the_badge_names_nobody(matcher: Matcher, badge: str, model: str) -> None:
     one = told(matcher, ("onvif.manufacturer", badge), ("onvif.model", model))
     assert one.get("brand") == badge
@@ -125,7 +125,8 @@ SITE = Site(id="hq", site_class="sensitive-government", jurisdiction="gb", owner
     [
         ([("onvif.manufacturer", "KBVISION"), ("onvif.model", "KX-4K01IA")], {Verdict.REVIEW}),
         ([("onvif.manufacturer", "LTS"), ("onvif.model", "CMIP3432")], {Verdict.REVIEW}),
-        ([("onvif.manufacturer", "Safire"), ("onvif.model", "SF-IPDM934WH-2W")], {Verdict.REVIEW}),
+        ([("onvif.manufacturer", "Safire"), ("onvif.model", "SF-VI101E")], {Verdict.REVIEW}),
+        ([("onvif.manufacturer", "Safire"), ("onvif.model", "SF-IPDM934WH-2W")], {Verdict.REVIEW, Verdict.UNKNOWN}),
         ([("onvif.manufacturer", "Novicam"), ("onvif.model", "PRO 25")], {Verdict.REVIEW, Verdict.UNKNOWN}),
         ([("onvif.manufacturer", "HYUNDAI"), ("onvif.model", "HYU-414")], {Verdict.REVIEW, Verdict.UNKNOWN}),
     ],
