@@ -32,6 +32,8 @@ judging.register(app)
 
 MAX_FOLLOWED = 8
 """Batches of findings whose packets are waited for at a time; of more nothing is kept."""
+REFRESH_SECONDS = 600.0
+"""How often a watch looks what the inventory has learnt: a lease that passes to another camera must not take its traffic along."""
 WINDOW_SECONDS = 300.0
 """Seconds of one window of a watch: short enough to see an upload while it runs, and a checkpoint that loses little."""
 SiteOption = Annotated[str, typer.Option("--site")]
@@ -79,7 +81,7 @@ def analyse(
     first: Iterator[FlowTable] | None = begun(files[0])  # a capture is being read while what judges it is imported
     from netcam.pipeline import Content, EgressWatch, restricted, site_rules
 
-    identities, seen = known(store, site)
+    identities, seen, _ = known(store, site)
     loaded = Content(content)
     limited = restricted(identities, loaded, settings.site(site), output.clock())
     everything: list[Finding] = []
@@ -165,7 +167,7 @@ def watch(
         raise ConfigError("--proof", "there are no packets in this source", "give it with --interface")
     settings = settings_file.load(config)
     internal = settings.internal(site)
-    identities, seen = known(store, site)
+    identities, seen, upto = known(store, site)
     loaded = Content(content)
     archive = archive or settings.flow_archive
     kept = flow_archive.retention(archive, settings) if archive else None
@@ -201,14 +203,14 @@ def watch(
 
             yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal, stop=stop)
 
-    met: set[str] = set()
+    met: dict[str, int] = {}
     everything: list[Finding] = []
     with telling(settings, wanted=events, meanwhile=True) as teller, stopped_by_signal(threading.Event()) as stop:
 
         def conclude(found: list[Finding]) -> list[Finding]:
-            fresh = [f for f in found if f.key not in met]
-            met.update(f.key for f in fresh)
-            fresh, raised = concluded(fresh, judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller)
+            fresh, raised = concluded(
+                grown(found, met), judge.looks(), output.clock(), store=store, site=site, identities=identities, teller=teller
+            )
             everything.extend(raised)
             return fresh
 
@@ -217,7 +219,15 @@ def watch(
                 concluded(found, [], output.clock(), store=store, site=site, identities=identities, teller=teller, proofs=proofs)
 
         follower = Follower(interface, proof, identities, told, payload=payload) if interface and proof is not None else None
+        asked = time.monotonic()
         for table in tables():
+            if time.monotonic() - asked >= REFRESH_SECONDS:
+                asked = time.monotonic()
+                if (newer := newly_known(store, site, upto)) is not None:
+                    identities, seen, upto = newer
+                    if follower is not None:
+                        follower.learn(identities)
+                    judge.learn(identities, seen, restricted(identities, loaded, settings.site(site), output.clock()))
             judge.add(table, now=time.time_ns())
             told.window(table)
             if kept is not None:
@@ -242,8 +252,12 @@ class Follower:
     def __init__(self, interface: str, folder: Path, identities: Sequence[Identity], told: Told, *, payload: bool) -> None:
         self._told = told
         self._interface, self._folder, self._payload = interface, folder, payload
-        self._addresses = {one.device: one.addresses for one in identities}
         self._open: list[tuple[LivePackets, dict[str, Finding]]] = []
+        self.learn(identities)
+
+    def learn(self, identities: Sequence[Identity]) -> None:
+        """Take on what the inventory knows by now."""
+        self._addresses = {one.device: one.addresses for one in identities}
 
     def follow(self, fresh: Sequence[Finding]) -> None:
         """Listen for the packets of findings that have just been made."""
@@ -364,23 +378,50 @@ def known_devices(store: str | None, site: str | None) -> Sequence[Identity]:
     return known(store, site)[0]
 
 
-def known(store: str | None, site: str | None) -> tuple[Sequence[Identity], Sequence[tuple[str, str, int]]]:
-    """The inventory's devices of a site, and who had which address since when (`pipeline.sightings`)."""
+def newly_known(store: str | None, site: str, upto: int) -> tuple[Sequence[Identity], Sequence[tuple[str, str, int]], int] | None:
+    """As `known`, with the sightings since `upto`; None where nothing was observed since, or the inventory cannot be read now."""
+    from netcam.errors import StoreError
+    from netcam.inventory import chosen, open_inventory
+    from netcam.pipeline import learnt
+
+    if "://" not in (where := chosen(store)) and not Path(where).expanduser().exists():
+        return None
+    try:
+        inventory = open_inventory(store)
+        try:
+            return learnt(inventory, site, upto, output.clock())
+        finally:
+            inventory.close()
+    except StoreError as error:
+        output.say(f"what the inventory has learnt could not be read: {error.problem}")
+        return None
+
+
+def grown(found: Sequence[Finding], met: dict[str, int]) -> list[Finding]:
+    """Findings that are new, or weigh more than when they were met (key -> rank)."""
+    fresh = [one for one in found if one.rank > met.get(one.key, -1)]
+    met.update((one.key, one.rank) for one in fresh)
+    return fresh
+
+
+def known(store: str | None, site: str | None) -> tuple[Sequence[Identity], Sequence[tuple[str, str, int]], int]:
+    """The inventory's devices of a site, who had which address since when (`pipeline.sightings`), and up to which observation that is."""
     from netcam.inventory import chosen, open_inventory
 
     if "://" not in (where := chosen(store)) and not Path(where).expanduser().exists():
         # a watch may begin before the first sweep: no error, but it must not go unsaid
         output.say(f"there is no inventory {where}: which devices are cameras, and whose, is not known")
-        return [], []
+        return [], [], 0
 
     inventory = open_inventory(store)
     try:
+        upto = inventory.newest()
         identities = list(inventory.identities(site=site))
         if site is None:
-            return identities, []
+            return identities, [], upto
         from netcam.pipeline import sightings
 
-        return identities, sightings(inventory, identities, site)
+        return identities, sightings(inventory, identities, site), upto
     finally:
         inventory.close()
 

@@ -36,13 +36,17 @@ class Bindings:
             self.undated[address.partition("%")[0]] = key
 
     def seen(self, address: str, device: str, at: int) -> None:
-        """`device` had `address` at `at` (ns). Sightings come in the order of time."""
+        """`device` had `address` at `at` (ns). Sightings mostly come in the order of time; a late one finds its place."""
         times, who = self._times.setdefault(address, []), self._who.setdefault(address, [])
-        if (who and who[-1] == device) or self._entries >= MAX_ENTRIES:
+        place = bisect_right(times, at)
+        if place and who[place - 1] == device:
             return
-        times.append(at)
-        who.append(device)
-        self._entries += 1
+        if place < len(who) and who[place] == device:
+            times[place] = at
+        elif self._entries < MAX_ENTRIES:
+            times.insert(place, at)
+            who.insert(place, device)
+            self._entries += 1
 
     def at(self, address: str, when: int) -> tuple[str, int]:
         """The device that had `address` at `when`, and how that is known; empty where nobody is known to."""
@@ -68,13 +72,20 @@ class Bindings:
             # its own MAC on an address nobody else has: a device that has just moved, unless it is known to forward
             forwards = not holder and self._elsewhere(address, wearer)
             return (wearer, FORWARDED if forwards else BY_MAC)
-        return holder, FORWARDED
+        # a camera passes on nobody's packets: it has the address now
+        return (wearer, BY_MAC) if wearer in self._ends else (holder, FORWARDED)
 
     def _elsewhere(self, address: str, device: str) -> bool:
         """Whether `device` is known to be at other addresses now, so that an unknown one is somebody behind it."""
         return device in self._forwarders
 
     _forwarders: set[str] = field(default_factory=set)
+
+    _ends: set[str] = field(default_factory=set)
+
+    def end(self, device: str) -> None:
+        """`device` speaks for itself alone: a camera."""
+        self._ends.add(device)
 
     def forwarder(self, device: str) -> None:
         """`device` passes on packets of others: a router, or a recorder with a network of its own."""

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from netcam.pipeline.anew import WORTH_A_PROCESS, Reidentified, reidentify, rejudge
-from netcam.pipeline.calls import SENSITIVE, EgressWatch, behaviour, egress, excepted, restricted, sightings, site_rules, tell_traffic
+from netcam.pipeline.calls import (
+    SENSITIVE,
+    EgressWatch,
+    behaviour,
+    egress,
+    excepted,
+    learnt,
+    restricted,
+    sightings,
+    site_rules,
+    tell_traffic,
+)
 from netcam.pipeline.content import Content
 from netcam.pipeline.ending import interrupted_by_signal, interruptible, queued, stopped_by_signal, stopping, unfinished
 from netcam.pipeline.judging import (
@@ -44,6 +55,7 @@ __all__ = [
     "judge",
     "judging_content",
     "known_devices",
+    "learnt",
     "observed_of",
     "places",
     "queued",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,17 +25,38 @@ if TYPE_CHECKING:
 from netcam.pipeline.content import Content
 
 
-def sightings(inventory: Inventory, identities: Sequence[Identity], site: str) -> list[tuple[str, str, int]]:
-    """Address, device and when (ns) of everything observed at a site with a MAC, in order of time: who had an address, and since when."""
+def sightings(inventory: Inventory, identities: Sequence[Identity], site: str, *, after: int = 0) -> list[tuple[str, str, int]]:
+    """Address, device and when (ns) of everything observed at a site with a MAC, in order of time: who had an address, and since when.
+
+    `after`: of the observations above that number alone.
+    """
     devices = {mac.lower(): one.device for one in identities for mac in one.macs}
     found = {
         (one.address.partition("%")[0], devices[one.mac], int(one.at.timestamp()) * 1_000_000_000)
-        for one in inventory.observations(site=site)
+        for one in inventory.observations(site=site, after=after)
         if one.mac in devices and one.at is not None and one.address
     }
     return sorted(found, key=lambda seen: seen[2])
 
 
+def learnt(
+    inventory: Inventory, site: str, upto: int, now: datetime
+) -> tuple[list[Identity], list[tuple[str, str, int]], int] | None:  # fmt: skip
+    """The devices of a site by now, the sightings since observation `upto`, and up to which these go; None where there are none.
+
+    A run that goes on has not judged yet what it has observed: that is read again the next time.
+    """
+    newest = inventory.newest()
+    if newest <= upto:
+        return None
+    identities = list(inventory.identities(site=site))
+    begun = (one.started for one in inventory.scans(site) if one.status == "running" and one.started)
+    going = any(now - at < LONGEST_RUN for at in begun)
+    return identities, sightings(inventory, identities, site, after=upto), upto if going else newest
+
+
+LONGEST_RUN = timedelta(days=2)
+"""A run that began before that and has not ended was killed."""
 SENSITIVE = frozenset({"sensitive-government", "hosting-secret-material"})
 
 
@@ -185,25 +206,32 @@ class EgressWatch:
         from netcam.flows.inside import Inside
         from netcam.flows.largest import LargestFlows
 
-        self._identities, self._content, self._site = identities, content, site
+        self._content, self._site = content, site
         self._internal, self._state = tuple(internal), state
-        self._limited, self._seed = limited, seed
+        self._seed = seed
         self._rules = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
         self._archive = Archive(archive) if archive is not None else None
         self._origin = origin.opened(networks)
         self._inside = Inside(internal)
         self._bindings = Bindings()
-        for one in identities:
-            self._bindings.device(one.device, one.macs, one.addresses)
-            if one.get("kind") in ("router", "recorder", "access-point"):
-                self._bindings.forwarder(one.device)
-        for address, device, at in sightings:
-            self._bindings.seen(address, device, at)
+        self.learn(identities, sightings, limited)
         self._prepared: FlowTable | None = None
         self._stream: Any = None
         self._source = source
         self._looks: list[Look] = []
         self._largest = LargestFlows()
+
+    def learn(self, identities: Sequence[Identity], sightings: Iterable[tuple[str, str, int]], limited: frozenset[str]) -> None:
+        """Take on what the inventory knows by now: every device, which of them a policy restricts, and who has had which address since."""
+        self._identities, self._limited = identities, limited
+        for one in identities:
+            self._bindings.device(one.device, one.macs, one.addresses)
+            if one.get("kind") in ("router", "recorder", "access-point"):
+                self._bindings.forwarder(one.device)
+            elif one.is_camera:
+                self._bindings.end(one.device)
+        for address, device, at in sightings:
+            self._bindings.seen(address, device, at)
 
     def looks(self) -> list[Look]:
         """The windows that were judged since the last call."""
