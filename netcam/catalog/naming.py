@@ -15,7 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from netcam.catalog.maker_file import Brand, Fingerprint, MakerFile
@@ -259,19 +259,20 @@ MAX_BADGES = 24
 def expand(file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     """The fingerprints that a file's brands and model schemes amount to."""
     labels = [brand for brand in file.brands if _label(brand)]
+    for distinct in (True, False):
+        alike = [brand for brand in labels if brand.word is distinct]
+        for start in range(0, len(alike), MAX_BADGES):
+            yield from _labels(alike[start : start + MAX_BADGES], file, stem)
     for brand in file.brands:
-        if brand not in labels or len(labels) == 1:
+        if brand.seek and not _label(brand):
             yield from _brand(brand, file, stem)
-    if len(labels) > 1:
-        for start in range(0, len(labels), MAX_BADGES):
-            yield from _labels(labels[start : start + MAX_BADGES], file, stem)
     for number, _ in enumerate(file.models):
         yield from _models(file, number, stem)
 
 
 def _label(brand: Brand) -> bool:
-    """Whether a brand is a distinct name and says nothing but the badge."""
-    plain = brand.seek and brand.word and brand.noun and not brand.words and not brand.not_before
+    """Whether a brand says nothing but the badge and needs no care of its own."""
+    plain = brand.seek and brand.noun and not brand.words and not brand.not_before
     return plain and not brand.own and brand.tells != "maker"
 
 
@@ -285,56 +286,89 @@ def _host(name: str) -> str:
     return plain if re.fullmatch(r"[a-z0-9][a-z0-9 ]{2,30}", plain) else ""
 
 
-def _hosts(names: Iterable[str]) -> str:
-    """Names as they may stand in domains, as alternatives of a pattern; empty where none can."""
-    found = sorted({_host(name) for name in names} - {""})
-    return "|".join(host.replace(" ", "-?") for host in found)
+class _Way(NamedTuple):
+    """How a name is written in a class of fields."""
+
+    what: str
+    field: str
+    match: str
+    weight: float
+    form: str
+    """A text with the name in it."""
+    made: bool = False
+    """It is the software's maker that is named."""
+
+    def text(self, name: str) -> str:
+        """A text that fits; empty for a name that cannot be written so."""
+        if self.what == "site":
+            name = _host(name).replace(" ", "")
+        return self.form.format(name) if name else ""
+
+
+def _guarded(names: str, end: str) -> Iterator[_Way]:
+    """How names that are words are told from words: `names` is an expression, `end` what must not follow."""
+    start = rf"(?<![A-Za-z0-9]){names}{end}"
+    yield _Way("noun", "any.text", start + NOUN, TEXT, "{} Network Camera")
+    yield _Way("company", "any.text", start + COMPANY, TEXT, "{} Corporation", made=True)
+    yield _Way("holder", "any.company", rf"{COMPANY_START}{names}{end}{COMPANY_END}", ALONE, "C=SE, O={}, CN=device", made=True)
+    yield _Way("alone", "any.alone", rf"{ALONE_START}{names}{end}{ALONE_END}", ALONE, "{}")
+    yield _Way("named", "any.named", rf"\A\W{{0,3}}{names}(?![A-Za-z]){end}", ALONE, "{}")
+    yield _Way("host-noun", "any.host", rf"\A{names}[ _-]?(?:ip)?(?:{HOST_NOUN})(?![A-Za-z])", HOST_NAME, "{}-cam")
+
+
+def _known(names: str, end: str) -> Iterator[_Way]:
+    """How names are written that are known wherever they stand."""
+    yield _Way("badge", "any.badge", rf"(?<![A-Za-z0-9]){names}(?![A-Za-z]|['’]s){end}", TEXT, "{}")
+    yield _Way("made", "any.made", rf"(?<![A-Za-z0-9]){names}(?![A-Za-z]){end}", TEXT, "{}", made=True)
+    yield _Way("host", "any.host", rf"\A{names}{end}{HOST_END}", HOST_NAME, "{}")
+
+
+def _anywhere(names: str, hosts: str, end: str) -> Iterator[_Way]:
+    """How any name is written: where a company is named, and in domains, as `hosts` has them."""
+    if hosts:
+        yield _Way("site", "any.site", rf"{SITE_START}{hosts}{SITE_END}", SITE, "www.{}.com", made=True)
+    yield _Way("maker", "any.maker", rf"{MAKER_START}{names}(?![A-Za-z0-9]){end}", MAKER_FIELD, "{}")
+
+
+def _either(group: str, names: Iterable[str]) -> str:
+    """One of several spellings, or nothing of none."""
+    found = "|".join(names)
+    return f"({group}{found})" if found else ""
+
+
+def _hosts(names: Iterable[str]) -> list[str]:
+    """Names as they may stand in domains."""
+    return [host.replace(" ", "-?") for host in sorted({_host(name) for name in names} - {""})]
 
 
 def _labels(brands: Sequence[Brand], file: MakerFile, stem: str) -> Iterator[Fingerprint]:
-    """Badges that say nothing but themselves, by one pattern a class of fields; the longest of names that begin alike is meant."""
+    """Badges that say nothing but themselves, by one pattern a class of fields; all are distinct names, or all are words."""
     from netcam.catalog.maker_file import Example, Fingerprint
 
-    names = sorted(
-        {one for brand in brands for name in (brand.name, *brand.also) for one in variants(name)}, key=lambda one: (-len(one), one)
-    )
-    words = f"(?P<brand>{'|'.join(map(spelling, names))})"
-    hosts = _hosts(names)
-    label = f"{stem}/named-{_slug(brands[0].name)}-to-{_slug(brands[-1].name)}"
-    wheres = {
-        "maker": ("any.maker", rf"{MAKER_START}{words}(?![A-Za-z0-9])", MAKER_FIELD),
-        "badge": ("any.badge", rf"(?<![A-Za-z0-9]){words}(?![A-Za-z]|['’]s)", TEXT),
-        "made": ("any.made", rf"(?<![A-Za-z0-9]){words}(?![A-Za-z])", TEXT),
-        "host": ("any.host", rf"\A{words}{HOST_END}", HOST_NAME),
-    }
-    if hosts:
-        wheres["site"] = ("any.site", rf"{SITE_START}(?P<brand>{hosts}){SITE_END}", SITE)
-    for what, (field, match, weight) in wheres.items():
+    told = [(brand, name) for brand in brands for name in (brand.name, *brand.also)]
+    # the longest of names that begin alike is meant
+    spelt = sorted({one for _, name in told for one in variants(name)}, key=lambda one: (-len(one), one))
+    names, hosts = _either("?P<brand>", map(spelling, spelt)), _either("?P<brand>", _hosts(spelt))
+    label = f"{stem}/named-{_slug(brands[0].name)}" + (f"-to-{_slug(brands[-1].name)}" if len(brands) > 1 else "")
+    for way in (*(_known if brands[0].word else _guarded)(names, ""), *_anywhere(names, hosts, "")):
         seen = [
-            Example(
-                see=name if what != "site" else f"www.{host.replace(' ', '')}.com",
-                says={"brand": brand.name},
-                source=brand.source or file.source or "the name on its products",
-            )
-            for brand in brands
-            for name in (brand.name, *brand.also)
-            if what != "site" or (host := _host(name))
+            Example(see=text, says={"brand": brand.name}, source=brand.source or file.source or "the name on its products")
+            for brand, name in told
+            if (text := way.text(name))
         ]
         says = {"brand": "{brand}"}
-        yield Fingerprint(id=f"{label}-{what}", field=field, match=match, says=says, weight=weight, examples=seen, status="draft")
+        yield Fingerprint(
+            id=f"{label}-{way.what}", field=way.field, match=way.match, says=says, weight=way.weight, examples=seen, status="draft"
+        )
 
 
 def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     from netcam.catalog.maker_file import Example, Fingerprint
 
-    if not brand.seek:
-        return
     names = (brand.name, *brand.also, *brand.words)
     distinct = names if brand.word else tuple(brand.words)
     spelt = [one for name in names for one in variants(name)]
-    declared = "|".join(map(spelling, spelt))
-    words = "|".join(spelling(one) for name in distinct for one in variants(name))
-    hosts = _hosts(spelt)
+    declared = _either("?:", map(spelling, spelt))
     badge = {"brand": brand.name}
     if (brand.tells or ("maker" if brand.own else "brand")) == "maker" and file.makes_cameras:
         badge["maker"] = file.maker
@@ -342,31 +376,16 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     made = {"maker": badge["maker"]} if "maker" in badge and brand.own else badge
     source = brand.source or file.source or "the maker's own name for its products"
     end = f"(?!{brand.not_before})" if brand.not_before else ""
-
-    def fingerprint(what: str, field: str, match: str, says: dict[str, str], weight: float, examples: Iterable[str]) -> Fingerprint:
-        seen = [Example(see=see, says=says, source=source) for see in examples]
-        name = f"{stem}/named-{_slug(brand.name)}-{what}"
-        return Fingerprint(id=name, field=field, match=match, says=says, weight=weight, examples=seen, status="draft")
-
+    ways = [(way, names) for way in _anywhere(declared, _either("?:", _hosts(spelt)) if brand.noun else "", end)]
     if brand.noun and not brand.word:
-        start = rf"(?<![A-Za-z0-9])(?:{declared}){end}"
-        yield fingerprint("noun", "any.text", start + NOUN, badge, TEXT, [f"{brand.name} Network Camera"])
-        yield fingerprint("company", "any.text", start + COMPANY, made, TEXT, [f"{brand.name} Corporation"])
-        match = rf"{COMPANY_START}(?:{declared}){end}{COMPANY_END}"
-        yield fingerprint("holder", "any.company", match, made, ALONE, [brand.name, f"C=SE, O={brand.name}, CN=device"])
-        yield fingerprint("alone", "any.alone", rf"{ALONE_START}(?:{declared}){end}{ALONE_END}", badge, ALONE, [brand.name])
-        match = rf"\A\W{{0,3}}(?:{declared})(?![A-Za-z]){end}"
-        yield fingerprint("named", "any.named", match, badge, ALONE, [brand.name])
-        match = rf"\A(?:{declared})[ _-]?(?:ip)?(?:{HOST_NOUN})(?![A-Za-z])"
-        yield fingerprint("host-noun", "any.host", match, badge, HOST_NAME, [f"{brand.name}-cam"])
-    if brand.noun and hosts:
-        match = rf"{SITE_START}(?:{hosts}){SITE_END}"
-        yield fingerprint("site", "any.site", match, made, SITE, [f"www.{hosts.partition('|')[0].replace('-?', '')}.com"])
-    yield fingerprint("maker", "any.maker", rf"{MAKER_START}(?:{declared})(?![A-Za-z0-9]){end}", badge, MAKER_FIELD, names)
+        ways += [(way, names) for way in _guarded(declared, end)]
     if distinct:
-        yield fingerprint("badge", "any.badge", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]|['’]s){end}", badge, TEXT, distinct)
-        yield fingerprint("made", "any.made", rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z]){end}", made, TEXT, distinct)
-        yield fingerprint("host", "any.host", rf"\A(?:{words}){end}{HOST_END}", badge, HOST_NAME, distinct)
+        ways += [(way, distinct) for way in _known(_either("?:", (spelling(one) for name in distinct for one in variants(name))), end)]
+    for way, told in ways:
+        says = made if way.made else badge
+        seen = [Example(see=text, says=says, source=source) for name in told if (text := way.text(name))]
+        name = f"{stem}/named-{_slug(brand.name)}-{way.what}"
+        yield Fingerprint(id=name, field=way.field, match=way.match, says=says, weight=way.weight, examples=seen, status="draft")
 
 
 MODEL_START = r"\A(?:[A-Za-z][A-Za-z.&-]{1,15}[ _]){0,3}?"

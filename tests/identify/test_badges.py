@@ -117,3 +117,13 @@ def test_the_longer_of_two_names_is_meant_and_the_badges_source_is_told(matcher:
     fingerprint = matcher.makers.by_id[claim.by][1]
     assert [one.see for one in fingerprint.examples if one.says == {"brand": "Northern Video"}] == ["Northern Video"]
     assert found.get("maker") is None
+
+
+@pytest.mark.parametrize(
+    "badge", ["H.VIEW", "CamKeeper", "Balus", "GIBSSI", "Puwell", "Hyundai Security", "EnGenius", "Blaupunkt Security"]
+)
+def test_labels_of_lists_are_badges_and_name_no_maker(matcher: Matcher, badge: str) -> None:
+    found = seen(matcher, http__title=f"{badge} IP Camera")
+    assert found.get("brand") == badge
+    assert found.get("maker") in (None, "Senao Networks")
+    assert found.is_camera is True
