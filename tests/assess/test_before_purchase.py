@@ -6,11 +6,11 @@ import pytest
 
 from netcam.assess.explain import check_model
 from netcam.catalog.policies import PolicyStatus
-from netcam.pipeline import Content
+from tests.identify import shipped
 
 
 def test_a_draft_says_nothing_of_a_model_and_an_empty_list_says_that_it_is_empty():
-    content = Content(None)
+    content = shipped.content()
     found = {
         one.rule: one.verdict.value
         for one in check_model(
@@ -35,7 +35,7 @@ def test_a_draft_says_nothing_of_a_model_and_an_empty_list_says_that_it_is_empty
     ],
 )
 def test_an_own_badge_names_its_maker_and_one_that_others_fill_does_not(badge, verdicts):
-    content = Content(None)
+    content = shipped.content()
     day = datetime(2026, 11, 26, tzinfo=UTC).date()
     found = {one.verdict.value for one in check_model(badge, "X1", content.policies, content.families, on=day, makers=content.makers)}
     if verdicts is None:

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.catalog import calibration, makers
+from netcam.catalog import calibration
 from netcam.catalog.calibration import EDGES, Bin, Calibration
 from netcam.catalog.home import content_root
 from netcam.errors import ContentError
-from netcam.identify.matcher import Matcher
 from netcam.identify.measure import measure
+from tests.identify.shipped import matcher as shipped_matcher
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 
@@ -55,7 +55,7 @@ def test_the_shipped_calibration_is_what_the_corpora_give_and_keeps_its_promise(
     shipped = calibration.load(Path(content_root()))
     assert shipped is not None
     assert [(b.low, b.high) for b in shipped.bins] == list(pairwise(EDGES))
-    result = measure([CORPUS / name for name in shipped.corpora], Matcher(makers.load(Path(content_root())), engine="re"))
+    result = measure([CORPUS / name for name in shipped.corpora], shipped_matcher())
     assert result.devices == shipped.devices
     sure = [b for b in result.calibration if b.low >= 0.9]
     assert sum(b.right for b in sure) >= 0.95 * sum(b.claims for b in sure)

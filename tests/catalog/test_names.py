@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify.check import said
-from netcam.identify.matcher import Matcher
+from tests.identify import shipped
 
 
 @pytest.fixture(scope="module")
 def loaded() -> makers.Makers:
-    return makers.load(Path(content_root()))
+    return shipped.loaded()
 
 
 @pytest.mark.parametrize(
@@ -51,6 +48,6 @@ def test_called(loaded: makers.Makers, name: str, maker: str) -> None:
         ("Axis2 web services", None),
     ],
 )
-def test_a_name_that_is_a_word_needs_a_camera_noun(loaded: makers.Makers, title: str, brand: str | None) -> None:
-    claims = said(Matcher(loaded, engine="re"), "http.title", title, {})
+def test_a_name_that_is_a_word_needs_a_camera_noun(title: str, brand: str | None) -> None:
+    claims = said(shipped.matcher(), "http.title", title, {})
     assert {one.value for one in claims if one.slot == "brand"} == ({brand} if brand else set())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import subprocess
 import sys
 import zlib
@@ -120,6 +121,11 @@ def test_the_commands_install_refuse_an_older_one_and_roll_back(tmp_path: Path, 
     pem.write_bytes(KEY.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     (tmp_path / "broken.pack").write_bytes(signed({"makers/a.yaml": b"maker: A\nmaker: B\n"}, version="2026.12.1"))
 
+    # a few makers: that the whole shipped content passes its own check is another test's promise
+    for name in ("makers/axis.yaml", "negative/plant.jsonl"):
+        (tmp_path / "few" / name).parent.mkdir(parents=True)
+        shutil.copy(SHIPPED / name, tmp_path / "few" / name)
+
     def netcam(*argv: str) -> subprocess.CompletedProcess[str]:
         env = {**os.environ, "NETCAM_HOME": str(home)}
         return subprocess.run(
@@ -127,7 +133,7 @@ def test_the_commands_install_refuse_an_older_one_and_roll_back(tmp_path: Path, 
         )
 
     for version in ("2026.11.24", "2026.11.25"):
-        made = netcam("pack", version, "--key", str(pem), "--output", f"{version}.pack")
+        made = netcam("pack", version, "--key", str(pem), "--output", f"{version}.pack", "--content", "few")
         assert made.returncode == 0, made.stderr
     refused = netcam("install", "2026.11.25.pack")
     assert refused.returncode == 2

@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from netcam.catalog.home import content_root
 from netcam.cli import output
 from netcam.cli.app import app
 from netcam.inventory import open_inventory
 from netcam.inventory.port import Remark
 from netcam.model import Coverage, CoverageState, Observation, ScanRecord, Site
-from netcam.pipeline import Content, judge, store
+from netcam.pipeline import judge, store
+from tests.identify import shipped
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 SITE = Site(id="hq", site_class="sensitive-government", jurisdiction="gb-eng")
 ADDRESS = "192.0.2.10"
-CONTENT = Content(str(content_root(None)))
+CONTENT = shipped.content()
 """Read once: the catalog takes seconds."""
 
 

@@ -20,6 +20,7 @@ from netcam.pipeline.content import Content
 from netcam.pipeline.sweeping import certain
 from netcam.protocols import http, onvif
 from netcam.protocols.registry import discoveries
+from tests.identify import shipped
 
 FAST = Rates(conversations_per_second=1000, conversations_per_device=1000, half_open=32)
 
@@ -107,7 +108,7 @@ def test_a_lost_packet_does_not_end_what_is_half_said() -> None:
 
 @pytest.fixture(scope="module")
 def content() -> Content:
-    return Content()
+    return shipped.content()
 
 
 SADP = {

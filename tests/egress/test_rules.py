@@ -10,8 +10,9 @@ import pytest
 from netcam.config import load
 from netcam.errors import ConfigError
 from netcam.model import Claim, Identity, Observation
-from netcam.pipeline import Content, EgressWatch, restricted, site_rules
+from netcam.pipeline import EgressWatch, restricted, site_rules
 from tests.egress import flowcases
+from tests.identify import shipped
 
 TOML = """
 [sites.hq]
@@ -52,7 +53,7 @@ FLOWS = [
 def said(tmp_path: Path, site: str) -> dict[str, tuple[str, str]]:
     path = tmp_path / "netcam.toml"
     path.write_text(TOML)
-    settings, content = load(path), Content()
+    settings, content = load(path), shipped.content()
     limited = restricted([CAMERA], content, settings.site(site), datetime(2025, 11, 25, tzinfo=UTC))
     watch = EgressWatch([CAMERA], content, site=site, internal=settings.internal(site), rules=site_rules(settings, site), limited=limited)
     watch.add(flowcases.table(FLOWS))

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from netcam.catalog import makers as maker_files
 from netcam.catalog import naming
-from netcam.catalog.home import content_root
 from netcam.catalog.makers import Brand
 from netcam.identify import Matcher
 from netcam.model import Observation
+from tests.identify import shipped
 from tests.identify.shipped import seen
 
 MAKER_FIELDS = (
@@ -53,7 +52,7 @@ COMPANIES = (
 @pytest.fixture(scope="module")
 def quick() -> Matcher:
     """Tens of thousands of lines: with the faster engine."""
-    return Matcher(maker_files.load(content_root()))
+    return shipped.content().matcher
 
 
 def _lines(brand: Brand) -> tuple[tuple[str, str], ...]:

@@ -10,18 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import cluster, group, resolve
 from netcam.identify.check import check
 from netcam.identify.matcher import Matcher
 from netcam.model import Observation
 
 AT = datetime(2026, 11, 25, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(Path(content_root())), engine="re")
 
 
 def seen(device: str, **facts: str) -> list[Observation]:

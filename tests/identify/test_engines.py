@@ -11,14 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netcam import wire
-from netcam.catalog import makers, naming
+from netcam.catalog import naming
 from netcam.catalog.home import content_root
 from netcam.identify import identify, sieve
 from netcam.identify.matcher import Matcher
 from netcam.identify.sieve import Sought
 from netcam.model import CAMERA_KINDS, Observation
+from tests.identify import shipped
 
-CONTENT = makers.load(Path(content_root()))
+CONTENT = shipped.loaded()
 FIELDS = {name: fields[:1] for name, fields in naming.CLASSES.items()}
 """Class of fields -> one of them: fingerprints of a class are looked at under this."""
 SEEN = sorted(
@@ -33,7 +34,7 @@ SEEN = sorted(
 
 @pytest.fixture(scope="module")
 def plain() -> Matcher:
-    return Matcher(CONTENT, engine="re")
+    return shipped.matcher()
 
 
 @pytest.fixture(scope="module")

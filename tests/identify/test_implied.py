@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import Matcher, identify
 from netcam.identify.implied import implied
 from netcam.model import Observation
@@ -48,8 +44,7 @@ def test_what_was_told_apart_is_not_told_again() -> None:
     assert implied([page, Observation(device="a", field="http.title", value="Live")]) == {}
 
 
-def test_a_claim_rests_on_the_observation_that_was_made() -> None:
-    matcher = Matcher(makers.load(Path(content_root())), engine="re")
+def test_a_claim_rests_on_the_observation_that_was_made(matcher: Matcher) -> None:
     page = Observation(device="a", field="http.raw", value="HTTP/1.1 200 OK\r\nServer: App-webs/\r\n\r\n<title>index</title>")
     (found,) = identify([page], matcher)
     assert found.get("maker") == "Hikvision"

@@ -15,13 +15,9 @@ from netcam.identify import identify
 from netcam.identify.explain import chain
 from netcam.identify.matcher import Matcher
 from netcam.model import PUBLISHED, Identity, Observation, Site, Verdict
+from tests.identify import shipped
 
 ROOT = Path(content_root())
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(ROOT), engine="re")
 
 
 def told(matcher: Matcher, *facts: tuple[str, str]) -> Identity:
@@ -29,7 +25,7 @@ def told(matcher: Matcher, *facts: tuple[str, str]) -> Identity:
     return one
 
 
-LOADED = makers.load(ROOT)
+LOADED = shipped.loaded()
 LINES = [(maker, line) for maker, file in LOADED.makers.items() for line in file.lines]
 
 

@@ -7,19 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.errors import ContentError
 from netcam.identify.matcher import Matcher
 from netcam.identify.measure import lines, measure, same
+from tests.identify import shipped
 
 CORPUS = Path(__file__).parent.parent / "corpus"
 PUBLISHED = CORPUS / "published"
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(Path(content_root())), engine="re")
 
 
 def write(folder: Path, observations: list[dict[str, str]], truths: list[dict[str, object]]) -> None:
@@ -120,13 +114,13 @@ def test_labels_and_claims_are_compared_by_meaning_and_no_further(matcher: Match
 def test_what_a_policy_would_wrongly_restrict_is_told(tmp_path: Path, matcher: Matcher) -> None:
     from datetime import UTC, datetime
 
-    from netcam.pipeline import Content, wrongly_restricted
+    from netcam.pipeline import wrongly_restricted
 
     seen = [{"device": "a", "field": "onvif.model", "value": "DS-2CD2143G0-I"}, {"device": "b", "field": "http.server", "value": "nginx"}]
     write(tmp_path, seen, [{"device": "a", "is_camera": False}, {"device": "b", "is_camera": False}])
     result = measure(tmp_path, matcher)
     assert result.false_cameras == ["a"]
-    told = wrongly_restricted(result.others, Content(), datetime(2026, 11, 25, tzinfo=UTC))
+    told = wrongly_restricted(result.others, shipped.content(), datetime(2026, 11, 25, tzinfo=UTC))
     assert {device for device, _ in told} == {"a"}
 
 

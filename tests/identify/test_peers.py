@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import peers
-from netcam.identify.matcher import Matcher
 from netcam.identify.measure import lines, measure
 from netcam.model import Observation
+from tests.identify import shipped
 
 RECOG = """<?xml version="1.0"?><fingerprints>
   <fingerprint pattern="^AXIS (\\S+) .* Camera" flags="REG_ICASE"><description>x</description>
@@ -56,6 +54,6 @@ def test_both_stand_beside_ours_in_the_measure(tmp_path: Path) -> None:
     (tmp_path / "x.truth.jsonl").write_text('{"device":"a","maker":"Hikvision"}\n{"device":"b","maker":"Axis"}\n')
     peer = peers.nmap(tmp_path / "probes")
     assert peer is not None
-    result = measure(tmp_path, Matcher(makers.load(Path(content_root())), engine="re"), [peer])
+    result = measure(tmp_path, shipped.matcher(), [peer])
     assert (result.beside.right, result.peers["nmap"][1].right, result.peers["nmap"][1].missed) == (2, 1, 1)
     assert any(text.startswith("nmap (2 patterns)") for text in lines(result))

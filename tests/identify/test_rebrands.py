@@ -6,12 +6,8 @@ are composed.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import identify
 from netcam.identify.explain import chain
 from netcam.identify.matcher import Matcher
@@ -47,11 +43,6 @@ REBRANDS = [
     ("Xiongmai", "Besder", ("onvif.scope.name", "Besder"), ("onvif.model", "XM530_50X50-WG_8M")),
     ("Xiongmai", "Jooan", ("http.title", "Jooan"), ("onvif.firmware", "V5.00.R02.L5330747.10010.349917..ONVIF 16.12")),
 ]
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(Path(content_root())), engine="re")
 
 
 def judged(matcher: Matcher, *facts: tuple[str, str]) -> Identity:

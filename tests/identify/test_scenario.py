@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from netcam.catalog import makers
-from netcam.catalog.home import content_root
 from netcam.identify import identify
 from netcam.identify.matcher import Matcher
 from netcam.lab import scenario
@@ -16,11 +12,6 @@ from tests.identify import scenario_answers
 
 SCENARIO = scenario.load("default")
 TELLING = [d for d in SCENARIO.devices if d.truth.tells]
-
-
-@pytest.fixture(scope="module")
-def matcher() -> Matcher:
-    return Matcher(makers.load(Path(content_root())), engine="re")
 
 
 def identity(device: scenario.Device, matcher: Matcher) -> Identity:

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from netcam.cli.app import app
 from netcam.inventory import open_inventory
 from netcam.model import Coverage, CoverageState, Observation, ScanRecord, Site
-from netcam.pipeline import Content, judge, store
+from netcam.pipeline import judge, store
+from tests.identify import shipped
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HIK, AXIS, MOVED = "44:19:b6:00:00:01", "ac:cc:8e:00:00:02", "44:19:b6:00:00:03"
@@ -48,7 +49,7 @@ AXIS_FACTS = {"http.title": "AXIS P3245-LVE Network Camera", "onvif.scope.hardwa
 def made(tmp_path_factory):
     """A store of four weeks: an address changes, firmware rises, a camera is gone, comes back, and one is only half looked for."""
     path = tmp_path_factory.mktemp("view") / "netcam.sqlite"
-    inventory, content = open_inventory(path, make=True), Content()
+    inventory, content = open_inventory(path, make=True), shipped.content()
     newer = HIK_FACTS | {"sadp.SoftwareVersion": "V5.6.5build 200316"}
     sweep(inventory, content, 0, [(HIK, "10.0.0.5", HIK_FACTS), (AXIS, "10.0.0.6", AXIS_FACTS)])
     sweep(inventory, content, 1, [(HIK, "10.0.0.5", HIK_FACTS)])
@@ -307,7 +308,7 @@ def test_upkeep_from_the_command_line(run, tmp_path):
 
 
 def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_path):
-    inventory, content = open_inventory(str(tmp_path / "n.sqlite"), make=True), Content()
+    inventory, content = open_inventory(str(tmp_path / "n.sqlite"), make=True), shipped.content()
     sweep(inventory, content, 0, [(HIK, "10.0.0.3", HIK_FACTS), (AXIS, "10.0.0.4", AXIS_FACTS)])
     (before,) = (one for one in inventory.identities(site="hq") if HIK in one.macs)
     sweep(inventory, content, 1, [(HIK, "10.0.0.3", {}), (MOVED, "10.0.0.9", {})])
@@ -324,7 +325,7 @@ def test_a_camera_that_answers_only_arp_for_a_night_is_still_that_camera(tmp_pat
 
 def test_two_devices_of_one_address_are_told_by_their_keys(run, tmp_path):
     inventory = open_inventory(tmp_path / "store" / "netcam.sqlite")
-    sweep(inventory, Content(), 4, [(f"44:19:b6:00:00:7{n}", "10.0.0.77", AXIS_FACTS) for n in (1, 2)])
+    sweep(inventory, shipped.content(), 4, [(f"44:19:b6:00:00:7{n}", "10.0.0.77", AXIS_FACTS) for n in (1, 2)])
     inventory.close()
     told = run("show", "10.0.0.77", code=1)
     assert "2 devices of site hq have it" in told
