@@ -167,10 +167,11 @@ CHINESE_PLACES = "(?:杭州|浙江|深圳市?|天津|上海|北京|珠海|广州
 MAKER_START = rf"\A\W{{0,3}}(?:{PLACES} |{CHINESE_PLACES})?"
 """What may stand before a name in a field that holds a company."""
 
-COMPANY = (
+COMPANY_BEGINS = (
     r"[ ,]{1,2}(?:Inc|Corp|Corporation|Co|Company|Ltd|Limited|LLC|GmbH|AG|AB|BV|S\.?p\.?A|S\.?r\.?l|SAS|Communications|Technolog(?:y|ies)|"
-    r"Electronics?|Systems|Security|International|Group|Holdings|Industries)(?![A-Za-z])"
+    r"Electronics?|Systems|Security|International|Group|Holdings|Industries)"
 )
+COMPANY = rf"{COMPANY_BEGINS}(?![A-Za-z])"
 """What follows a name where a company is meant, whatever else the name means."""
 LOGO = r"(?:[ _-]?(?:company|top|main|white|black|small|big|login|header)?[ _-]?logo[ _-]?\d{0,2})?(?:\.\w{3,4})?"
 _DOOR = "(?:Log ?in|Sign ?in|Web ?(?:Client|Viewer|Login|UI|Interface)|WEB|Live ?View|Remote ?View(?:er)?)"
@@ -218,16 +219,21 @@ SITE_END = rf"{SITE_TAIL}\.(?:com|net|org|eu|[a-z]{{2}})(?:\.[a-z]{{2}})?(?![\w-
 """What follows the maker's name in the address of its site."""
 
 
-_ADORNED = "(?:(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)[ _-]){0,3}"
-_WHAT = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)[ _-]?(?:Video[ _-])?Camera"
+_BUILT = "(?:HD|Mini|Megapixel|Wireless|Outdoor|Indoor|Compact|Fixed|Dome|PTZ|Bullet|Digital)"
+_LINKED = "(?:Network|Internet|IP|Wi-?Fi|Cloud|PoE|CCTV|Surveillance)"
 HOST_NOUN = "cam(?:era)?|[nxh]vr|ipc|doorbell"
 """What must follow a name that is a word of its own in a host name; a DVR may be a set-top box."""
 HOST_END = rf"(?:(?:ip)?(?:{HOST_NOUN})s?\d{{0,4}})?(?![A-Za-z])"
 """What may follow a name in a host name without a hyphen between."""
 GAP = "[ _-]"
 _NUMBERED = r"Cam(?:era)?(?=(?:[ _-]{1,3}[0-9A-Fa-f]{1,12})?\W{0,2}\Z)"
-NOUN = rf"{GAP}{_ADORNED}(?:{_WHAT}|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|RTSP(?:[ _-]?Server)?|IPC|{_NUMBERED})(?![A-Za-z])"
+NOUN = (
+    rf"{GAP}(?:{_BUILT}[ _-]){{0,3}}(?:{_LINKED}[ _-]?(?:Video[ _-])?Camera|[NDXH]VR|Video[ _-](?:Server|Encoder|Recorder)|IPCam|NetCam|"
+    rf"RTSP(?:[ _-]?Server)?|IPC|{_NUMBERED})(?![A-Za-z])"
+)
 """What must follow a name that is a word of its own before running text is taken to speak of the badge: the thing and how it is built."""
+NOUN_BEGINS = f"{GAP}(?:{_BUILT}|{_LINKED}|[NDXH]VR|Video|NetCam|RTSP|Cam)"
+"""What that begins with."""
 
 
 def spelling(name: str) -> str:

@@ -84,7 +84,7 @@ def catalog_new(
 ) -> None:
     """Propose fingerprints for devices that nobody recognises: one draft for each banner that several of them share."""
     from netcam.cli.devices import read_observations
-    from netcam.identify import cluster, correlate, group, latest, resolve
+    from netcam.identify import cluster, correlate, group, identities, latest
     from netcam.inventory import open_inventory
     from netcam.pipeline import Content
 
@@ -99,11 +99,11 @@ def catalog_new(
             inventory.close()
     devices = correlate(seen)
     groups = {key: list(devices.own(latest(told_))) for key, told_ in group(seen, devices).items()}
-    identities = [resolve(key[1], told_, matcher.claims(told_), matcher.makers) for key, told_ in groups.items()]
-    found = cluster.clusters(groups, identities)
+    told = list(identities(((key[1], seen_) for key, seen_ in groups.items()), matcher))
+    found = cluster.clusters(groups, told)
     for one, path in cluster.write(found, out, maker):
         put([f"{path}: {len(one.devices)} devices say {one.field} = {one.seen[0].value}"])
-    unknown = sum(cluster.unidentified(i) and i.is_camera is not False for i in identities)
+    unknown = sum(cluster.unidentified(i) and i.is_camera is not False for i in told)
     covered = sum(len(one.devices) for one in found)
     output.say(f"{unknown} devices without a maker; {covered} of them share a banner: {len(found)} drafts in {out}")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from netcam.identify.assign import Correction
 from netcam.identify.correlate import Correlation, correlate, group
@@ -11,7 +11,11 @@ from netcam.identify.matcher import Matcher
 from netcam.identify.resolve import resolve
 from netcam.model import Identity, Observation
 
-__all__ = ["Correction", "Correlation", "Matcher", "correlate", "group", "identify", "latest", "resolve"]
+__all__ = ["Correction", "Correlation", "Matcher", "correlate", "group", "identify", "identities", "latest", "resolve"]
+
+
+MATCHED_AHEAD = 20_000
+"""Observations whose values are matched together before their devices are judged: they fit in what a matcher remembers several times."""
 
 
 def identify(
@@ -23,6 +27,24 @@ def identify(
     """
     everything = list(observations)
     known = devices if devices is not None else correlate(everything)
-    for (_, device), told in sorted(group(everything, known).items(), key=lambda item: item[0][::-1]):
-        seen = known.own(latest(told) if current else told)
+    groups = sorted(group(everything, known).items(), key=lambda item: item[0][::-1])
+    return identities(((device, known.own(latest(told) if current else told)) for (_, device), told in groups), matcher)
+
+
+def identities(devices: Iterable[tuple[str, Sequence[Observation]]], matcher: Matcher) -> Iterator[Identity]:
+    """One identity for each device (key, what it told), in their order."""
+    some: list[tuple[str, Sequence[Observation]]] = []
+    ahead = 0
+    for device, seen in devices:
+        some.append((device, seen))
+        ahead += len(seen)
+        if ahead >= MATCHED_AHEAD:
+            yield from _together(some, matcher)
+            some, ahead = [], 0
+    yield from _together(some, matcher)
+
+
+def _together(devices: Sequence[tuple[str, Sequence[Observation]]], matcher: Matcher) -> Iterator[Identity]:
+    matcher.learn((one.field, one.value) for _, seen in devices for one in seen)
+    for device, seen in devices:
         yield resolve(device, seen, matcher.claims(seen), matcher.makers)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from netcam.catalog import naming
-from netcam.identify.pattern import Hit, Test, rests
-from netcam.identify.sieve import Scan, Sieve, Sought
+from netcam.identify.pattern import MAX_NAMED, Hit, Test
+from netcam.identify.sieve import Batch, Sieve, Sought
 
 
 class Group:
@@ -30,18 +30,20 @@ class Group:
 class Look:
     """What one field asks of one group: the group's numbers, and the field's tests behind each."""
 
-    __slots__ = ("_answers", "_limit", "_sieve", "_spoken", "_tests", "_words", "name", "named", "scan")
+    __slots__ = ("_answers", "_every", "_sieve", "_spoken", "_tests", "limit")
 
-    def __init__(self, tests: Sequence[Test], patterns: Sequence[Sought], sieve: Sieve | None, *, words: bool) -> None:
-        """`tests` in order; `patterns` by number, of which the tests are some. `words`: whether words may stand before what is sought."""
-        self._sieve, self._words = sieve, words
-        self._limit = max(test.limit for test in tests)
+    def __init__(self, tests: Sequence[Test], patterns: Sequence[Sought], sieve: Sieve | None) -> None:
+        """`tests` in order; `patterns` by number, of which the tests are some."""
+        self._sieve = sieve
+        self.limit = max(test.limit for test in tests)
+        """Characters of a value that any of the tests sees."""
         numbers = {one.pattern: number for number, one in enumerate(patterns)}
         self._spoken = numbers.get(naming.SPOKEN_OF, -1)
         """The number of what a text holds in which a badge may only be spoken of."""
         self._tests: list[list[Test]] = [[] for _ in patterns]
         for test in _joined(tests):
             self._tests[numbers[test.sought.pattern]].append(test)
+        self._every = [number for number, mine in enumerate(self._tests) if mine]
         certain = sieve.certain if sieve is not None else frozenset[int]()
         self._answers: list[tuple[Hit, ...] | None] = [
             tuple(hit for test in mine for hit in test.hits)
@@ -49,71 +51,34 @@ class Look:
             else None
             for number, mine in enumerate(self._tests)
         ]
-        """What follows where a number is named for a text of ASCII, None where the tests have to be made."""
-        self.named: list[int] = []
-        """Numbers that the last pass named."""
-        name = self.named.append
+        """What follows where a number is named for a text of ASCII that speaks of nothing, None where the tests have to be made."""
 
-        # a function of Python's, since Hyperscan gives five arguments
-        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-            name(number)
-
-        self.name = hit
-        """What a pass calls with each number."""
-        self.scan = self._scan()
-        """The pass over a text of ASCII."""
-
-    def _scan(self) -> Scan:
+    def add(self, batch: Batch, values: Sequence[str], found: list[tuple[Hit, ...]]) -> None:
+        """Add to what was found in each of some values what the tests say of it. `batch` holds them up to the limit."""
         if self._sieve is None:
-            every, named = range(len(self._tests)), self.named
-            return lambda text, hit: named.extend(every)
-        scan, refused = self._sieve.scan, self._sieve.refused
-        if not refused and not self._words:
-            return scan
+            for n, value in enumerate(values):
+                found[n] += self._fitting(self._every, value)
+            return
+        answers, tests, spoken, odd = self._answers, self._tests, self._spoken, batch.odd
+        for n, named in enumerate(self._sieve.candidates(batch)):
+            if not named:
+                continue
+            if len(named) > 1:
+                named = sorted({*named})
+            if named[-1] == spoken or n in odd:
+                found[n] += self._fitting(named, values[n])
+                continue
+            for number in named:
+                answer = answers[number]
+                if answer is None:
+                    for test in tests[number]:
+                        found[n] += test.fits(values[n])
+                else:
+                    found[n] += answer
 
-        def several(text: bytes, hit: Callable[[int, int, int, int, object], None]) -> None:
-            scan(text, hit)
-            if self._words and (b" " in text or b"_" in text):
-                for rest in rests(text.decode("ascii")):
-                    scan(rest.encode("ascii"), hit)
-            self.named[:] = {*self.named, *refused}
-
-        return several
-
-    def confirmed(self, value: str) -> tuple[Hit, ...]:
-        """What follows from the numbers that were named for a text of ASCII."""
-        named, answers = self.named, self._answers
-        if len(named) > 1:
-            named.sort()
-        spoken = named[-1] == self._spoken
-        found: tuple[Hit, ...] = ()
-        small = ""
-        for number in named:
-            answer = answers[number]
-            if answer is None:
-                for test in self._tests[number]:
-                    if test.names and not spoken:
-                        small = small or value.lower()
-                        found += test.hits if test.plainly(small) else test.fits(value)
-                    else:
-                        found += test.fits(value)
-            elif answer:
-                found += answer
-        named.clear()
-        return found
-
-    def hits(self, value: str) -> tuple[Hit, ...]:
-        """What the tests say of any value."""
-        short = value[: self._limit]
-        pieces = [short, *(rests(short) if self._words else ())]
-        told = [self._sieve.candidates(piece) for piece in pieces] if self._sieve is not None else [None]
-        if None in told:
-            return tuple(hit for tests in self._tests for test in tests for hit in test.fits(value[: test.limit]))
-        candidates = sorted({number for some in told for number in some or ()})
-        # in the shadow of a text names in another script may look the same
-        small = short.lower()
-        tests = [test for number in candidates for test in self._tests[number] if test.may(small)]
-        return tuple(hit for test in tests for hit in test.fits(value[: test.limit]))
+    def _fitting(self, numbers: Sequence[int], value: str) -> tuple[Hit, ...]:
+        """What the tests behind some numbers say of any value."""
+        return tuple([hit for number in numbers for test in self._tests[number] for hit in test.fits(value[: test.limit])])
 
 
 def _joined(tests: Sequence[Test]) -> list[Test]:
@@ -127,22 +92,31 @@ def _joined(tests: Sequence[Test]) -> list[Test]:
     ]
 
 
+Judge = Callable[[str, tuple[Hit, ...]], tuple[Hit, ...]]
+"""What is left of the hits of a value."""
+
+
 class Field:
     """What is asked of the values of a field, and what it was answered for those that were seen before."""
 
-    __slots__ = ("judged", "known", "looks", "passes", "room")
+    __slots__ = ("_judge", "_looks", "known")
 
-    def __init__(self, looks: Sequence[Look], *, sieved: bool, judged: bool) -> None:
-        """`sieved`: whether passes are made at all; `judged`: whether hits of this field are looked at once more."""
-        self.looks = tuple(looks)
-        self.passes = tuple((one.scan, one.name, one.named, one.confirmed) for one in looks) if sieved else ()
-        """Each look again, as the short way through it needs it."""
-        self.judged = judged
+    def __init__(self, looks: Sequence[Look], judge: Judge | None) -> None:
+        """`judge` looks at the hits of this field once more."""
+        self._looks = tuple(looks)
+        self._judge = judge
         self.known: dict[str, tuple[Hit, ...]] = {}
-        self.room = 0
-        """Values that it may hold."""
 
-    def drop(self) -> None:
-        """Let go of what an interrupted pass named."""
-        for look in self.looks:
-            look.named.clear()
+    def hits(self, values: Sequence[str]) -> list[tuple[Hit, ...]]:
+        """What follows of each of some values, which are of `MAX_NAMED` characters at the most where there are several."""
+        found: list[tuple[Hit, ...]] = [()] * len(values)
+        if len(values) > 1 or len(values[0]) <= MAX_NAMED:
+            batch = Batch(values)
+            for look in self._looks:
+                look.add(batch, values, found)
+        else:
+            for look in self._looks:
+                look.add(Batch([values[0][: look.limit]], whole=False), values, found)
+        if self._judge is not None:
+            return [self._judge(value, hits) if hits else hits for value, hits in zip(values, found, strict=True)]
+        return found

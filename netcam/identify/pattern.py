@@ -39,7 +39,7 @@ _NOTHING: dict[str, str] = {}
 class Test:
     """A pattern, compiled when it is first needed: most are needed never."""
 
-    __slots__ = ("badge", "captures", "group", "hits", "limit", "names", "ones", "search", "sought", "starts", "text")
+    __slots__ = ("badge", "captures", "group", "hits", "limit", "ones", "search", "sought", "text")
 
     def __init__(self, ones: tuple[Fingerprint, ...], text: str, limit: int) -> None:
         self.ones, self.text, self.limit = ones, text, limit
@@ -54,11 +54,8 @@ class Test:
         # what comes after a name is spelt in a hundred ways, and what must not is checked where the name was seen
         short = next((text.removesuffix(end) + less for end, less in _ENDS if text.endswith(end)), text)
         short = next((less + short.removeprefix(start) for start, less in _STARTS if short.startswith(start)), short)
-        self.sought = sieve.Sought(short, short == text and not self.captures and not self.badge)
-        if any(one.field in naming.GROUPS["models"] for one in ones):
-            self.sought = sieve.Sought(short.replace(_BEHIND_A_WORD, r"\A", 1) if short.startswith(_BEHIND_A_WORD) else short, False)
-        self.names, self.starts = _names(text)
-        """Names whose place in a text tells that the pattern fits, and beginnings of names without which it does not."""
+        self.sought = sieve.Sought(short, short == text and not self.captures)
+        """What is looked for, and whether it fits where that is found, a badge only in a text that does not just speak of it."""
         self.search: Callable[[str], re.Match[str] | None] = self._first
         """The pattern's own search."""
 
@@ -86,63 +83,10 @@ class Test:
         few = dialect.letters(self.sought.pattern) < MIN_LETTERS
         return few and any(self.search(text) is not None for text in _ANYTHING)
 
-    def may(self, small: str) -> bool:
-        """Whether one of the names may be in a text in small letters."""
-        return not self.starts or any(start in small for start in self.starts)
-
-    def plainly(self, small: str) -> bool:
-        """Whether one of the names stands between borders of words in a text in small letters, at the first place where it stands:
-        quicker than its pattern and certain where it is true."""
-        for name in self.names:
-            start = small.find(name)
-            if start >= 0 and (not start or not small[start - 1].isalnum()):
-                after = small[(end := start + len(name)) : end + 1]
-                if after not in _LETTERS and after not in ("'", "’"):
-                    return True
-        return False
-
 
 _BEHIND_A_WORD = r"(?:\A|[ _])"
-_ENDS = (
-    (naming.NOUN, naming.GAP),
-    (naming.COMPANY, "[ ,]"),
-    (naming.SITE_END, ""),
-    (naming.ALONE_END, ""),
-    (naming.COMPANY_END, ""),
-    (naming.HOST_END, ""),
-)
+_ENDS = ((naming.NOUN, naming.NOUN_BEGINS), (naming.COMPANY, naming.COMPANY_BEGINS), (naming.SITE_END, ""), (naming.HOST_END, ""))
 _STARTS = (
     (naming.SITE_START, ""), (naming.ALONE_START, ""), (naming.COMPANY_START, ""), (naming.MAKER_START, ""), (naming.MODEL_START, _BEHIND_A_WORD), (naming.HOST_START, r"(?:\A|[ _-])"),
 )  # fmt: skip
-"""What is around a name or model -> what Hyperscan is asked for instead: it need only find no less, and a small database stays at hand.
-Fields that hold a model are looked at from their beginning and from behind each word that may stand before it (`rests`)."""
-MAX_WORDS = 3
-"""Words before a model, as `naming.MODEL_START` has it."""
-_WORD = re.compile("[^ _]{0,16}[ _]")
-
-
-def rests(value: str) -> list[str]:
-    """What is left of a value behind each of the words that may stand before a model."""
-    found: list[str] = []
-    at = 0
-    while len(found) < MAX_WORDS and (word := _WORD.match(value, at)) is not None:
-        at = word.end()
-        found.append(value[at:])
-    return found
-
-
-_NAMES = re.compile(r"\(\?<!\[A-Za-z0-9\]\)\(\?(:|P<brand>)([^()]+)\)\(\?!\[A-Za-z\](?:\|\['’\]s)?\).*", re.DOTALL)
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz")
-
-
-def _names(pattern: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Of a pattern of `naming` that looks for names between borders of words: the names whose place tells all, and what each name begins
-    with, in small letters; both empty for another pattern."""
-    found = _NAMES.fullmatch(pattern)
-    words = found[2].lower().split("|") if found else []
-    starts = tuple(word.partition("[ _-]?")[0] for word in words)
-    if found is None or not all(re.fullmatch(r"[\w ]+", one) for one in starts):
-        return (), ()
-    whole = tuple(word for one in words if re.fullmatch(r"[a-z0-9 ]+", word := one.replace("[ _-]?", " ")))
-    told = found[1] == ":" and found.end(2) + len(")(?![A-Za-z]|['’]s)") >= len(pattern)
-    return (whole if told else ()), starts
+"""What is around a name or model -> what Hyperscan is asked for instead: it need only find no less, and a small database stays at hand."""

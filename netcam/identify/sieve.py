@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,27 +31,61 @@ class Sought(NamedTuple):
 
 
 Scan = Callable[[bytes, Callable[[int, int, int, int, object], None]], object]
-"""The shadow of a text and what is called with the index of each pattern that may match the text, in any order."""
+"""What is read of some texts, and what is called with the index of each pattern that may match and where it does, in any order."""
+_BETWEEN = dialect.END + dialect.START
+
+
+class Batch:
+    """Texts that are looked through in one pass: the call and what has left the processor's cache since the last cost more than a text."""
+
+    __slots__ = ("beyond", "ends", "odd", "shadows", "unread", "whole")
+
+    def __init__(self, texts: Sequence[str], *, whole: bool = True) -> None:
+        """`whole`: whether nothing was cut off the texts."""
+        self.beyond: list[int] = []
+        """Texts beyond ASCII."""
+        self.unread: list[int] = []
+        """Texts that Hyperscan would take for others than `re` does."""
+        joined = _BETWEEN.join(texts)
+        if not joined.isascii() or not joined.count(dialect.START) == joined.count(dialect.END) == len(texts) - 1:
+            texts = [*texts]
+            for n, text in enumerate(texts):
+                if not text.isascii() or dialect.START in text or dialect.END in text:
+                    read = dialect.shadow(text)
+                    if read is None:
+                        self.unread.append(n)
+                    elif not text.isascii():
+                        self.beyond.append(n)
+                    texts[n] = read or ""
+            joined = _BETWEEN.join(texts)
+        self.shadows = texts
+        self.whole = _bordered(joined)
+        self.ends = list(accumulate([len(one) + 2 for one in texts]))
+        """Where the matches of each text end at the latest."""
+        self.odd = frozenset((*self.beyond, *self.unread)) if whole else frozenset(range(len(texts)))
+        """Texts of which no pattern is certain."""
+
+
+def _bordered(read: str) -> bytes:
+    return f"{dialect.START}{read}{dialect.END}".encode("latin-1")
 
 
 class Sieve:
-    """What one pass over a text tells of many patterns. One pass at a time: the database's scratch space allows no more."""
+    """What one pass over some texts tells of many patterns. One pass at a time: the database's scratch space allows no more."""
 
     def __init__(self, part: _Part, patterns: Sequence[Sought]) -> None:
         self._part, self._patterns = part, patterns
         self.certain = frozenset(part.certain)
         """Patterns that match a text of ASCII if they are named for it."""
-        self.refused = tuple(part.refused)
-        """Patterns to be tried whatever is named."""
 
     @cached_property
-    def scan(self) -> Scan:
+    def _scan(self) -> Scan:
         """One pass. The database is loaded when it is first needed: most fields are seen never."""
         return self._loaded("database")
 
     @cached_property
-    def scan_beyond(self) -> Scan:
-        """One pass over the shadow of a text beyond ASCII for the patterns that see borders of words."""
+    def _scan_beyond(self) -> Scan:
+        """One pass over the shadow of a text beyond ASCII for the patterns that look around."""
         return self._loaded("beyond")
 
     def _loaded(self, name: str) -> Scan:
@@ -66,20 +102,23 @@ class Sieve:
         scan: Scan = database.scan
         return scan
 
-    def candidates(self, text: str) -> list[int] | None:
-        """Indices of the patterns that may match a text, in rising order, too many and never too few; None where it has to be all."""
-        read = dialect.shadow(text)
-        if read is None:
-            return None
-        named = {*self.refused} if text.isascii() else {*self.refused, *self._part.blind}
+    def candidates(self, batch: Batch) -> list[list[int]]:
+        """Of each text the indices of the patterns that may match it, in any order and some of them twice, too many and never too few."""
+        refused, ends = self._part.refused, batch.ends
+        named: list[list[int]] = [[*refused] for _ in batch.shadows]
 
-        def hit(number: int, _start: int, _end: int, _flags: int, _context: object) -> None:
-            named.add(number)
+        def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
+            named[bisect_left(ends, end)].append(number)
 
-        self.scan(read, hit)
-        if self._part.beyond and not text.isascii():
-            self.scan_beyond(read, hit)
-        return sorted(named)
+        self._scan(batch.whole, hit)
+        for n in batch.beyond:
+            named[n] += self._part.blind
+            if self._part.beyond:
+                add = named[n].append
+                self._scan_beyond(_bordered(batch.shadows[n]), lambda number, *_, add=add: add(number))
+        for n in batch.unread:
+            named[n] = [*range(len(self._patterns))]
+        return named
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -93,7 +132,7 @@ class _Part(msgspec.Struct, array_like=True):
     refused: list[int]
     """What has to be tried on every text."""
     beyond: bytes = b""
-    """Another database, for what would be blind: the same patterns without the borders of words in them."""
+    """Another database, for what would be blind: the same patterns without what they look at."""
 
 
 class _Cache(msgspec.Struct):
@@ -129,14 +168,13 @@ def sieves(patterns: Mapping[str, Sequence[Sought]], cache: Path | None) -> dict
 def _compiled(patterns: Sequence[Sought]) -> _Part:
     import hyperscan
 
-    # only whether a pattern matches is asked, not where
-    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
+    flags = hyperscan.HS_FLAG_CASELESS | hyperscan.HS_FLAG_ALLOWEMPTY
     told = [dialect.translated(one.pattern, exactly=one.answer) for one in patterns]
     known = {number: one for number, one in enumerate(told) if one is not None}
     asked = {n: (one.pattern, flags | (hyperscan.HS_FLAG_PREFILTER if one.prefilter else 0)) for n, one in known.items()}
     database = _database(asked)
     blind = [number for number in asked if not known[number].beyond]
-    loose = {n: dialect.translated(patterns[n].pattern, exactly=False, borders=False) for n in blind}
+    loose = {n: dialect.translated(patterns[n].pattern, exactly=False, looks=False) for n in blind}
     seen = {n: (one.pattern, flags) for n, one in loose.items() if one is not None and one.beyond}
     beyond = _database(seen)
     return _Part(

@@ -1,5 +1,8 @@
 """Banners a second through the whole catalog, cold start with and without the cache, and what a larger catalog costs.
 
+Banners are asked as `netcam.identify.identities` asks for files, re-identification and measures: all together (`Matcher.learn`), then
+each one's hits. Both are timed, and nothing is remembered at the beginning. What one banner alone costs is printed beside it.
+
 Run: python tests/bench/identify.py [GREATEST CATALOG, 16 times the present one where nothing is said]
 """
 
@@ -107,13 +110,15 @@ COLD = 2.0
 """Seconds of a cold start with the cache."""
 
 
-def rate(matcher: Matcher, values: list[tuple[str, str]], *, rounds: int = 7, forget: bool = True) -> float:
+def rate(matcher: Matcher, values: list[tuple[str, str]], *, rounds: int = 7, forget: bool = True, together: bool = True) -> float:
     """Banners a processor second, best of some rounds; where it forgets, nothing of an earlier round is answered from memory."""
     best = 0.0
     for _ in range(rounds):
         if forget:
             matcher.forget()
         start = time.process_time()
+        if together:
+            matcher.learn(values)
         for field, value in values:
             matcher.hits(field, value)
         best = max(best, len(values) / (time.process_time() - start))
@@ -153,6 +158,7 @@ def main() -> None:
             print(f"catalog x{times}: {told} a processor second; {compiled:.1f} s to compile; {size} MB at most so far")
             if times == 1:
                 print(f"banners seen before: {rate(matcher, values, forget=False):,.0f} a processor second")
+                print(f"banners one by one: {rate(matcher, values, together=False):,.0f} a processor second")
         for times, some in rates.items():
             for label, one in some.items():
                 print(f"  x{times:<3} {1e6 / one:6.1f} us a banner, {label:8} {'#' * max(1, round(2e6 / one))}")
