@@ -72,7 +72,7 @@ class Look:
                 answer = answers[number]
                 if answer is None:
                     for test in tests[number]:
-                        found[n] += test.fits(values[n])
+                        found[n] += test.fits(values[n], spoken=False)
                 else:
                     found[n] += answer
 

@@ -66,10 +66,11 @@ class Test:
             (self.group,) = compiled.groupindex
         return self.search(value)
 
-    def fits(self, value: str) -> tuple[Hit, ...]:
-        """What follows where the pattern fits, with what it captures; nothing where it does not."""
+    def fits(self, value: str, *, spoken: bool = True) -> tuple[Hit, ...]:
+        """What follows where the pattern fits, with what it captures; nothing where it does not. `spoken`: whether the value may hold what
+        makes a name in it one that is only spoken of."""
         match = self.search(value)
-        if match is None or (self.badge and naming.mentioned(value, *match.span())):
+        if match is None or (spoken and self.badge and naming.mentioned(value, *match.span())):
             return ()
         if not self.captures:
             return self.hits
