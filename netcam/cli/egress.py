@@ -99,6 +99,7 @@ def analyse(
                 sightings=seen,
                 seed=settings.egress.community_id_seed,
                 source=str(file.resolve().parent),
+                archived_as=reading.fingerprint(file) if archive else "",
             )
             told = Told(str(file), format_, flows)
             kept: dict[str, Proof] = {}
@@ -201,7 +202,12 @@ def watch(
         else:
             from netcam.flows import follow
 
-            yield from follow.windows(zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal, stop=stop)
+            if archive:
+                flow_archive.checked_site(site)
+            kept_at = checkpoint.with_suffix(".places") if checkpoint else archive / f".{site}.places" if archive else None
+            yield from follow.windows(
+                zeek=zeek, suricata=suricata, seconds=seconds, every=every, internal=internal, stop=stop, places=kept_at
+            )
 
     met: dict[str, int] = {}
     everything: list[Finding] = []

@@ -93,11 +93,13 @@ def flows(
             checked_site(site)
             kept = Archive(archive)
         before = kept.rows
+        kept.begin(reading.fingerprint(file))
         for table in tables:
             kept.write(table, site)
             for name, count in table.counters.items():
                 counters[name] = counters.get(name, 0) + count
             notes += table.notes[:100]
+        kept.settle(site)
         output.line({"type": "capture", "source": str(file), "flows": kept.rows - before, "counters": counters, "notes": notes})
 
 

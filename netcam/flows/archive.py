@@ -77,14 +77,35 @@ class Archive:
         except OSError as error:
             raise StoreError(str(root), error.strerror or "cannot be made", "give a folder that can be written") from None
         self._connection: Any = None
+        self._reading = ""
         self.rows = 0
+
+    def begin(self, name: str) -> None:
+        """What is written from now on is of the file that `name` stands for (`files.fingerprint`), until `settle`."""
+        self._reading = f"{name}-{secrets.token_hex(4)}"
+
+    def settle(self, site: str) -> None:
+        """The file is read: what an earlier reading of it wrote is removed, so that no flow stands twice. Raises StoreError."""
+        name = self._reading.rpartition("-")[0]
+        for kind in KINDS if name else ():
+            for old in (self.root / kind / site_folder(site)).glob(f"day=*/{name}-*.parquet"):
+                if not old.name.startswith(self._reading):
+                    try:
+                        old.unlink(missing_ok=True)
+                    except OSError as error:
+                        raise StoreError(str(old), f"cannot be removed: {error.strerror}", "look at the folder's rights") from None
+        self._reading = ""
 
     def write(self, table: FlowTable, site: str, *, stem: str = "") -> list[Path]:
         """Write a table's flows, questions and minutes by the day on which each began; returns the files. Raises StoreError.
 
         `stem` names the files: writing again under the same stem replaces them.
         """
-        stem = stem or f"{table.window[0] // 1_000_000_000}-{secrets.token_hex(4)}"
+        stem = (
+            stem
+            or (f"{self._reading}-{secrets.token_hex(4)}" if self._reading else "")
+            or f"{table.window[0] // 1_000_000_000}-{secrets.token_hex(4)}"
+        )
         prepared = self.prepare(table, site, stem=stem)
         return [publish(temporary, final) for temporary, final in prepared]
 

@@ -196,9 +196,10 @@ class EgressWatch:
         limited: frozenset[str] = frozenset(),
         seed: int = 0,
         source: str = "",
+        archived_as: str = "",
     ) -> None:
         """`sightings`: address, device and when (ns), in order of time; `state`: file that keeps the judge over a restart; `seed` of
-        Community IDs; `source`: the place of capture."""
+        Community IDs; `source`: the place of capture; `archived_as`: name of what is read, which is archived once however often it is."""
         from netcam.egress.detect import SiteRules
         from netcam.flows import origin
         from netcam.flows.archive import Archive
@@ -211,6 +212,8 @@ class EgressWatch:
         self._seed = seed
         self._rules = rules or SiteRules(declared=tuple(declared), internal=tuple(internal))
         self._archive = Archive(archive) if archive is not None else None
+        if self._archive is not None and archived_as:
+            self._archive.begin(archived_as)
         self._origin = origin.opened(networks)
         self._inside = Inside(internal)
         self._bindings = Bindings()
@@ -305,6 +308,8 @@ class EgressWatch:
         """Findings of what is left; `whole`: the only window there was, which is judged at once."""
         from netcam.egress.detect import STEP_HOURS, run
 
+        if self._archive is not None:
+            self._archive.settle(self._site)
         if whole is not None and self._state is None:
             found = egress(
                 whole, self._identities, self._content, site=self._site, rules=self._rules, limited=self._limited, judged=self._judged

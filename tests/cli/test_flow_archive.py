@@ -41,10 +41,16 @@ def test_flows_are_archived_asked_and_pruned(tmp_path: Path) -> None:
     (told,) = run(tmp_path, "flows", str(capture_file(tmp_path / "a.pcap")), *archive, "--site", "hq")
     assert (told["flows"], told["counters"]["packets"]) == (5, 5)
     assert run(tmp_path, "query", "SELECT count(*) AS n, sum(bytes_out) AS b FROM flows", *archive) == [{"n": 5, "b": 640}]
-    (top,) = run(tmp_path, "top", "--by", "destination", *archive)
+    run(tmp_path, "flows", str(capture_file(tmp_path / "copy.pcap")), *archive, "--site", "hq")  # the same packets under another name
+    run(tmp_path, "analyse", str(tmp_path / "a.pcap"), *archive, "--site", "hq")
+    assert run(tmp_path, "query", "SELECT count(*) AS n, sum(bytes_out) AS b FROM flows", *archive) == [{"n": 5, "b": 640}]
+    run(tmp_path, "flows", str(capture_file(tmp_path / "b.pcap", 6)), *archive, "--site", "branch")
+    (top,) = run(tmp_path, "top", "--site", "hq", "--by", "destination", *archive)
     assert (top["destination"], top["bytes_out"], top["flows"]) == ("8.8.8.8", 640, 5)
     assert "flows, lookups, minutes" in run(tmp_path, "query", "SELECT * FROM passwords", *archive, code=2)[0]["error"]
-    assert run(tmp_path, "prune", "--max-days", "1", *archive) == [{"type": "pruned", "folder": "flows/site=hq/day=2025-11-24"}]
+    assert run(tmp_path, "prune", "--max-days", "1", *archive) == [
+        {"type": "pruned", "folder": f"flows/site={site}/day=2025-11-24"} for site in ("branch", "hq")
+    ]
     assert run(tmp_path, "prune", *archive) == [], "without bounds those of the settings hold"
 
 

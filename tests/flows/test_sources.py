@@ -243,6 +243,67 @@ def test_logs_are_followed_through_rotation(tmp_path: Path) -> None:
     assert sum(t.counters.get("rotations", 0) for t in rest) == 1
 
 
+def test_whoever_begins_again_takes_no_line_of_a_log_twice(tmp_path: Path) -> None:
+    """A restart, a half line, a log that was turned meanwhile, and one that is gone with what was not read of it."""
+    path, places = tmp_path / "eve.json", tmp_path / "cp.places"
+
+    def again() -> list[FlowTable]:
+        return list(follow.windows(suricata=path, seconds=0.2, every=None, places=places))
+
+    def count() -> int:
+        return sum(len(table) for table in again())
+
+    def line(number: int) -> str:
+        return event("flow", flow_id=number, flow=FLOW) + "\n"
+
+    path.write_text(line(1) + line(2)[:40])
+    assert (count(), count()) == (1, 0)
+    with path.open("a") as file:
+        file.write(line(2)[40:] + line(3))
+    assert (count(), count()) == (2, 0)
+    with path.open("a") as file:
+        file.write(line(4))
+    path.rename(tmp_path / "eve.json.1")  # while nobody follows it
+    path.write_text(line(5))
+    tables = list(follow.windows(suricata=path, seconds=2.5, every=None, places=places))
+    assert sum(map(len, tables)) == 2, "the rest of the turned log, then the new one"
+    assert count() == 0
+    path.unlink()
+    path.write_text(line(6) + line(7))
+    (told,) = again()
+    assert len(told) == 2
+    assert any("was not read" in note for note in told.notes)
+    places.write_text("{broken")
+    assert count() == 2, "better twice than not at all"
+
+
+def test_zeeks_columns_are_known_to_whoever_goes_on(tmp_path: Path) -> None:
+    places = tmp_path / "cp.places"
+    log = tmp_path / "conn.log"
+    log.write_text("".join(ZEEK_CONN.splitlines(keepends=True)[:-1]))
+
+    def again() -> int:
+        return sum(len(table) for table in follow.windows(zeek=tmp_path, seconds=0.2, every=None, places=places))
+
+    assert (again(), again()) == (3, 0)
+    log.write_text(ZEEK_CONN)
+    assert (again(), again()) == (1, 0)
+
+
+def test_what_is_written_to_a_log_after_it_was_turned_is_read(tmp_path: Path) -> None:
+    """Suricata writes to the old file until it is told to open the new one."""
+    path = tmp_path / "eve.json"
+    path.write_text(event("flow", flow=FLOW) + "\n")
+    watching = follow.windows(suricata=path, seconds=3, every=0.3)
+    assert sum(len(next(watching)) for _ in range(2)) == 1
+    with path.open("a") as old:
+        path.rename(tmp_path / "eve.json.1")
+        path.write_text("")
+        old.write(event("flow", flow_id=2, flow=FLOW) + "\n")
+    path.write_text(event("flow", flow_id=3, flow=FLOW) + "\n")
+    assert sum(len(t) for t in watching) == 2
+
+
 @pytest.mark.parametrize("name", sorted(sources()))
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(data=st.data())
