@@ -5,7 +5,8 @@ fields that hold a model (`any.camera` for those of cameras alone), `any.maker` 
 (`any.badge` where that text speaks of the product, `any.made` where it speaks of the software: certificates and server headers keep
 the maker's name behind another's badge, `any.company` where that names a company and nothing else), `any.alone` for text that may be nothing but a name, `any.named` for names and models of cameras alone, `any.site` for addresses of web sites
 and mail, and `any.host` for host names, which people change. `any.server` and `any.realm` stand for a
-server's name and a realm of whatever service: a firmware gives its services the same ones.
+server's name and a realm of whatever service: a firmware gives its services the same ones; `any.firmware` for fields that hold a version of
+the firmware and nothing else.
 """
 
 from __future__ import annotations
@@ -58,7 +59,11 @@ _TEXT = (
     "http.meta.site_name", "http.meta.apple-mobile-web-app-title", "http.heading", "http.logo", "http.header.x-", "upnp.model_url",
     "sip.user_agent", "sip.server", "rtsp.sdp.u", "rtsp.sdp.e", "rtsp.sdp.o", "mdns.txt.ty", "mdns.txt.product",
     "mdns.txt.name", "mdns.txt.note", "mdns.txt.description", "dhip.DeviceType", "dhip.deviceType", "dhip.DetailType",
-    "sadp.DeviceDescription", "xm.DeviceModel", "tvt.model", "hnap.ModelName",
+    "sadp.DeviceDescription", "xm.DeviceModel", "tvt.model", "hnap.ModelName", "list.model",
+)  # fmt: skip
+_FIRMWARE = (
+    "onvif.firmware", "onvif.scope.firmware", "onvif.scope.version", "upnp.firmware", "http.property.firmware", "list.firmware",
+    "mdns.txt.fw", "mdns.txt.fwversion", "mdns.txt.firmware", "mdns.txt.fv", "hnap.FirmwareVersion", "lldp.firmware",
 )  # fmt: skip
 _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",
@@ -91,6 +96,7 @@ CLASSES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "any.host": _HOST,
         "any.server": ("http.server", "rtsp.server", "ssdp.server"),
         "any.realm": ("http.realm", "rtsp.realm"),
+        "any.firmware": _FIRMWARE,
     }
 )
 """Class of fields -> the fields it stands for."""
@@ -130,6 +136,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "named": ("any.named",),
         "sites": ("any.site",),
         "alone": ("any.alone",),
+        "firmware": ("any.firmware",),
     }
 )
 """What is matched in one pass: classes that share fields."""

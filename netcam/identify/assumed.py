@@ -31,6 +31,9 @@ _KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
 _DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt", "port"})
 """Protocols that a firmware keeps behind everybody's badge, and ports."""
 
+_EVERYBODYS = frozenset({"snmp.sysobjectid", *naming.CLASSES["any.firmware"]})
+"""Fields in which a firmware tells its own numbers behind everybody's badge too."""
+
 
 def kit_field(one: Claim) -> bool:
     """Whether a claim rests on a streaming server and its session descriptions alone."""
@@ -39,13 +42,13 @@ def kit_field(one: Claim) -> bool:
 
 def _kit(one: Claim, makers: Makers) -> bool:
     """Whether a claim rests on what a kit or a firmware keeps behind every badge: a streaming server, and where the maker is known to build
-    for others its protocols and its enterprise number. A name or a model in the maker's own numbering is more than that."""
+    for others its protocols, its enterprise number and its versions. A name or a model in the maker's own numbering is more than that."""
     if "/named-" in one.by:
         return False
     if kit_field(one):
         return True
     others = "/models-" not in one.by and makers.builds_for_others(one.value)
-    return others and all(seen.field == "snmp.sysobjectid" or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
+    return others and all(seen.field in _EVERYBODYS or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
 
 
 def _folded(name: str) -> str:
