@@ -22,7 +22,7 @@ def catalog_check(content: ContentOption = None) -> None:
     from netcam.catalog.home import content_root
     from netcam.identify.check import check
 
-    told(check(content_root(content)), "fingerprints")
+    told(check(content_root(content), cache=cache_folder()), "fingerprints")
 
 
 @catalog.command("stats")
@@ -180,6 +180,6 @@ def _refuse_errors(root: Path) -> None:
     from netcam.errors import ContentError
     from netcam.identify.check import check
 
-    wrong = [one for one in check(root) if one.is_error]
+    wrong = [one for one in check(root, cache=cache_folder()) if one.is_error]
     if wrong:
         raise ContentError(wrong[0].where, f"{wrong[0].problem} ({len(wrong)} errors in all)", wrong[0].cure)

@@ -34,15 +34,15 @@ class Problem:
         return f"{self.where}: {self.problem}\n  help: {self.cure}"
 
 
-def check(root: Path) -> list[Problem]:
-    """All problems of the maker files and of the negative examples under `root`."""
+def check(root: Path, *, cache: Path | None = None) -> list[Problem]:
+    """All problems of the maker files and of the negative examples under `root`; `cache` keeps the compiled patterns."""
     try:
         makers = maker_files.load(root)
     except ContentError as error:
         return [Problem(error.where, error.problem, error.cure)]
     if not makers.makers:
         return [Problem(str(root / "makers"), "holds no maker file", "give the folder that holds makers/")]
-    matcher = Matcher(makers, engine="re")
+    matcher = Matcher(makers, cache=cache)
     return [*_patterns(makers), *_examples(makers, matcher), *_negatives(root, matcher), *_destinations(root, makers)]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from bisect import bisect_left
@@ -18,6 +19,8 @@ from netcam.identify import dialect
 
 MIN_PATTERNS = 2
 """Patterns from which one pass over all of them is faster than trying each."""
+KEPT = 4
+"""Caches that are kept, 12 MB each: the shipped content, an installed pack, what was used before them."""
 MAX_CACHE = 256 * 1024 * 1024
 """Bytes of a cache file that are read; ours are under 20 MB."""
 
@@ -225,6 +228,8 @@ def _read(path: Path, key: str) -> dict[str, _Part] | None:
         cached = msgspec.msgpack.decode(path.read_bytes(), type=_Cache)
     except (OSError, msgspec.DecodeError):
         return None
+    with contextlib.suppress(OSError):  # a folder that is only read is one that others keep
+        os.utime(path)
     return cached.parts if cached.key == key else None
 
 
@@ -236,4 +241,18 @@ def _write(path: Path, cached: _Cache) -> None:
         part.write_bytes(msgspec.msgpack.encode(cached))
         part.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        return
+    _forget_old(path.parent)
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove all but the newest caches: every change of a fingerprint makes another one."""
+    kept: list[tuple[int, Path]] = []
+    for one in folder.glob("patterns-*.bin"):
+        with contextlib.suppress(OSError):  # another process may do the same
+            kept.append((one.stat().st_mtime_ns, one))
+    for _, one in sorted(kept, reverse=True)[KEPT:]:
+        with contextlib.suppress(OSError):
+            one.unlink()
