@@ -73,7 +73,7 @@ class Archive:
         """Raises StoreError where the folder cannot be made."""
         self.root = root
         try:
-            root.mkdir(parents=True, exist_ok=True)
+            root.mkdir(parents=True, exist_ok=True, mode=0o700)  # it tells who talked with whom: for the owner alone
         except OSError as error:
             raise StoreError(str(root), error.strerror or "cannot be made", "give a folder that can be written") from None
         self._connection: Any = None

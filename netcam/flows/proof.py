@@ -74,7 +74,7 @@ class Proof:
         """Write the pcap into a folder. Raises StoreError."""
         target = folder / self.name
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             target.write_bytes(self.body)
         except OSError as error:
             raise StoreError(str(target), error.strerror or "cannot be written", "give another folder with --proof") from None

@@ -80,6 +80,7 @@ def test_flows_are_archived_by_site_and_day_and_come_back(tmp_path: Path) -> Non
     assert country_text(int(back["country"].max())) == "NL"
     assert len(archive.load(root, "hq", T0, T0 + 10 * S)) == 11
     assert len(archive.load(root, "elsewhere", 0, 1 << 62)) == 0
+    assert root.stat().st_mode & 0o077 == 0
 
 
 def test_devices_and_makers_are_summed(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def test_a_finding_keeps_its_packets_headers_only_and_hashed(tmp_path: Path) -> 
     assert list(made) == [one.key]
     kept = made[one.key]
     content = kept.write(tmp_path / "proof").read_bytes()
+    assert (tmp_path / "proof").stat().st_mode & 0o077 == 0
     assert (kept.packets, kept.seen) == (12, 12)
     assert b"SECRET" not in content
     assert kept.digest == hashlib.sha256(content).hexdigest()
