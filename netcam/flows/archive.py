@@ -101,11 +101,8 @@ class Archive:
 
         `stem` names the files: writing again under the same stem replaces them.
         """
-        stem = (
-            stem
-            or (f"{self._reading}-{secrets.token_hex(4)}" if self._reading else "")
-            or f"{table.window[0] // 1_000_000_000}-{secrets.token_hex(4)}"
-        )
+        begun = f"{table.window[0] // 1_000_000_000}-{secrets.token_hex(4)}"
+        stem = stem or (f"{self._reading}-{begun}" if self._reading else begun)
         prepared = self.prepare(table, site, stem=stem)
         return [publish(temporary, final) for temporary, final in prepared]
 
