@@ -1,8 +1,10 @@
 """The list of what is never requested."""
 
+import re
+
 import pytest
 
-from netcam.protocols.never import refuses
+from netcam.protocols.never import MESSAGES_NEVER_SENT, NEVER_REQUESTED, refuses
 
 REFUSED = [
     "/current_config/passwd",
@@ -69,3 +71,72 @@ def test_a_forbidden_request_is_refused_with_a_reason(thing: str | bytes) -> Non
 @pytest.mark.parametrize("thing", ALLOWED)
 def test_what_netcam_does_ask_is_allowed(thing: str | bytes) -> None:
     assert refuses(thing) is None
+
+
+ONLY = [
+    "/cgi-bin/current_config",
+    "/RPC2",
+    '{"method":"global.login"}',
+    "/web_caps/webCapsConfig",
+    "/cgi-bin/magicBox.cgi?action=getSystemInfo",
+    "/SDK/webLanguage",
+    "/System/deviceInfo?auth=YWRtaW46MTEK",
+    "/ISAPI/Security/users",
+    "/PSIA/Custom/SelfExt/userCheck",
+    "/ISAPI/System/configurationFile",
+    "/cgi-bin/main-cgi",
+    "/LAPI/V1.0/System/Security/Login",
+    "/doLogin",
+    "/cgi-bin/nobody/Search.cgi",
+    "/upgrade_handle.php?cmd=writeuploaddir",
+    "/dvrcontrol.cgi",
+    "/main/index.asp?ID=1",
+    "/device.rsp?opt=user",
+    "/onvif-http/snapshot",
+    "/axis-cgi/jpg/image.cgi",
+    "/cgi-bin/reboot.cgi",
+    "/doc/../../x",
+    "GET / HTTP/1.1\r\nAuthorization: Basic YWRtaW46\r\n\r\n",
+    "<s:Header><wsse:Security/></s:Header>",
+    "<s:Body><tds:SetHostname ><x/></tds:SetHostname></s:Body>",
+    "<s:Body><GetUsers/></s:Body>",
+    "<s:Body><trt:GetStreamUri/></s:Body>",
+    "<Probe><Types>reset</Types></Probe>",
+    '{"method":"DHDiscover.setConfig"}',
+    "DELETE /x HTTP/1.1\r\n",
+    "PLAY rtsp://192.0.2.1/ RTSP/1.0\r\n",
+]
+"""One for each pattern, in their order, that no other one refuses."""
+
+
+def test_each_pattern_of_the_list_is_held_by_an_example_of_its_own() -> None:
+    """Whoever takes a pattern away, or adds one without an example, meets this test."""
+    for pattern, example in zip(NEVER_REQUESTED, ONLY, strict=True):
+        assert [one for one in NEVER_REQUESTED if re.search(one, example, re.IGNORECASE)] == [pattern]
+        assert refuses(example)
+        assert refuses(example.encode())
+
+
+BEGINNINGS = [
+    bytes.fromhex("a005000000000000"),
+    bytes.fromhex("f600000000000000"),
+    bytes.fromhex("ff000000" + "00" * 10 + "e803" + "00000000"),
+    b"MHED" + bytes(4) + b"\x02\x00\x00\x00",
+    b"MO_I\x01\x00",
+    b"\x00\x01" + bytes(22) + bytes.fromhex("20111e11231f1e1913"),
+    bytes.fromhex("210201" + "00" * 7 + "04"),
+    bytes.fromhex("213100ff") + bytes(28),
+    bytes.fromhex("f1200000"),
+    bytes.fromhex("42010080"),
+    b"\x02SET:" + b"x" * 9 + b"\xff\x03",
+    b"DH\x01\x02",
+    bytes.fromhex("000055aa00000000"),
+    bytes.fromhex("f0debc0a01000000"),
+]
+"""One for each binary message, in their order."""
+
+
+def test_each_binary_message_of_the_list_is_held_by_an_example_of_its_own() -> None:
+    for pattern, example in zip(MESSAGES_NEVER_SENT, BEGINNINGS, strict=True):
+        assert [one for one in MESSAGES_NEVER_SENT if re.match(one, example, re.DOTALL)] == [pattern], example
+        assert refuses(example) == MESSAGES_NEVER_SENT[pattern]
