@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +23,13 @@ class StoreFile:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(self.path, timeout=busy_seconds, isolation_level=None, check_same_thread=False)
+            # looked at before anything is written: the inventory, or somebody else's file, may be meant by mistake
+            tables = {name for (name,) in self._db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+            (made,) = self._db.execute("PRAGMA user_version").fetchone()  # after them: another process may make it this moment
+            ours = set(re.findall(r"CREATE TABLE (\w+)", layout))
+            if tables and (made == 0 or not tables & ours):
+                self._db.close()
+                raise StoreError(str(path), "is a database of something else", "give the path of a new file")
             self.path.chmod(0o600)
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")

@@ -1,5 +1,6 @@
 """The outbox: what is queued stays until it is delivered, and what was told is known in one step with it."""
 
+import contextlib
 import json
 import sqlite3
 
@@ -163,3 +164,18 @@ def test_no_order_of_events_loses_one(tmp_path_factory, steps):
     got += [item.seq for item in box.waiting("siem", "jsonl", 1000)]
     box.close()
     assert got == list(range(1, queued + 1))
+
+
+@pytest.mark.parametrize("version", [0, 7])
+def test_a_database_of_something_else_is_not_written_into(tmp_path, version):
+    """As where the settings name the inventory, or a file of another program, as the outbox."""
+    path = tmp_path / "outbox.sqlite"
+    with contextlib.closing(sqlite3.connect(path)) as other:
+        other.execute("CREATE TABLE theirs (x)")
+        other.execute(f"PRAGMA user_version = {version}")
+        other.commit()
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="something else"):
+        outbox(tmp_path)
+    assert path.read_bytes() == before
+    assert not path.with_name("outbox.sqlite-wal").exists()
