@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from netcam.flows import rows as r
 from netcam.flows.community import icmp_number
 from netcam.flows.records import Record, Records
+from netcam.flows.twice import Twice
 
 MAX_STREAMS = 1024
 """Exporters with their domains; the one silent longest gives way. A forger of source addresses cannot take more."""
@@ -67,6 +68,7 @@ class Exporters:
         self._records = records
         self._streams: OrderedDict[tuple[str, int, int], _Stream] = OrderedDict()
         self._recent: OrderedDict[bytes, None] = OrderedDict()
+        self._twice = Twice()
 
     def datagram(self, data: bytes, exporter: str, now: int) -> bool:
         """Read one datagram that came from `exporter` at `now` (ns); whether it was one of these protocols."""
@@ -110,6 +112,13 @@ class Exporters:
                 self._records.count("sequence_resets")
         stream.sequence = (told + units) & 0xFFFFFFFF
 
+    def _add(self, one: Record, stream: _Stream) -> None:
+        """Take a record on, unless it is told already."""
+        if self._twice.told(one, stream.source):
+            self._records.count("told_twice")
+        else:
+            self._records.add(one, stream.source)
+
     def _skewed(self, seconds: int, now: int) -> int:
         if now and abs(seconds * 1_000_000_000 - now) > SKEW:
             self._records.count("clock_skew")
@@ -131,14 +140,14 @@ class Exporters:
                 data, 24 + 48 * n
             )
             scale = max(rate, 1)
-            self._records.add(
+            self._add(
                 Record(
                     version=4, a=int.from_bytes(a, "big"), b=int.from_bytes(b, "big"), a_port=0 if proto == 1 else s_port,
                     b_port=0 if proto == 1 else d_port, proto=proto,
                     start=_at(base, uptime, first), end=_at(base, uptime, last), packets_out=packets * scale, bytes_out=octets * scale,
                     flags_out=flags, sampling=scale if scale > 1 else 0, quality=quality, icmp=d_port + 1 if proto == 1 and d_port else 0,
                 ),
-                stream.source,
+                stream,
             )  # fmt: skip
 
     def _sets(self, data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
@@ -320,7 +329,7 @@ class Exporters:
             icmp = _icmp(v, d_port)
             s_port = d_port = 0
         name = v.text(96)
-        self._records.add(
+        self._add(
             Record(
                 version=version, a=a, b=b, a_port=s_port, b_port=d_port, proto=proto, start=start, end=end, packets_out=out[0] * rate,
                 bytes_out=out[1] * rate, packets_in=back[0] * rate, bytes_in=back[1] * rate, flags_out=flags,
@@ -328,7 +337,7 @@ class Exporters:
                 blocked=int(blocked), end_reason=v.number(136), sampling=rate if rate > 1 else 0, quality=quality, paired=both,
                 directed=both and v.has(239), icmp=icmp, texts={"service": name} if name else {},
             ),
-            stream.source,
+            stream,
         )  # fmt: skip
 
 
