@@ -401,6 +401,8 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
         yield Fingerprint(id=name, field=way.field, match=way.match, says=says, weight=way.weight, examples=seen, status="draft")
 
 
+SUFFIX = r"(?:/[A-Z]{1,4}\d?(?![\w./]))?"
+"""A market or a variant behind a model that fills its field (`/US`, `/VFS`)."""
 MODEL_START = r"\A(?:[A-Za-z][A-Za-z.&-]{1,15}[ _]){0,3}?"
 HOST_START = r"\A(?:[A-Za-z][A-Za-z.&]{1,15}[ _-])??"
 """Words before a model in a field that holds one, and in a host name."""
@@ -421,7 +423,7 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
     misses = [Miss(see=text, source=one.source) for text in one.misses]
     name = f"{stem}/models-{_slug(one.family or str(number + 1))}"
     where = {
-        "any.model": (rf"{MODEL_START}(?P<model>{one.scheme})(?![\w-])", one.weight or MODEL_FIELD),
+        "any.model": (rf"{MODEL_START}(?P<model>{one.scheme}{SUFFIX})(?![\w-])", one.weight or MODEL_FIELD),
         # in running text only as the maker writes it: `xnu-1228` is a kernel, XNU-1228 would be a camera
         "any.text": (rf"(?<![\w-])(?P<model>(?-i:{one.scheme}))(?![\w-])", TEXT),
         "any.host": (rf"{HOST_START}(?P<model>{one.scheme})(?![A-Za-z0-9])", HOST),

@@ -40,6 +40,12 @@ def kit_field(one: Claim) -> bool:
     return all(seen.field in _KIT or seen.field.startswith("rtsp.sdp.") for seen in one.because)
 
 
+def _writer(one: Claim) -> bool:
+    """Whether a claim rests on the name of a streaming server or of the tool that wrote a session description; a session's own name is the
+    device's."""
+    return kit_field(one) and not all(seen.field in ("rtsp.sdp.s", "rtsp.sdp.i") for seen in one.because)
+
+
 def _kit(one: Claim, makers: Makers) -> bool:
     """Whether a claim rests on what a kit or a firmware keeps behind every badge: a streaming server, and where the maker is known to build
     for others its protocols, its enterprise number and its versions. A name or a model in the maker's own numbering is more than that."""
@@ -150,7 +156,7 @@ def kind(
     usual = file.usual_kind if file.usual_kind in CAMERA_KINDS or file.usual_kind == "intercom" else ""
     of_cameras = file.makes_cameras and (usual or any(one.kind == "camera" for one in file.models))
     # a maker's name in the server's header alone may be that of a server program
-    besides = [one for one in claims if one.slot == "maker" and one.value == maker and not ("/named-" in one.by and kit_field(one))]
+    besides = [one for one in claims if one.slot == "maker" and one.value == maker and not ("/named-" in one.by and _writer(one))]
     if not of_cameras or not besides:
         return None
     told = file.rtsp_tells or any(one.origin != "mac" for one in besides)

@@ -59,8 +59,18 @@ _BEHIND = re.compile(
 """A version, or words that announce one or a serial number, behind a model."""
 
 
+_CATEGORY = re.compile(
+    r"(?:\d{1,3}[ -]?ch(?:annels?)?[ -]?)?(?:(?:embedded|net(?:work)?|digital|ip|hd|hybrid|turbo|video|smart|ptz|speed|dome|bullet|fixed|mini)[ _-]?){0,4}"
+    r"(?:camera|recorder|nvr|dvr|xvr|hvr|dvs|ipc|dome|bullet|encoder|decoder|server|device)s?",
+    re.IGNORECASE,
+)
+"""Words for a kind of thing, which some devices give as their model."""
+
+
 def bare(model: str) -> str:
-    """A model without the version and the serial number that a text has behind it."""
+    """A model without the version and the serial number that a text has behind it; empty for words that only say what kind of thing it is."""
+    if _CATEGORY.fullmatch(model):
+        return ""
     behind = _BEHIND.search(model, 1)
     return model[: behind.start()] if behind is not None else model
 

@@ -68,6 +68,18 @@ def _of_a_thing(one: Claim) -> bool:
     return ("/models-" in one.by or one.origin == "usual-kind") and all(seen.field.startswith("upnp.") for seen in one.because)
 
 
+def _neighbour_on_the_web(one: Claim) -> bool:
+    """Whether a web server or page says of itself that it is no camera's: a router's, a printer's."""
+    other = one.slot == "kind" and one.value not in CAMERA_KINDS and one.value != "intercom"
+    return other and "/models-" not in one.by and all(seen.field in _WEB for seen in one.because)
+
+
+def _number_on_the_web(one: Claim) -> bool:
+    """Whether a claim rests on nothing but a number in a page's title or a realm, which another company's may look like."""
+    return "/models-" in one.by and all(seen.field in _WEB for seen in one.because)
+
+
+_WEB = frozenset({"http.title", "http.server", "http.realm", "http.heading"})
 _REVISION = re.compile(r"[ -]?Mk\.? ?(?:I{1,3}|IV|\d)\Z", re.IGNORECASE)
 
 
@@ -111,6 +123,8 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
     everything = sorted(claims, key=lambda c: (-c.weight, c.by, c.slot, c.value))
     if any(_of_a_thing(one) for one in everything) and makers.cautions.neighbour(observations):
         everything = [one for one in everything if not _of_a_thing(one)]
+    if any(_neighbour_on_the_web(one) for one in everything):
+        everything = [one for one in everything if not _number_on_the_web(one)]
     for one in everything:
         told.setdefault(one.slot, []).append(one)
     if "model" not in told and "brand" in told:

@@ -91,3 +91,51 @@ def test_a_platforms_own_port_alone_is_a_hint(matcher: Matcher, port: str, maker
 )
 def test_neighbours_are_told_as_what_they_are(matcher: Matcher, fields: dict[str, str], kind: str | None) -> None:
     assert seen(matcher, **fields).get("kind") == kind
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        # a number that TRENDnet's cameras bear, on the page of a router
+        ({"http__title": "TV-IP311PI", "http__server": "Mini web server 1.0 ZTE corp 2005."}, "router"),
+        ({"http__heading": "TV-IP311PI", "http__title": "OpenWrt"}, "router"),
+        ({"http__title": "TV-IP311PI", "http__server": "lighttpd"}, "camera"),
+        # what the device says of itself elsewhere stays
+        ({"onvif__model": "TV-IP311PI", "http__title": "OpenWrt"}, "camera"),
+    ],
+)
+def test_a_number_on_a_routers_page_is_no_cameras(matcher: Matcher, fields: dict[str, str], kind: str) -> None:
+    found = seen(matcher, **fields)
+    assert found.get("kind") == kind
+    assert found.get("model") == ("TV-IP311PI" if kind == "camera" else None)
+
+
+def test_a_word_that_servers_share_beside_a_librarys_realm_names_nobody(matcher: Matcher) -> None:
+    assert seen(matcher, rtsp__server="Rtsp Server/3.0").get("maker") == "Dahua"
+    assert seen(matcher, rtsp__server="Rtsp Server/3.0", rtsp__realm="LIVE555 Streaming Media").get("maker") is None
+
+
+@pytest.mark.parametrize(
+    ("description", "serial", "model", "kind"),
+    [
+        ("Network Video Recorder", "DS-7608NI-I2/8P0820190101CCRRD00000000WCVU", "DS-7608NI-I2/8P", "recorder"),
+        ("16CH NVR", "DS-7616NI-I21620190101CCRRD00000000WCVU", "DS-7616NI-I2", "recorder"),
+        ("IPC", "DS-2CD2042WD-I20170101AAWR700000000", "DS-2CD2042WD-I", "camera"),
+        ("DS-2CD2385G1-I", "DS-2CD2385G1-I20190101AAWRD00000000", "DS-2CD2385G1-I", "camera"),
+        ("DVR", "044123456", None, "recorder"),
+    ],
+)
+def test_words_for_a_kind_are_no_model(matcher: Matcher, description: str, serial: str, model: str | None, kind: str) -> None:
+    found = seen(matcher, sadp__DeviceDescription=description, sadp__DeviceSN=serial)
+    assert (found.get("model"), found.get("kind"), found.get("maker")) == (model, kind, "Hikvision")
+
+
+@pytest.mark.parametrize("model", ["IPC-HFW2231T-ZS/VFS", "SNV-6084R/US", "DH-IPC-HDW1230T1-A/LR"])
+def test_a_variant_behind_a_slash_belongs_to_the_model(matcher: Matcher, model: str) -> None:
+    assert seen(matcher, list__model=model).get("model") == model
+    assert seen(matcher, onvif__model=model).get("model") == model
+
+
+def test_a_sessions_name_is_the_devices_and_a_tools_is_not(matcher: Matcher) -> None:
+    assert seen(matcher, rtsp__sdp__s="Brickcom streaming").get("kind") == "camera"
+    assert seen(matcher, rtsp__sdp__tool="Brickcom streaming").get("kind") is None
