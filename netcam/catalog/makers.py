@@ -30,6 +30,8 @@ COMPANY_WORDS = frozenset(
     }
 )  # fmt: skip
 """Words that follow a company's name and may be left out."""
+THINGS = frozenset({"ip", "camera", "cameras", "ipcam", "ipc", "nvr", "dvr", "cctv", "product", "products"})
+"""Words for the thing that some devices write behind the name of who sells it."""
 
 
 @dataclass(frozen=True)
@@ -206,6 +208,21 @@ class Makers:
         if found is not None:
             return found
         return self.own_brand(self.called(name)) or name
+
+    def printed(self, name: str) -> str:
+        """A badge by what stands in a field for companies: as its maker's file spells it, by a maker's name that begins so, else without the
+        company words and the thing behind it. A maker's former names and owners are no badges."""
+        found = next((spelt for one in _shortened(name) if (spelt := self._spellings.get(_bare(one))) is not None), None)
+        if found is not None:
+            return found
+        maker = self.called(name)
+        if maker in self.makers and _bare(maker).startswith(_bare(name)):
+            return self.own_brand(maker) or name
+        words = re.split(r"[ _]+", name)
+        kept = len(words)
+        while kept > 1 and _bare(words[kept - 1]) in COMPANY_WORDS | THINGS:
+            kept -= 1
+        return " ".join(words[:kept]) if kept < len(words) else name
 
     def brand(self, maker: str, name: str) -> Brand | None:
         """What the maker's file says of a brand."""

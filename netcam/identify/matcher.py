@@ -282,7 +282,7 @@ class Matcher:
                 except KeyError:
                     continue  # an optional group that took no part
                 if slot == "brand":
-                    said = self.makers.spelt(said)
+                    said = self.makers.printed(said)
                 elif slot == "model":
                     said = beside.bare(said)
             key = (one.id, slot, said)

@@ -126,3 +126,49 @@ def test_labels_of_lists_are_badges_and_name_no_maker(matcher: Matcher, badge: s
     assert found.get("brand") == badge
     assert found.get("maker") in (None, "Senao Networks")
     assert found.is_camera is True
+
+
+@pytest.mark.parametrize(
+    ("name", "maker", "badge"),
+    [
+        # as certificates, ONVIF fields and the registry of MAC prefixes have them
+        ("Bosch Building Technologies", "Bosch", "Bosch"),
+        ("Robert Bosch GmbH", "Bosch", "Bosch"),
+        ("Bosch Security Systems B.V.", "Bosch", "Bosch"),
+        ("Hanwha Vision Co., Ltd.", "Hanwha", "Hanwha"),
+        ("Hangzhou Hikvision Digital Technology Co., Ltd.", "Hikvision", "Hikvision"),
+        ("DahuaTech", "Dahua", "Dahua"),
+        ("Tyco Security Products", "JCI", "Tyco"),
+        ("Tyco Electronics", None, "Tyco"),
+        ("Panasonic i-PRO Sensing Solutions Co., Ltd.", "i-PRO", "Panasonic"),
+        ("Panasonic Corporation", None, "Panasonic"),
+        ("Carrier/Interlogix", None, "Interlogix"),
+        ("3S", None, "3S Vision"),
+        ("Launch", None, "Launch Digital"),
+        # whom the catalog does not know is called as printed, without company words and the thing
+        ("Delta Electronics", None, "Delta"),
+        ("Schneider Electric", None, "Schneider Electric"),
+        ("Qwertycam_IPC", None, "Qwertycam"),
+        ("HID Global Corporation", None, "HID Global"),
+    ],
+)
+def test_companies_by_their_names(matcher: Matcher, name: str, maker: str | None, badge: str) -> None:
+    found = seen(matcher, onvif__manufacturer=name)
+    assert (found.get("maker"), found.get("brand")) == (maker, badge)
+    if maker is not None:
+        assert found.confidence["maker"] > 0.7
+
+
+@pytest.mark.parametrize(
+    ("fields", "maker", "kind"),
+    [
+        ({"mdns__name": "doorstation-1CCAE3700000"}, "DoorBird", "intercom"),
+        ({"mdns__name": "doorstation-1CCAE"}, None, "intercom"),
+        ({"onvif__manufacturer": "FLIR", "onvif__model": "FB-Series-ID"}, "FLIR", "camera"),
+        ({"onvif__manufacturer": "FLIR", "onvif__model": "X-Series-ID"}, None, "camera"),
+        ({"tls__issuer": "CN=DahuaTech,O=DahuaTech"}, "Dahua", None),
+    ],
+)
+def test_names_of_lines_and_hosts(matcher: Matcher, fields: dict[str, str], maker: str | None, kind: str | None) -> None:
+    found = seen(matcher, **fields)
+    assert (found.get("maker"), found.get("kind")) == (maker, kind)
