@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from netcam.assess import removal
 from netcam.errors import ConfigError, StoreError
-from netcam.inventory import corrections, merkle, remarks, verify
+from netcam.inventory import corrections, decided, merkle, remarks, verify
 from netcam.inventory.chain import START
 from netcam.inventory.memory import MemoryInventory
 from netcam.inventory.port import MAX_ACTION, MAX_NOTE, MAX_RAW, Remark
@@ -597,3 +598,23 @@ def test_when_a_device_was_seen_is_what_was_observed_and_judging_it_anew_is_no_s
     inventory.save_identities("s3", [identity()], NOON - 30 * HOUR, seen={("hq", "d1"): (NOON - 40 * HOUR, NOON - 40 * HOUR)})
     device = inventory.devices()[0]
     assert (device.first_seen, device.last_seen, device.slots["maker"]) == (NOON - 40 * HOUR, NOON - HOUR, "dahua")
+
+
+def test_a_removed_device_that_is_part_of_another_one_is_there_while_that_one_is(inventory):
+    """Its key left the list and is in no scan any more: that is no absence."""
+    removed = ("confirmed", "isolated", "removed")
+    inventory.save_identities("s1", [identity("d1"), identity("d2", addresses=("10.0.0.6",), macs=())], NOON)
+    inventory.act(removal.REMOVAL, removal.opening("hq", "d1", "uk-2022", on=NOON.date()), NOON, by="ann")
+    for step in removed:
+        item = decided.removals(inventory)["hq", "d1", "uk-2022"]
+        inventory.act(removal.REMOVAL, removal.stepping(item, step, on=NOON.date(), today=NOON.date()), NOON, by="ann")
+    inventory.retire("hq", {"d1": "d2"}, NOON + HOUR, by="netcam")
+    later = NOON + timedelta(days=2)
+    sweep = ScanRecord(id="s2", site="hq", status="complete", started=later, finished=later + HOUR)
+    inventory.save_scan(sweep)
+    inventory.cover("s2", [Coverage(address=f"10.0.0.{n}", state=CoverageState.ANSWERED) for n in (5, 6)])
+    inventory.save_identities("s2", [identity("d2", addresses=("10.0.0.6",), macs=())], later)
+    assert decided.removals(inventory)["hq", "d1", "uk-2022"].state is removal.Step.REOPENED
+    ((_, said),) = decided.verify_removals(inventory, sweep, later)
+    assert said.looked is removal.Looked.PRESENT
+    assert removal.fold(inventory.actions())["hq", "d1", "uk-2022"].state is removal.Step.REOPENED
