@@ -98,19 +98,18 @@ def _record(c: Change) -> dict[str, Any]:
 
 def _of_scans(inventory: Inventory, before: str, after: str, site: str | None) -> list[Change]:
     from netcam.inventory.diff import diff as compare
+    from netcam.inventory.history import known_before
 
     old, new = pick_scan(inventory, before, site), pick_scan(inventory, after, site)
     return compare(
         inventory.identities(scan=old.id, evidence=False),
         inventory.identities(scan=new.id, evidence=False),
         coverage_after=inventory.coverage(new.id) if new.status == "complete" else None,
-        seen_earlier=_known_before(inventory, old.started, new.site),
+        seen_earlier=known_before(inventory, old.started, new.site),
         targets=new.targets,
+        coverage_before=inventory.coverage(old.id) if old.status == "complete" else (),
+        targets_before=old.targets,
     )
-
-
-def _known_before(inventory: Inventory, at: datetime | None, site: str) -> set[tuple[str, str]]:
-    return {(d.site, d.device) for d in inventory.devices(site=site) if at is not None and d.first_seen is not None and d.first_seen < at}
 
 
 def _between(inventory: Inventory, before: str, after: str, site: str | None) -> list[Change]:

@@ -38,13 +38,17 @@ def diff(
     coverage_after: Iterable[Coverage] | None = None,
     seen_earlier: Iterable[tuple[str, str]] = (),
     targets: Collection[str] = (),
+    coverage_before: Iterable[Coverage] | None = None,
+    targets_before: Collection[str] = (),
 ) -> list[Change]:
     """Changes from `before` to `after`, by site and device.
 
     `coverage_after` is what the later scan of `targets` looked at: only a device all of whose addresses it covered is missing, the
     others are not-covered. None means that no finished scan stands behind `after`, so nothing is missing.
-    `seen_earlier` holds (site, device) known from before `before`: one of these that is new here has returned.
+    `seen_earlier` holds (site, device) known from before `before`: one of these that is new here has returned, where the earlier scan
+    of `targets_before` looked at its addresses (`coverage_before`; None: it did); else nothing is known of a change.
     """
+    looked_before = looked_at(coverage_before) if coverage_before is not None else None
     looked = looked_at(coverage_after or ())
     known = set(seen_earlier)
     old = {(i.site, i.device): i for i in before}
@@ -53,6 +57,9 @@ def diff(
     for key, identity in new.items():
         earlier = old.get(key)
         if earlier is None:
+            asked = looked_before is None or (identity.addresses and not not_looked_at(identity.addresses, looked_before, targets_before))
+            if key in known and not asked:
+                continue
             kind: Kind = "returned" if key in known else "new"
             changes.append(Change(kind=kind, device=identity.device, site=identity.site))
         elif earlier is not identity:

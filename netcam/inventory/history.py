@@ -127,6 +127,11 @@ def _ended(scan: ScanRecord) -> datetime | None:
     return scan.finished or scan.started
 
 
+def known_before(inventory: Inventory, at: datetime | None, site: str) -> set[tuple[str, str]]:
+    """(site, device) of the devices that were seen before a time."""
+    return {(d.site, d.device) for d in inventory.devices(site=site) if at is not None and d.first_seen is not None and d.first_seen < at}
+
+
 def between(inventory: Inventory, earlier: datetime, later: datetime, *, site: str | None = None) -> list[Change]:
     """What changed from one date to another: new, changed, missing and returned devices."""
     before, after = (inventory.identities(at, site=site, evidence=False) for at in (earlier, later))

@@ -84,12 +84,20 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
     """Everything a report of one run shows; with `content` also the questions that texts put to every camera."""
     from netcam.inventory.decided import decisions, removals
     from netcam.inventory.diff import diff
+    from netcam.inventory.history import known_before
     from netcam.report.snapshot import Snapshot
 
     earlier = [s for s in inventory.scans(scan.site) if s.status == "complete" and s.started and scan.started and s.started < scan.started]
     identities, coverage = inventory.identities(scan=scan.id), inventory.coverage(scan.id)
     covered = coverage if scan.status == "complete" else None  # only a finished run can miss a device
-    changes = diff(inventory.identities(scan=earlier[-1].id), identities, coverage_after=covered, targets=scan.targets) if earlier else []
+    changes = []
+    if earlier:
+        # where networks are swept one by one, the last look at this one is what it is held against
+        last = next((s for s in reversed(earlier) if set(s.targets) >= set(scan.targets)), earlier[-1])
+        changes = diff(
+            inventory.identities(scan=last.id), identities, coverage_after=covered, targets=scan.targets,
+            seen_earlier=known_before(inventory, last.started, scan.site), coverage_before=inventory.coverage(last.id), targets_before=last.targets,
+        )  # fmt: skip
     taken: Snapshot = Snapshot.of(inventory, scan, generated_at=generated_at, changes=changes)
     # what traffic showed of these devices belongs to no scan
     devices, told = {one.device for one in identities}, {finding.key for finding in taken.findings}

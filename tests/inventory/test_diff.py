@@ -50,6 +50,17 @@ def test_a_link_that_was_asked_as_a_whole_was_looked_at_where_the_device_was_ask
     assert diff([wide], [], coverage_after=looked("10.0.0.5"), targets=few)[0].kind == "not-covered"
 
 
+def test_a_device_of_a_network_that_the_earlier_scan_did_not_ask_is_neither_new_nor_back():
+    here, there = who(addresses=("10.0.1.5",)), who("b", addresses=("10.0.2.5",))
+    known = {(one.site, one.device) for one in (here, there)}
+    asked = {"coverage_before": looked("10.0.1.5"), "coverage_after": looked("10.0.2.5")}
+    assert {(c.kind, c.device) for c in diff([here], [there], seen_earlier=known, **asked)} == {("not-covered", here.device)}
+    assert {c.kind for c in diff([here], [there], **asked)} == {"not-covered", "new"}, "nobody knew it before"
+    back = asked | {"coverage_before": looked("10.0.1.5", "10.0.2.5")}
+    assert {c.kind for c in diff([here], [there], seen_earlier=known, **back)} == {"not-covered", "returned"}
+    assert {c.kind for c in diff([here], [there], seen_earlier=known)} == {"not-covered", "returned"}
+
+
 def test_without_a_finished_scan_nothing_is_missing():
     assert diff([who()], [], coverage_after=None)[0].kind == "not-covered"
     assert diff([who()], [], coverage_after=[])[0].kind == "not-covered"

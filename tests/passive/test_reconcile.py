@@ -30,6 +30,7 @@ from netcam.collect.registers.entry import Entry
 from netcam.errors import ConfigError, ContentError
 from netcam.inventory import open_inventory
 from netcam.model import Claim, Coverage, CoverageState, Identity, Observation, ScanRecord
+from netcam.pipeline import snapshot
 
 NOW = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
@@ -137,6 +138,13 @@ def test_a_sweep_of_one_network_says_nothing_of_the_cameras_of_another(tmp_path:
     run = CliRunner().invoke(app, ["leftovers", *common])
     lines = [json.loads(line) for line in run.stdout.splitlines()]
     assert [(one["what"], one["device"]) for one in lines if "what" in one] == [("no longer on the network", third.device)]
+    run = CliRunner().invoke(app, ["diff", "a7", "a8", *common])
+    kinds = [(one["kind"], one["device"]) for one in map(json.loads, run.stdout.splitlines())]
+    assert kinds == [("not-covered", first.device)], "who stands in a network that the earlier scan did not ask has not returned"
+    inventory = open_inventory(str(tmp_path / "s.sqlite"))
+    told = snapshot(inventory, inventory.scan("a8"), generated_at=NOW).changes
+    inventory.close()
+    assert [(one.kind, one.device) for one in told] == [("missing", third.device)], "held against the last look at the same network"
 
 
 def test_a_mac_prefix_is_no_ground_to_contradict_the_register() -> None:
