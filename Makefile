@@ -52,7 +52,7 @@ $(VENV)/peers/.ready: $(VENV)/.ready tests/peers/requirements.txt tests/peers/fe
 peers: $(VENV)/peers/.ready
 
 test: system-test check peers
-	$(BIN)/pytest $(ARGS)
+	.ci/tests $(BIN)/pytest $(ARGS)
 
 bench: system-test $(VENV)/.ready
 	@for b in tests/bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
