@@ -58,8 +58,13 @@ def _events(inventory: Inventory, wanted: str, site: str | None) -> Sequence[Eve
     mac = wire.normal_mac(wanted)
     here = inventory.identities(site=site, evidence=False)
     who = {(i.site, i.device) for i in here if wanted in (i.device, *i.addresses) or (mac and mac in i.macs)}
+    bearers: dict[tuple[str, str], set[tuple[str, str]]] = {}
+    for one in here:
+        for mark in (one.device, *one.macs):
+            bearers.setdefault((one.site, mark), set()).add((one.site, one.device))
     for seen in inventory.observations(address=wanted, site=site):  # whoever had it before
-        who |= {(i.site, i.device) for i in here if i.site == seen.site and (seen.key == i.device or (seen.mac and seen.mac in i.macs))}
+        for mark in {seen.key, seen.mac}:
+            who |= bearers.get((seen.site, mark), set())
     who |= {(v.identity.site, v.identity.device) for v in inventory.history(wanted, site=site)}
     if not who:
         find(here, wanted)  # says what is near

@@ -69,6 +69,7 @@ def ask(
         known = list(devices(inventory, site, addresses or ()))
         if not known:
             raise ContentError("ask", f"no device of site {shown(site)} to ask", "run `netcam scan` first, or name a device")
+        refusals.check()
         if again:
             for one in known:
                 refusals.lift(site, one.mac or one.address)

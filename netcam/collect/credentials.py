@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import stat
@@ -296,12 +295,30 @@ class Refusals:
     """Which device refused which account, and when: such a device is not tried again until the operator lifts it."""
 
     def __init__(self, path: Path) -> None:
+        """Raises ConfigError where the file is there and cannot be read: without it every device would be tried once more."""
         self._path = path
         self._known: dict[str, str] = {}
-        with contextlib.suppress(OSError, ValueError):
+        cure = "restore it, or remove it once the accounts are right: devices that refused are tried again then"
+        try:
             told = json.loads(path.read_text("utf-8"))
-            if isinstance(told, dict):
-                self._known = {str(key): str(value) for key, value in told.items()}
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise ConfigError(str(path), error.strerror or "cannot be read", "check its owner and permissions") from None
+        except ValueError:
+            raise ConfigError(str(path), "is damaged: which devices refused which account is not known", cure) from None
+        if not isinstance(told, dict):
+            raise ConfigError(str(path), "is no list of refusals", cure)
+        self._known = {str(key): str(value) for key, value in told.items()}
+
+    def check(self) -> None:
+        """Raise ConfigError where a refusal could not be remembered: no account may be tried then."""
+        try:
+            self._write()
+        except OSError as error:
+            raise ConfigError(
+                str(self._path), error.strerror or "cannot be written", "free space, or set NETCAM_HOME to another folder"
+            ) from None
 
     @staticmethod
     def _key(site: str, device: str, user: str) -> str:
@@ -333,4 +350,6 @@ class Refusals:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(self._known, file)
+            file.flush()
+            os.fsync(file.fileno())
         fresh.replace(self._path)

@@ -133,3 +133,22 @@ def test_a_refusal_outlives_the_run_until_it_is_lifted(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert again.lift("hq", "192.0.2.9") == 1
     assert credentials.Refusals(path).when("hq", "192.0.2.9", "netcam") == ""
+
+
+@pytest.mark.parametrize("content", ["", '{"a": ', "[]", "\x00\x00\x00"])
+def test_a_damaged_list_of_refusals_stops_before_any_account_is_tried(tmp_path: Path, content: str) -> None:
+    """Else every device that refused would be tried once more, and lock its accounts."""
+    path = tmp_path / "refusals.json"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match="refusals"):
+        credentials.Refusals(path)
+    assert path.read_text() == content
+
+
+def test_where_no_refusal_could_be_remembered_none_may_come(tmp_path: Path) -> None:
+    told = credentials.Refusals(tmp_path / "state" / "refusals.json")
+    told.check()
+    told = credentials.Refusals(tmp_path / "other" / "refusals.json")
+    (tmp_path / "other").write_text("a file where the folder should be")
+    with pytest.raises(ConfigError, match="NETCAM_HOME"):
+        told.check()
