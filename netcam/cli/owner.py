@@ -157,7 +157,7 @@ def devices(inventory: Inventory, site: str, wanted: Iterable[str]) -> Iterator[
                 ports.append(int(seen.value))
         if wanted or one.is_camera or xaddrs:
             yield Known(
-                device=one.device, address=one.addresses[0], mac=one.macs[0] if one.macs else "", xaddrs=tuple(dict.fromkeys(xaddrs)),
+                device=one.device, address=one.addresses[0], mac=one.macs[0] if one.macs else "", macs=one.macs, xaddrs=tuple(dict.fromkeys(xaddrs)),
                 ports=tuple(dict.fromkeys(ports)),
             )  # fmt: skip
 

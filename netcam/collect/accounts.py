@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from netcam.collect import driver, owner
+from netcam.collect import driver, interfaces, owner
 from netcam.collect.credentials import Account, Credentials, Refusals
 from netcam.collect.gate import Gate, StopSwitch
 from netcam.collect.owner import Status, Told
@@ -24,6 +24,8 @@ class Known:
     device: str
     address: str
     mac: str = ""
+    macs: tuple[str, ...] = ()
+    """All that the device bears; empty where none is known."""
     xaddrs: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
 
@@ -56,7 +58,9 @@ async def ask(
         if account is not None and (when := refusals.when(site, key, account.user)):
             return Told(status=Status.LOCKED, note=f"refused at {when}; lift with --again once the account is right")
         where = owner.places(known.xaddrs, known.address, known.ports)
-        told = await owner.ask(gate, known.address, where, account, context=context, clear=clear, now=clock())
+        told = await owner.ask(
+            gate, known.address, where, account, context=context, clear=clear, now=clock(), elsewhere=lambda: other_at(known)
+        )
         if told.status is Status.REFUSED and account is not None:
             refusals.add(site, key, account.user, clock())
         return told
@@ -64,6 +68,12 @@ async def ask(
     async with asyncio.TaskGroup() as group:
         for known in devices:
             group.create_task(one(known))
+
+
+def other_at(known: Known) -> str:
+    """The MAC at a device's address, where the kernel knows one there that is none of the device's: an inventory may be of last month."""
+    mac = interfaces.neighbours().get(known.address, "") if known.macs else ""
+    return mac if mac not in known.macs else ""
 
 
 def observations(asked: Asked, *, site: str, sensor: str, scan: str) -> Iterator[Observation]:

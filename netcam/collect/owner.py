@@ -62,6 +62,8 @@ class Status(StrEnum):
     IN_CLEAR = "in clear only"
     """The device takes the password in clear only, which the site does not allow: nothing was sent."""
     NO_ACCOUNT = "no account"
+    ELSEWHERE = "another device"
+    """Another device has its address now: no account was shown."""
     UNREACHABLE = "unreachable"
 
 
@@ -144,12 +146,16 @@ def places(xaddrs: Iterable[str], address: str, open_ports: Iterable[int] = ()) 
 
 
 async def ask(
-    gate: Gate, address: str, where: Sequence[Place], account: Account | None, *, context: TLSContext, clear: bool, now: datetime
-) -> Told:
-    """Ask one device. `clear`: the site allows its password to be sent so that anybody on the way can read it."""
+    gate: Gate, address: str, where: Sequence[Place], account: Account | None, *, context: TLSContext, clear: bool, now: datetime,
+    elsewhere: Callable[[], str] = lambda: "",
+) -> Told:  # fmt: skip
+    """Ask one device. `clear`: the site allows its password to be sent so that anybody on the way can read it.
+
+    `elsewhere` is asked once something has answered, before the account is shown: the MAC of another device that has the address now.
+    """
     told = Told(status=Status.UNREACHABLE)
     for place in where:
-        talk = _Talk(gate, address, place, account, context=context, clear=clear, now=now)
+        talk = _Talk(gate, address, place, account, context=context, clear=clear, now=now, elsewhere=elsewhere)
         told = await talk.run()
         told.place, told.calls = place, talk.transport.calls
         if told.status is not Status.UNREACHABLE:
@@ -161,8 +167,10 @@ class _Talk:
     """The questions to one device at one place."""
 
     def __init__(
-        self, gate: Gate, address: str, place: Place, account: Account | None, *, context: TLSContext, clear: bool, now: datetime
-    ) -> None:
+        self, gate: Gate, address: str, place: Place, account: Account | None, *, context: TLSContext, clear: bool, now: datetime,
+        elsewhere: Callable[[], str],
+    ) -> None:  # fmt: skip
+        self._elsewhere = elsewhere
         self.transport = GateTransport(gate, address, place.port, tls=place.tls, context=context)
         self._place, self._account, self._clear, self._now = place, account, clear, now
         self._skew: timedelta | None = None
@@ -177,6 +185,9 @@ class _Talk:
     async def run(self) -> Told:
         try:
             await self._clock()
+            if self._account is not None and (other := self._elsewhere()):
+                note = f"{other} has this address now: the account was not shown; run `netcam scan` to see where the device is"
+                return Told(status=Status.ELSEWHERE, note=note)
             await self._everything()
         except _Refused as refused:
             status = Status.PARTLY if self._accepted else Status.REFUSED if self._way else Status(str(refused))

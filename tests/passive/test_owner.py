@@ -102,6 +102,42 @@ def test_the_right_account_is_told_what_the_device_is(tmp_path: Path) -> None:
     assert "right-secret" not in audit and "admin" not in audit
 
 
+def test_no_account_is_shown_to_another_device_that_has_the_address_now(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An inventory may be of last month, and the lease of the camera somebody else's since."""
+    mine = ("44:19:b6:00:00:20", "44:19:b6:00:00:21")
+
+    def run(port: int, there: str) -> Told:
+        monkeypatch.setattr(accounts.interfaces, "neighbours", lambda: {"127.0.0.1": there} if there else {})
+        results: list[Asked] = []
+        known = [
+            Known(
+                device=mine[0],
+                address="127.0.0.1",
+                mac=mine[0],
+                macs=mine,
+                ports=(port,),
+                xaddrs=(f"http://127.0.0.1:{port}/onvif/device_service",),
+            )
+        ]
+        given = Credentials(accounts=(account("right-secret"),))
+        refusals = Refusals(tmp_path / "refusals.json")
+        asyncio.run(
+            accounts.ask(known, given, refusals, gate(), site="hq", clear=False, clock=clock, stop=StopSwitch(), done=results.append)
+        )
+        assert list(accounts.observations(results[0], site="hq", sensor="s", scan="x")) or results[0].told.status is Status.ELSEWHERE
+        return results[0].told
+
+    with ipycam("right-secret") as (port, lines):
+        other = run(port, "02:00:00:00:00:99")
+        assert other.status is Status.ELSEWHERE
+        assert "02:00:00:00:00:99" in other.note
+        assert not other.facts
+        asked = len(lines)
+        assert asked <= 1, "the device's clock, which needs no account, and nothing else"
+        assert run(port, mine[1]).status is Status.ANSWERED
+        assert run(port, "").status is Status.ANSWERED
+
+
 def test_one_refusal_ends_it_and_locks_the_device_for_later_runs(tmp_path: Path) -> None:
     refusals = tmp_path / "refusals.json"
 
