@@ -33,6 +33,9 @@ COMPANY_WORDS = frozenset(
 THINGS = frozenset({"ip", "camera", "cameras", "ipcam", "ipc", "nvr", "dvr", "cctv", "product", "products"})
 """Words for the thing that some devices write behind the name of who sells it."""
 
+_GOES_ON = re.compile(r"[\w-]")
+"""What stands behind a number that is part of a longer word."""
+
 
 @dataclass(frozen=True)
 class Makers:
@@ -97,6 +100,14 @@ class Makers:
         """The row with a kind that a maker's own table has for a model, and the id of the fingerprint that it was spelt out into, or None."""
         rows = self._numbering.get(maker, ()) if len(model) <= MAX_MODEL else ()
         return next(((row, told) for scheme, row, told in rows if scheme.fullmatch(model)), None)
+
+    def number_at(self, maker: str, text: str, start: int) -> str | None:
+        """The longest model of a maker's own table that stands at a place of a text, None where none does."""
+        rows = self._numbering.get(maker, ())
+        found = [
+            hit[0] for scheme, _, _ in rows if (hit := scheme.match(text, start, start + MAX_MODEL)) and not _GOES_ON.match(text, hit.end())
+        ]
+        return max(found, key=len, default=None)
 
     def told_by(self, badge: str) -> str | None:
         """The one maker of cameras whose own name on the badge says who made the device, None where there is none or several."""

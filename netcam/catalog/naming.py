@@ -62,7 +62,7 @@ _TEXT = (
     "sadp.DeviceDescription", "xm.DeviceModel", "tvt.model", "hnap.ModelName", "list.model",
 )  # fmt: skip
 _FIRMWARE = (
-    "onvif.firmware", "onvif.scope.firmware", "onvif.scope.version", "upnp.firmware", "http.property.firmware", "list.firmware",
+    "onvif.firmware", "onvif.scope.firmware", "onvif.scope.version", "upnp.firmware", "http.property.firmware", "http.property.version", "list.firmware",
     "mdns.txt.fw", "mdns.txt.fwversion", "mdns.txt.firmware", "mdns.txt.fv", "hnap.FirmwareVersion", "lldp.firmware",
 )  # fmt: skip
 _HOST = (

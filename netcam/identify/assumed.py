@@ -31,8 +31,8 @@ _KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
 _DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt", "port"})
 """Protocols that a firmware keeps behind everybody's badge, and ports."""
 
-_EVERYBODYS = frozenset({"snmp.sysobjectid", *naming.CLASSES["any.firmware"]})
-"""Fields in which a firmware tells its own numbers behind everybody's badge too."""
+_EVERYBODYS = "snmp.sysobjectid"
+"""Field in which a firmware tells its maker's number behind everybody's badge too."""
 
 
 def kit_field(one: Claim) -> bool:
@@ -54,7 +54,9 @@ def _kit(one: Claim, makers: Makers) -> bool:
     if kit_field(one):
         return True
     others = "/models-" not in one.by and makers.builds_for_others(one.value)
-    return others and all(seen.field in _EVERYBODYS or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
+    if others and one.by in makers.by_id and makers.by_id[one.by][1].field == "any.firmware":
+        return True
+    return others and all(seen.field == _EVERYBODYS or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
 
 
 def _folded(name: str) -> str:

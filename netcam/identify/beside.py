@@ -29,10 +29,14 @@ _WRITTEN = frozenset(
     }
 )  # fmt: skip
 """Fields of running text that a firmware fills: names of makers and models stand there as it writes them."""
+_GAP = re.compile(r"[ _:-]{1,3}")
+_THING = re.compile(
+    r"(?:(?:Network |IP |Dome |Bullet |PTZ |Mini |Fixed )?(?:Camera|Dome|NVR|DVR|Recorder|Encoder|Video Server|Intercom)[ :_-]{1,3})?"
+    r"(?:[Mm]odel[ :]{1,3})?"
+)
+"""What stands between a name and a number, and words for the thing that may stand there too."""
 _NUMBER = re.compile(
-    r"[ _:-]{1,3}(?:(?:Network |IP |Dome |Bullet |PTZ |Mini |Fixed )?(?:Camera|Dome|NVR|DVR|Recorder|Encoder|Video Server|Intercom)[ :_-]{1,3})?"
-    r"(?:[Mm]odel[ :]{1,3})?(?P<model>(?=[A-Z0-9/-]{0,16}\d[A-Z0-9/-]{0,8}\d)[A-Z][A-Za-z]{0,5}-?[A-Z0-9][A-Z0-9]{1,12}(?:[-/][A-Z0-9]{1,8}){0,4}[a-z]?)"
-    r"(?![\w./-]{1,3}\w)"
+    r"(?P<model>(?=[A-Z0-9/-]{0,16}\d[A-Z0-9/-]{0,8}\d)[A-Z][A-Za-z]{0,5}-?[A-Z0-9][A-Z0-9]{1,12}(?:[-/][A-Z0-9]{1,8}){0,4}[a-z]?)(?![\w./-]{1,3}\w)"
 )
 """A number behind a name: written in capitals, with two digits at least."""
 _NO_NUMBER = re.compile(
@@ -50,6 +54,8 @@ _VERSION = re.compile(
 """A version behind a model."""
 _ADDRESS = re.compile(r"(?:1?\d?\d|2[0-4]\d|25[0-5])(?:\.(?:1?\d?\d|2[0-4]\d|25[0-5])){3}")
 
+_PROGRAMS = ("sip.", "http.server", "rtsp.server")
+"""Beginnings of fields in which a program gives its name and version, and no address."""
 _YEAR = re.compile(r"\d{4}\.")
 _BEHIND = re.compile(
     r"(?:/v?\d{1,3}(?:\.\w{1,10}){2,6}|[ _/-]v\d{1,3}(?:\.\d{1,10}){2,6}(?:\.\w{1,4}){0,2})(?:,? build[ _]?\d{6,8})?\Z"
@@ -86,9 +92,17 @@ def models(names: Sequence[Claim], makers: Makers) -> Iterator[Claim]:
         if "/named-" not in claim.by or claim.by not in makers.by_id:
             continue
         name = _expression(makers.by_id[claim.by][1].match).search(text)
-        found = _NUMBER.match(text, name.end()) if name is not None else None
-        if found is not None and not _NO_NUMBER.fullmatch(found["model"]):
-            yield Claim(slot="model", value=found["model"], weight=MODEL, by=claim.by, origin=claim.origin, because=claim.because[:1])
+        gap = _GAP.match(text, name.end()) if name is not None else None
+        if gap is None:
+            continue
+        maker = makers.by_id[claim.by][0].maker
+        thing = _THING.match(text, gap.end())
+        start = thing.end() if thing is not None else gap.end()
+        told = makers.number_at(maker, text, gap.end()) or makers.number_at(maker, text, start)
+        if told is None and (found := _NUMBER.match(text, start)) and not _NO_NUMBER.fullmatch(found["model"]):
+            told = found["model"]
+        if told is not None:
+            yield Claim(slot="model", value=told, weight=MODEL, by=claim.by, origin=claim.origin, because=claim.because[:1])
 
 
 def firmware(told: Sequence[Claim]) -> Iterator[Claim]:
@@ -100,7 +114,9 @@ def firmware(told: Sequence[Claim]) -> Iterator[Claim]:
             continue
         version = found["version"]
         # one point may be a lens, four numbers an address, four digits a year
-        if not found["word"] and (version.count(".") < 2 or _ADDRESS.fullmatch(version) or _YEAR.match(version)):
+        if not found["word"] and (version.count(".") < 2 or _YEAR.match(version)):
+            continue
+        if not found["word"] and _ADDRESS.fullmatch(version) and not claim.because[0].field.startswith(_PROGRAMS):
             continue
         yield Claim(slot="firmware", value=version, weight=FIRMWARE, by=claim.by, origin=claim.origin, because=claim.because[:1])
 

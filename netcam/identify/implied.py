@@ -124,6 +124,7 @@ OWN_MACS = (
 """Fields in which a device tells its own MAC; a test holds that those that the searches declare are among them."""
 
 _PROPERTIES = ("http.property.model", lambda value: list(properties.told(value)))
+_VERSION = ("http.property.version", lambda value: list(properties.version(value)))
 
 _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = MappingProxyType(
     {
@@ -132,8 +133,9 @@ _HOLDS: Mapping[str, tuple[tuple[str, Callable[[str], list[Fact]]], ...]] = Mapp
             ("http.copyright", _copyright),
             ("http.link", lambda value: list(page.said(value))),
             _PROPERTIES,
+            _VERSION,
         ),
-        "http.path.": (_PROPERTIES,),
+        "http.path.": (_PROPERTIES, _VERSION),
         "http.realm": (("mac", _mac),),
         "rtsp.realm": (("mac", _mac),),
         **dict.fromkeys(OWN_MACS, (("mac", _mac),)),

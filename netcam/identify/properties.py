@@ -29,8 +29,25 @@ _BRAND = re.compile(r"(?:brand(?:brand)?|manufacturer|vendor(?:name)?)\Z")
 _FIRMWARE = re.compile(r"(?:firmwarever(?:sion)?|firmver|fwver(?:sion)?|softwarever(?:sion)?)\Z")
 _VERSION = re.compile(r"(?=.{0,40}\d\w{0,3}[._-]\w)[A-Za-z0-9][\w .:,/-]{0,60}")
 """What a version is written like; scripts of pages assign expressions to variables of these names."""
+_LABELLED = re.compile(
+    r"""\b(?:(?:firmware|soft(?:ware)?|fw)[ _-]?(?:version|ver\.?)|sys_ver)["']?"""
+    r"""(?:\s{0,3}[:=]\s{0,3}|\s{0,3}:?\s{0,3}(?:</?\w{1,8}[^<>]{0,80}>\s{0,6}){1,3}|\s)["']?"""
+    r"(?P<version>(?:[A-Z0-9]{3,12}-VVTK-\w{4,6}|[A-Z]{2,6}_[A-Z]?\d{3,5}-[0-9A-Z]{4,24}|MX-V[\d.]{5,20}|v?\d{1,3}(?:\.\w{1,10}){1,6})"
+    r"(?:,? ?build[ _:]?\d{6,8})?(?: rel[. ]{1,2}\w{4,12})?)(?![\w.]*\w)",
+    re.IGNORECASE,
+)
+"""A version of the firmware that a page names so: in a sentence, in a table's next cell, or as a variable's text. `sys_ver` is what Foscam's
+get_status.cgi and the many firmwares after it call it."""
+_LABELS = ("ersion", "ERSION", "_ver", "Ver", "ver")
+"""What a page that names one holds."""
 _SIGNS = ("odel", "MODEL", "ProdNbr", "deviceType")
 """What an answer that gives a model holds; others are not looked through."""
+
+
+def version(page: str) -> Iterator[Fact]:
+    """The version of the firmware that a page names as such, the first."""
+    if any(one in page for one in _LABELS) and (found := _LABELLED.search(page[:MAX_ANSWER])):
+        yield Fact("http.property.version", found["version"])
 
 
 def told(answer: str) -> Iterator[Fact]:

@@ -26,7 +26,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "http.body": "text of the page, cut",
         "http.favicon_mmh3": "MurmurHash3 (32 bit, signed) of the icon in base64 lines",
         "http.favicon_md5": "MD5 of the icon, lower-case hex",
-        "http.property.": "model, brand or firmware that an answer of a maker's interface gives (key=value, JSON or XML)",
+        "http.property.": "model, brand or firmware that an answer of a maker's interface gives (key=value, JSON or XML), version that a page names",
         "http.path.": "what a static path answered: its status, or the text that was found there",
         "http.error": "what kept the answer from being read whole",
         "rtsp.status": "status code of the answer",

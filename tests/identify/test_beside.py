@@ -18,6 +18,11 @@ from tests.identify.shipped import seen
         ("rtsp__realm", "MOBOTIX M16B User", "Mobotix", "M16B"),
         ("http__title", "VIVOTEK ZX1234-Q", "Vivotek", "ZX1234-Q"),
         ("snmp__sysdescr", "VIVOTEK Network Camera ZX1234-Q, firmware 0100a, S/N 1", "Vivotek", "ZX1234-Q"),
+        # the maker's own table knows numbers of any shape behind its name
+        ("http__title", "Zenitel TCIV-3+", "Zenitel", "TCIV-3+"),
+        ("mdns__name", "MOBOTIX T26 mx10-22-33-44", "Mobotix", "T26"),
+        ("upnp__friendly_name", "Reolink Video Doorbell PoE", "Reolink", "Video Doorbell PoE"),
+        ("http__title", "Zenitel TCIV-3-station", "Zenitel", None),
         # a number that a scheme knows needs no name before it
         ("http__realm", "FD8169A", "Vivotek", "FD8169A"),
         # places, codecs, addresses, serial numbers, words, versions
@@ -48,6 +53,7 @@ def test_a_number_behind_a_name_is_the_model(matcher: Matcher, field: str, value
         ("http__server", "FD8169A/1.4.2", "FD8169A", "1.4.2"),
         ("snmp__sysdescr", "VIVOTEK FD8169A, firmware 0100a, S/N 0002D1000000", "FD8169A", "0100a"),
         ("snmp__sysdescr", "FD8169A, build 1.41", "FD8169A", "1.41"),
+        ("sip__user_agent", "Akuvox R20A 20.30.4.216", "R20A", "20.30.4.216"),
         # a lens, an address, a day
         ("http__title", "FD8169A 2.8mm", "FD8169A", None),
         ("http__title", "FD8169A 2.8", "FD8169A", None),

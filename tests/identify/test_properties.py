@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netcam.identify.properties import MAX_ANSWER, told
+from netcam.identify.properties import MAX_ANSWER, told, version
 from netcam.model import Fact
 
 MODEL, BRAND, FIRMWARE = "http.property.model", "http.property.brand", "http.property.firmware"
@@ -67,3 +67,34 @@ def test_any_text_is_read_in_bounds(text: str) -> None:
 def test_a_long_answer_is_read_to_its_bound() -> None:
     assert list(told("x" * MAX_ANSWER + "\nmodel=A1\n")) == []
     assert len(list(told("<model " * 20_000 + "model=" * 20_000))) < 10
+
+
+@pytest.mark.parametrize(
+    ("page", "named"),
+    [
+        ('<script>var cfg={softwareVersion: "5.4.5 build 170123"};</script>', ["5.4.5 build 170123"]),
+        ('{"firmwareVersion":"V5.5.82 build 190220"}', ["V5.5.82 build 190220"]),
+        ("<tr><td>Firmware Version:</td><td>V2.800.0000000.8.R</td></tr>", ["V2.800.0000000.8.R"]),
+        ("<b>Firmware Version</b> 1.0.11 Build 151222 Rel.24992", ["1.0.11 Build 151222 Rel.24992"]),
+        # get_status.cgi as the Foscam CGI description has it
+        ("var id='00D6FB01';var sys_ver='21.37.2.47';var app_ver='2.4.18.17';", ["21.37.2.47"]),
+        ("<td>Firmware version</td><td>FD8169A-VVTK-0100a</td>", ["FD8169A-VVTK-0100a"]),
+        ("firmwareVersion = data.find(node, 1.0)", []),
+        ("softwareVersion = page.version1", []),
+        ("jquery version: 1.7.2", []),
+        ('seajs.web_version="V4.0.1build171121"', []),
+        ("Please update your firmware. Version history: 1.2.3", []),
+    ],
+)
+def test_a_version_that_a_page_names_as_its_firmwares_is_read(page: str, named: list[str]) -> None:
+    assert [one.value for one in version(page)] == named
+
+
+@given(st.text(max_size=2000))
+def test_any_page_is_looked_through_in_bounds(text: str) -> None:
+    for one in version(f"firmware version {text} <td>firmware version</td>{text}"):
+        assert 0 < len(one.value) <= 130
+
+
+def test_a_page_that_is_nothing_but_labels_is_looked_through_quickly() -> None:
+    assert list(version("firmware version <td>" * 2_000)) == []
