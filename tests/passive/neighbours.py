@@ -8,6 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+from netcam.cli.scan import cache_folder
+from tests.conditions import until
+
 
 def run(*words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, check=check, capture_output=True, text=True)
@@ -31,7 +35,7 @@ def main(folder: Path) -> None:
         "agentAddress udp:127.0.0.1:161\nrocommunity read-secret\nsysName near-switch\nmaster agentx\nagentXSocket /run/agentx\n"
     )
     started = [subprocess.Popen(["snmpd", "-f", "-Lf", str(folder / "snmpd.log"), "-C", "-c", str(conf), f"--persistentDir={folder}"])]
-    time.sleep(1)
+    until(Path("/run/agentx").exists, "snmpd takes agents")  # lldpd looks for it every 15 s
     # its own host name, not `configure system hostname`: lldpd forgets that when it looks at its interfaces again
     speaker = (*far, "unshare", "--uts", "sh", "-c", 'hostname yard-switch && exec "$@"', "sh", "lldpd")
     # -cc: CDP is spoken although nobody speaks it first
@@ -65,6 +69,7 @@ def main(folder: Path) -> None:
         scope = folder / "scope.toml"
         scope.write_text('id = "t"\nauthoriser = "t"\nnetworks = ["127.0.0.1/32"]\n')
         env = {"PATH": "/usr/sbin:/usr/bin:/bin", "HOME": str(folder), "NETCAM_HOME": str(folder / "state")}
+        env["XDG_CACHE_HOME"] = str(cache_folder().parent)  # the patterns as they were compiled before
         netcam = [sys.executable, "-m", "netcam"]
         rest = ["--format", "jsonl", "--store", str(folder / "s.sqlite")]
         listen = subprocess.run([*netcam, "listen", str(pcap), *rest], env=env, capture_output=True, text=True)

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from tests.conditions import capturing, until
+from tests.conditions import capturing, listening, until
 
 CAMERA = "44:19:b6:00:00:20"
 CLIENT = """send host-name "cam-gate";
@@ -48,7 +48,7 @@ def lease(folder: Path, name: str, far: tuple[str, ...], server: list[str], env:
     with (folder / f"{name}.log").open("w") as log:
         running = subprocess.Popen([*far, *server], stdout=log, stderr=log, env={**os.environ, **env})
         try:
-            time.sleep(1.0)
+            until(lambda: ("udp", 67) in listening(running.pid), f"{name} takes questions")
             conf = folder / "dhclient.conf"
             conf.write_text(CLIENT)
             held = folder / f"client-{name}"

@@ -9,6 +9,8 @@ import sys
 import time
 from pathlib import Path
 
+from netcam.cli.scan import cache_folder
+
 ARP = b"\xff" * 6 + bytes.fromhex("4419b6000020080600010800060400014419b6000020c0000214000000000000c0000201")
 
 
@@ -38,7 +40,8 @@ def main(folder: Path, words: list[str]) -> None:
         [*command, "--format", "jsonl", "--store", str(folder / "s.sqlite")],
         stdout=subprocess.PIPE,
         text=True,
-        env={"PATH": "/usr/sbin:/usr/bin", "HOME": str(folder)},
+        # a home of its own, and the patterns as they were compiled before
+        env={"PATH": "/usr/sbin:/usr/bin", "HOME": str(folder), "XDG_CACHE_HOME": str(cache_folder().parent)},
     )
     caught = 0
     while listener.poll() is None:
