@@ -12,7 +12,7 @@ from netcam.catalog.text import Document, nearest
 from netcam.catalog.versions import SCHEMES
 from netcam.errors import ContentError, shown
 from netcam.model import KINDS, SLOTS
-from netcam.protocols.fields import FIELDS, known
+from netcam.protocols.fields import FIELDS, known, prefix
 
 MAX_PATTERN = 400
 """Characters of a pattern; longer ones are lists that belong into several fingerprints."""
@@ -213,7 +213,7 @@ def _check(one: Fingerprint, document: Document, path: tuple[Any, ...], stem: st
     if not one.id.startswith(f"{stem}/"):
         raise ContentError(at(*path, "id"), f"id {shown(one.id)} does not begin with the file's name", f"write {stem}/...")
     for field, where in ((one.field, (*path, "field")), *((a.field, (*path, "all_of", n, "field")) for n, a in enumerate(one.all_of))):
-        if not known(field) and field not in naming.CLASSES:
+        if not known(field) and not prefix(field) and field not in naming.CLASSES:
             raise ContentError(at(*where), f"no protocol produces field {shown(field)}", nearest(field, FIELDS))
     if sum(bool(x) for x in (one.match, one.equals, one.prefix, one.contains)) != 1:
         raise ContentError(

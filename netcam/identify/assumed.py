@@ -31,8 +31,8 @@ _KIT = frozenset({"rtsp.server", "rtsp.public", "rtsp.raw"})
 _DIALECTS = frozenset({"rtsp", "sadp", "dhip", "dahua5050", "xm", "tvt", "port"})
 """Protocols that a firmware keeps behind everybody's badge, and ports."""
 
-_EVERYBODYS = "snmp.sysobjectid"
-"""Field in which a firmware tells its maker's number behind everybody's badge too."""
+_EVERYBODYS = ("snmp.sysobjectid", "snmp.oid.", "http.path.")
+"""Beginnings of fields in which a firmware tells its maker's number, and its programming interface answers, behind everybody's badge too."""
 
 
 def kit_field(one: Claim) -> bool:
@@ -56,7 +56,7 @@ def _kit(one: Claim, makers: Makers) -> bool:
     others = "/models-" not in one.by and makers.builds_for_others(one.value)
     if others and one.by in makers.by_id and makers.by_id[one.by][1].field == "any.firmware":
         return True
-    return others and all(seen.field == _EVERYBODYS or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
+    return others and all(seen.field.startswith(_EVERYBODYS) or seen.field.partition(".")[0] in _DIALECTS for seen in one.because)
 
 
 def _folded(name: str) -> str:

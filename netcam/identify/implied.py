@@ -79,7 +79,9 @@ def _client(value: str) -> list[Fact]:
     return _mac(value[2:]) if len(value) == 14 and value.startswith("01") else []
 
 
-_NODE = re.compile(r"(?:\A|uuid:)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-([0-9A-Fa-f])[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-([0-9A-Fa-f]{12})(?![0-9A-Za-z])")
+_NODE = re.compile(
+    r"(?:\A|uuid:)[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-([0-9A-Fa-f])[0-9A-Fa-f]{3}-[0-9A-Fa-f]{4}-((?:[0-9A-Fa-f]{2}[:-]?){6})(?<![:-])(?![0-9A-Za-z])"
+)
 
 
 def _node(value: str) -> list[Fact]:

@@ -164,3 +164,8 @@ def known(field: str) -> bool:
         return False
     protocol, _, last = field.partition(".")
     return field in FIELDS or field.startswith(_PREFIXES) or (last == "raw" and protocol.isidentifier())
+
+
+def prefix(field: str) -> bool:
+    """Whether `field` stands for all fields that begin so: it ends in a dot, and a prefix of the list is its beginning."""
+    return field.endswith(".") and field.startswith(_PREFIXES)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from netcam.identify import Matcher
+from netcam.identify import Matcher, identify
+from netcam.model import Observation
 from tests.identify.shipped import seen as _seen
 
 
@@ -209,3 +210,39 @@ def test_a_host_name_goes_before_what_most_are_with_a_streaming_server(matcher: 
 def test_a_program_that_serves_files_is_no_camera(matcher: Matcher) -> None:
     assert _seen(matcher, rtsp__server="LIVE555 Media Server", rtsp__realm="LIVE555 Streaming Media").get("kind") is None
     assert _seen(matcher, rtsp__realm="LIVE555 Streaming Media").get("kind") == "camera"
+
+
+INTERFACES = {
+    # forms of answers that client libraries of these makers' interfaces have in their tests and threads
+    "ISAPI without the maker's name": (
+        '<DeviceInfo xmlns="http://www.isapi.org/ver20/XMLSchema"><deviceName>NVR</deviceName>',
+        "Hikvision",
+        None,
+    ),
+    "ISAPI with a number of the maker's own": (
+        '<DeviceInfo xmlns="http://www.isapi.org/ver20/XMLSchema"><model>DS-7608NI-I2/8P</model>',
+        "Hikvision",
+        "Hikvision",
+    ),
+    "magicBox with a firmware's base": ("deviceType=31\nupdateSerial=DHI-NVR4108HS-8P-4KS2", "Dahua", None),
+    "magicBox with the vendor": ("vendor=Dahua", "Dahua", "Dahua"),
+    "magicBox with a neutral vendor": ("vendor=General", None, None),
+    "VAPIX parameters": ("root.Properties.AlwaysMulticast.AlwaysMulticast=yes", "Axis", "Axis"),
+    "TVT's configuration": ('<config version="1.0" xmlns="http://www.ipc.com/ver10">', "TVT", None),
+    "PSIA": ('<DeviceInfo version="1.0" xmlns="urn:psialliance-org">', None, None),
+}
+
+
+@pytest.mark.parametrize("name", INTERFACES)
+def test_a_makers_interface_tells_the_maker_and_not_whose_badge_is_on_it(matcher: Matcher, name: str) -> None:
+    answer, maker, brand = INTERFACES[name]
+    (found,) = identify([Observation(device="a", field="http.path./api", value=answer)], matcher)
+    assert (found.get("maker"), found.get("brand")) == (maker, brand)
+
+
+def test_objects_under_a_makers_arc_tell_it(matcher: Matcher) -> None:
+    arc = "snmp__oid__1__3__6__1__4__1__"
+    assert _seen(matcher, **{f"{arc}3967__1__1__5__1__0": "FLEXIDOME indoor 5100i IR"}).get("brand") == "Bosch"
+    found = _seen(matcher, **{f"{arc}50001__1__2__0": "8000"})
+    assert (found.get("maker"), found.get("brand")) == ("Hikvision", None)
+    assert _seen(matcher, **{f"{arc}500011__1": "8000"}).get("maker") is None
