@@ -19,6 +19,7 @@ from netcam.errors import ConfigError, StoreError, shown
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from netcam.collect.scope import Scope
     from netcam.collect.sweep import Progress
     from netcam.config import Settings
     from netcam.inventory.port import Inventory
@@ -135,6 +136,7 @@ def scan(
             second_opinion=profile == "deep" if nmap is None else nmap,
             rates=settings.rates.bounds(),
             community=community_of(snmp_community),
+            excluded=excluded_macs(inventory, site, authorised),
         )
         plan = prepare(request)
         if inventory is None:
@@ -182,6 +184,24 @@ def silently(
         return
     wanted = " ".join(map(str, networks))
     passive.hear(None, names, wanted, seconds, site, format_, fail_on, store, config, content, tuple(networks))
+
+
+def excluded_macs(inventory: Inventory | None, site: str, scope: Scope | None) -> dict[str, str]:
+    """MAC -> address of the devices that the inventory knows at addresses which the scope excludes."""
+    from ipaddress import ip_address
+
+    from netcam.collect.scope import inside
+    from netcam.wire import is_address
+
+    if inventory is None or scope is None or not scope.exclude:
+        return {}
+    return {
+        mac: address
+        for one in inventory.identities(site=site, evidence=False)
+        for address in one.addresses
+        if is_address(plain := address.partition("%")[0]) and inside(ip_address(plain), scope.exclude)
+        for mac in one.macs
+    }
 
 
 def community_of(path: Path | None) -> str:

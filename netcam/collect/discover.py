@@ -91,6 +91,8 @@ class Discoverer:
         self._datagrams: Counter[str] = Counter()
         self.crowded: dict[str, str] = {}
         """Addresses that are there and not asked, with the reason."""
+        self.shunned: dict[str, str] = {}
+        """Addresses of devices that the scope excludes under another address, with the reason: they are not asked either."""
         self._by_arp: set[Network] = set()
         self._own = {str(one.ip) for link in plan.interfaces for one in link.addresses}
         self._links = OnLink(plan, gate, notes, unreached, self._own, self._meet, self._heard_on_link)
@@ -140,6 +142,7 @@ class Discoverer:
 
     def _thin_out(self) -> list[str]:
         """Choose which addresses are not asked: those of a MAC, or of a link, that are more than devices can be. Returns notes on them."""
+        self._shun()
         told: list[str] = []
         macs: dict[str, list[str]] = {}
         for address, one in self.found.items():
@@ -156,6 +159,18 @@ class Discoverer:
             told.append(f"{who}: only the first {MAX_OF_ONE} were asked; a router that answers ARP for others, a trap, or forged answers")
             self.crowded |= dict.fromkeys(addresses[MAX_OF_ONE:], f"{who}; not asked")
         return told
+
+    def _shun(self) -> None:
+        """Who excludes a device by its IPv4 address does not want it asked over IPv6: of MACs behind excluded addresses, as far as they are
+        known (of before, or by the kernel), no other address is asked."""
+        if not self.gate.exclude:
+            return
+        macs = dict(self.plan.request.excluded)
+        macs |= {mac: text for text, mac in neighbours().items() if inside(ip_address(text), self.gate.exclude)}
+        for address, one in self.found.items():
+            mac = one.mac or self._links.macs_six.get(address, "")
+            if mac in macs and self.gate.permits(ip_address(address.partition("%")[0])):
+                self.shunned[address] = f"its device is excluded by the scope file, as {macs[mac]}"
 
     async def close(self) -> None:
         """Close the sockets that listen."""
@@ -341,7 +356,7 @@ class Discoverer:
         links: dict[str, Interface | None] = {}
         for address in self.found if some is None else some:
             plain = ip_address(address.partition("%")[0])
-            if not self.gate.permits(plain) or address in self.crowded:
+            if not self.gate.permits(plain) or address in self.crowded or address in self.shunned:
                 continue
             if ":" not in address:
                 links[address] = self.plan.on_link(next(n for n in self.plan.networks if plain in n))

@@ -33,6 +33,8 @@ class SweepRequest:
     """Whether nmap is asked about devices that stay unknown."""
     rates: Mapping[str, float] = field(default_factory=dict)
     """Bounds of the settings, below those of the profile."""
+    excluded: Mapping[str, str] = field(default_factory=dict)
+    """MAC -> address that the scope excludes, of devices known before: such a device is asked at none of its addresses."""
     community: str = field(default="", repr=False)
     """SNMP community that the operator gives for the devices of the targets; none is ever guessed."""
 

@@ -214,7 +214,9 @@ class _Run:
         for address in [a for a in self.found if a not in self.covered]:
             if not self.gate.permits(ip_address(address.partition("%")[0])):
                 continue
-            if address in left:
+            if address in self.discoverer.shunned:
+                self._cover(Coverage(address=address, state=CoverageState.EXCLUDED, reason=self.discoverer.shunned[address]))
+            elif address in left:
                 self._cover(Coverage(address=address, state=CoverageState.NOT_REACHED, reason=left[address]))
             elif self.discoverer.second_family(address):
                 self._finish(address, self.found[address], [])  # one device on both families is asked once

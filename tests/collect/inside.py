@@ -152,7 +152,7 @@ def main() -> None:
         request = SweepRequest(
             site="hq", sensor="s", scan=told.get("scan", "one"), targets=tuple(told.get("targets", ())), scope=scope,
             profile=told.get("profile", "polite"), interfaces=tuple(told.get("interfaces", ())), done=frozenset(told.get("done", ())),
-            state_dir=folder / "state",
+            state_dir=folder / "state", excluded=told.get("excluded", {}),
         )  # fmt: skip
         plan = prepare(request)
         if told.get("codecs") is not None:

@@ -52,6 +52,12 @@ RUNS: dict[str, dict[str, Any]] = {
     "no route": {"scope": SCOPE.replace('["10.66.0.0/24"]', '["10.99.0.0/29"]'), "targets": ["10.99.0.0/29"]},
     "no privilege": {"targets": ["10.66.0.0/27"], "codecs": ["http"], "without_raw": True},
     "both families": {"targets": ["10.66.0.16/28", "fd66::/64", "fe80::/64"], "codecs": ["http"], "six": True},
+    "excluded on one family": {
+        "scope": 'id = "op-8"\nauthoriser = "Estates"\nnetworks = ["10.66.0.16/28", "fd66::/64", "fe80::/64"]\nexclude = ["10.66.0.20"]\n',
+        "excluded": {"02:66:00:00:00:20": "10.66.0.20"},
+        "codecs": ["http"],
+        "six": True,
+    },
     "late": {"targets": ["10.66.0.0/27"], "codecs": ["http"], "commands": "link set lab0 down\n", "plugged_in_when": "asking devices"},
     "dying": {"targets": ["10.66.0.20"], "codecs": ["http", "onvif", "rtsp"], "dies_after_first_answer": True},
 }
@@ -191,6 +197,16 @@ def test_without_the_privilege_for_arp_connects_and_the_neighbour_table_find_eve
     assert macs(result) == DEVICES
     assert any("no privilege for ARP" in note for note in result["notes"])
     assert "sent.arp.packets" not in result["totals"]
+
+
+def test_a_device_that_is_excluded_by_one_address_is_asked_at_none(runs: Callable[[str], dict[str, Any]]) -> None:
+    result = runs("excluded on one family")
+    assert result["coverage"]["10.66.0.20"][0] == "excluded"
+    state, reason = result["coverage"]["fe80::66:ff:fe00:20%br-lab"]
+    assert (state, reason) == ("excluded", "its device is excluded by the scope file, as 10.66.0.20")
+    asked = {line["host"] for line in map(json.loads, result["audit"]) if line["transport"] in ("tcp", "udp", "tls")}
+    assert "fd66::99" in asked, "its neighbour is asked"
+    assert not {address for address in asked if address.endswith(":20%br-lab") or address == "10.66.0.20"}
 
 
 def test_a_device_that_dies_while_it_is_asked_is_told_of(runs: Callable[[str], dict[str, Any]]) -> None:
