@@ -133,6 +133,8 @@ class ModelScheme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=Fa
     """Other makers number alike: says the model, its kind and badge only in fields that cameras alone fill (`any.camera`), and no maker."""
     word: bool = True
     """Distinct enough to be looked for in running text and host names."""
+    retail: bool = False
+    """Of a maker that builds for others: its own retail goods are numbered so, and bear its name where no other is seen."""
     misses: list[str] = []
     weight: float = 0.0
     status: str = "draft"

@@ -109,6 +109,11 @@ class Makers:
         ]
         return max(found, key=len, default=None)
 
+    def retail(self, maker: str, model: str) -> bool:
+        """Whether a maker's own retail goods are numbered so."""
+        rows = self.makers[maker].models if maker in self.makers and len(model) <= MAX_MODEL else ()
+        return any(row.retail and re.fullmatch(row.scheme, model, re.IGNORECASE) for row in rows)
+
     def told_by(self, badge: str) -> str | None:
         """The one maker of cameras whose own name on the badge says who made the device, None where there is none or several."""
         wanted = _bare(badge)

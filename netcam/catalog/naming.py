@@ -289,7 +289,14 @@ def _label(brand: Brand) -> bool:
     return plain and not brand.own and brand.tells != "maker"
 
 
-def _slug(text: str) -> str:
+def named(by: str) -> str:
+    """The slug of the one name that a fingerprint was spelt out from that reads the software's maker; empty for other fingerprints."""
+    _, found, rest = by.partition("/named-")
+    return rest.rpartition("-")[0] if found else ""
+
+
+def slug(text: str) -> str:
+    """A name as it stands in an id."""
     return re.sub(r"[^a-z0-9]+", "-", text.casefold()).strip("-") or "x"
 
 
@@ -362,7 +369,7 @@ def _labels(brands: Sequence[Brand], file: MakerFile, stem: str) -> Iterator[Fin
     # the longest of names that begin alike is meant
     spelt = sorted({one for _, name in told for one in variants(name)}, key=lambda one: (-len(one), one))
     names, hosts = _either("?P<brand>", map(spelling, spelt)), _either("?P<brand>", _hosts(spelt))
-    label = f"{stem}/named-{_slug(brands[0].name)}" + (f"-to-{_slug(brands[-1].name)}" if len(brands) > 1 else "")
+    label = f"{stem}/named-{slug(brands[0].name)}" + (f"-to-{slug(brands[-1].name)}" if len(brands) > 1 else "")
     for way in (*(_known if brands[0].word else _guarded)(names, ""), *_anywhere(names, hosts, "")):
         seen = [
             Example(see=text, says={"brand": brand.name}, source=brand.source or file.source or "the name on its products")
@@ -397,7 +404,7 @@ def _brand(brand: Brand, file: MakerFile, stem: str) -> Iterator[Fingerprint]:
     for way, told in ways:
         says = made if way.made else badge
         seen = [Example(see=text, says=says, source=source) for name in told if (text := way.text(name))]
-        name = f"{stem}/named-{_slug(brand.name)}-{way.what}"
+        name = f"{stem}/named-{slug(brand.name)}-{way.what}"
         yield Fingerprint(id=name, field=way.field, match=way.match, says=says, weight=way.weight, examples=seen, status="draft")
 
 
@@ -421,7 +428,7 @@ def _models(file: MakerFile, number: int, stem: str) -> Iterator[Fingerprint]:
         says["maker"] = file.maker
     examples = [Example(see=text, says={"model": text}, source=one.source) for text in one.examples]
     misses = [Miss(see=text, source=one.source) for text in one.misses]
-    name = f"{stem}/models-{_slug(one.family or str(number + 1))}"
+    name = f"{stem}/models-{slug(one.family or str(number + 1))}"
     where = {
         "any.model": (rf"{MODEL_START}(?P<model>{one.scheme}{SUFFIX})(?![\w-])", one.weight or MODEL_FIELD),
         # in running text only as the maker writes it: `xnu-1228` is a kernel, XNU-1228 would be a camera

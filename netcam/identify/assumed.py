@@ -84,29 +84,43 @@ def brand(
     of their own. One that builds for many is told by
     something of its own (a page, a name, its numbering), or by its platform on a card of its own. Another camera company's card under a
     platform is the card of the badge where the platform is known to be sold under it, and says that the badge is not the maker's own.
+    One that builds nearly everything for others bears its own name where the model is numbered as its own retail goods are.
     """
     house = _house(maker, claims, makers)
     if house is not None:
         return house
-    own = makers.own_brand(maker)
-    if own is None or makers.makers[maker].odm:
+    own = _own(maker, claims, makers)
+    neutral = makers.cautions.neutral(observations)
+    few, lines = makers.badges(maker) < MANY_BADGES, makers.lines(maker)
+    if own is None:
         return None
+    if makers.makers[maker].odm:
+        retail = any(one.slot == "model" and makers.retail(maker, one.value) for one in claims)
+        return (own, sure * BRAND) if retail and not neutral else None
     mine = [one for one in claims if one.slot == "maker" and one.value == maker]
     card = [one for one in claims if one.slot == "maker" and one.origin == "mac"]
     signs = [one for one in mine if one.origin != "mac"]
-    few, lines = makers.badges(maker) < MANY_BADGES, makers.lines(maker)
     if not signs:
         # an owner of other companies has cards of theirs, and puts their names on
         named = any(_folded(own) in _folded(_company(seen)) for one in card for seen in one.because)
         return (own, sure * BRAND) if few and not lines and named else None
+    if lines and all(seen.field.startswith("port.") for one in signs for seen in one.because):
+        return None  # its lines listen there as well
     of_its_own = any(one.value == maker for one in card)
     other = next((one.value for one in card if makers.makers[one.value].makes_cameras), None)
     if other is not None and not of_its_own and not few:
         name = makers.own_brand(other)
         return (name, sure * BRAND) if name is not None and makers.builds(maker, name) else None
-    neutral = makers.cautions.neutral(observations)
     shown = any(not _kit(one, makers) for one in signs)
     return (own, sure * BRAND) if shown or few or (of_its_own and not neutral) else None
+
+
+def _own(maker: str, claims: Iterable[Claim], makers: Makers) -> str | None:
+    """The maker's own badge: the one of several that its software names, else the first."""
+    file = makers.makers.get(maker)
+    named = {naming.named(one.by) for one in claims if one.slot == "maker" and one.value == maker}
+    told = (one.name for one in file.brands if one.own and naming.slug(one.name) in named) if file else ()
+    return next(iter(told), None) or makers.own_brand(maker)
 
 
 def _house(maker: str, claims: Iterable[Claim], makers: Makers) -> tuple[str, float] | None:

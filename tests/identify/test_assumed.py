@@ -246,3 +246,28 @@ def test_objects_under_a_makers_arc_tell_it(matcher: Matcher) -> None:
     found = _seen(matcher, **{f"{arc}50001__1__2__0": "8000"})
     assert (found.get("maker"), found.get("brand")) == ("Hikvision", None)
     assert _seen(matcher, **{f"{arc}500011__1": "8000"}).get("maker") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "maker", "brand"),
+    [
+        # makers of others' goods whose own are numbered as their lists are (tvt.net.cn, sunellsecurity.com)
+        ({"onvif__model": "TD-9544E3"}, "TVT", "TVT"),
+        ({"onvif__model": "SN-IPR54/20AKDN"}, "Sunell", "Sunell"),
+        ({"onvif__model": "TD-9544E3", "onvif__manufacturer": "NONE"}, "TVT", None),
+        ({"onvif__model": "TD-9544E3", "onvif__manufacturer": "Provision-ISR"}, "TVT", "Provision-ISR"),
+        ({"onvif__model": "XM530_50X50-WG_8M"}, "Xiongmai", None),
+        # a platform on a card of its own tells the badge, unless the build says that it is anybody's
+        ({"dhip__DeviceClass": "IPC", "mac": "3c:ef:8c:00:00:01"}, "Dahua", "Dahua"),
+        ({"dhip__DeviceClass": "IPC", "mac": "3c:ef:8c:00:00:01", "onvif__manufacturer": "None"}, "Dahua", None),
+        # its own port on its own card is its consumer lines' port too
+        ({"port__open": "37777", "mac": "3c:ef:8c:00:00:01"}, "Dahua", None),
+        # the second of a maker's own badges, named by its software
+        ({"http__server": "DVTEL Web Server"}, "FLIR", "DVTEL"),
+    ],
+)
+def test_a_maker_of_others_goods_bears_its_own_name_where_its_numbering_says_so(
+    matcher: Matcher, fields: dict[str, str], maker: str, brand: str | None
+) -> None:
+    found = _seen(matcher, **fields)
+    assert (found.get("maker"), found.get("brand")) == (maker, brand)
