@@ -271,3 +271,21 @@ def test_a_maker_of_others_goods_bears_its_own_name_where_its_numbering_says_so(
 ) -> None:
     found = _seen(matcher, **fields)
     assert (found.get("maker"), found.get("brand")) == (maker, brand)
+
+
+@pytest.mark.parametrize(
+    ("company", "brand"),
+    [
+        # firms that sell under a name that is not theirs, as the IEEE registry has them
+        ("Bird Home Automation GmbH", "DoorBird"),
+        ("OvisLink Corp.", "AirLive"),
+        ("Suzhou Keda Technology CO.,Ltd", "Kedacom"),
+        ("hangzhou puwell cloud tech co., ltd.", "Puwell"),
+        ("TKH Security B.V.", None),
+        ("Birdhouse Automation Inc", None),
+    ],
+)
+def test_a_card_of_a_firm_whose_badge_has_another_name(matcher: Matcher, company: str, brand: str | None) -> None:
+    found = _seen(matcher, oui=company)
+    assert found.get("brand") == brand
+    assert max(found.confidence.values(), default=0) <= 0.5
