@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from netcam.inventory.port import Inventory
     from netcam.report.questions import Checklist
     from netcam.report.snapshot import Snapshot
-    from netcam.report.survey import Survey
+    from netcam.report.survey import Look, Survey
 from netcam.pipeline.content import Content
 
 REPORT_DAYS = 30
@@ -116,16 +116,20 @@ def snapshot(inventory: Inventory, scan: ScanRecord, *, generated_at: datetime, 
 def survey(inventory: Inventory, settings: Settings, content: Content, now: datetime, *, site: str | None = None) -> Survey:
     """The inventory as the return for a regulator's survey; sites that the settings name and nobody looked at are in it too."""
     from netcam.assess.decisions import Standing
+    from netcam.assess.removal import GONE
     from netcam.catalog.policies import PolicyKind
-    from netcam.inventory.decided import decisions
+    from netcam.inventory.decided import decisions, removals
+    from netcam.inventory.history import missing_at
     from netcam.report import survey as returns
 
     identities = inventory.identities(site=site, evidence=False)
     findings = inventory.findings(site=site)
     wanted = {one.site for one in identities} | set(settings.sites) if site is None else {site}
     sites = {name: settings.site(name) if name in settings.sites else Site(id=name) for name in wanted}
-    runs = {name: next(reversed(inventory.scans(name)), None) for name in sorted(wanted)}
     held = decisions(inventory)
+    gone = {(item.site, item.device) for item in removals(inventory, site).values() if item.state in GONE}
+    cameras = [one for one in identities if one.is_camera and (one.site, one.device) not in gone]
+    missing = {(name, device) for name in sorted(wanted) for device in missing_at(inventory, name, cameras)}
     return returns.survey(
         identities,
         findings,
@@ -133,9 +137,25 @@ def survey(inventory: Inventory, settings: Settings, content: Content, now: date
         sites=sites,
         tags={(remark.site, remark.device): remark.tags for remark in inventory.remarks(site=site)},
         concerns={p.id: p.title for p in content.policies.policies.values() if p.kind is PolicyKind.SURVEY and p.judges},
-        looks=[returns.Look(site=name, scan=run, missed=returns.missed(run.totals) if run else 0) for name, run in runs.items()],
+        looks=[look for name in sorted(wanted) for look in _looks(inventory.scans(name), name)],
+        removed=gone,
+        missing=missing,
         excepted=frozenset(f.key for f in findings if held.of(f, now.date()).standing is Standing.EXCEPTED),
     )
+
+
+def _looks(runs: Sequence[ScanRecord], site: str) -> list[Look]:
+    """The last sweep of each part of a site that was swept by itself; where it was never swept, its last run of another kind."""
+    from netcam.inventory.leftovers import SWEEPS
+    from netcam.report.survey import MAX_SITES, Look, missed
+
+    parts = {run.targets: run for run in runs if run.profile in SWEEPS}
+    if not parts:
+        last = next(reversed(runs), None)
+        return [Look(site=site, scan=last, swept=last is None)]
+    newest = sorted(parts.values(), key=lambda run: run.started.timestamp() if run.started else 0.0, reverse=True)[:MAX_SITES]
+    told = {run.id: ", ".join(run.targets[:4]) + (" ..." if len(run.targets) > 4 else "") for run in newest}
+    return [Look(site=site, scan=run, missed=missed(run.totals), of=told[run.id] if len(parts) > 1 else "") for run in newest]
 
 
 def checklists(policies: Policies) -> Iterator[Checklist]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -22,19 +22,31 @@ MAX_SITES = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Look:
-    """The last run of a site, and what it could not look at."""
+    """The last sweep of a site, or of one of its networks, and what it could not look at."""
 
     site: str
     scan: ScanRecord | None
     missed: int = 0
+    swept: bool = True
+    """Whether addresses were asked; else the run listened, or read a file of others."""
+    of: str = ""
+    """The networks, where a site is swept in parts."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether everything that was to be looked at was."""
+        return self.scan is not None and self.swept and not self.missed and self.scan.status == "complete"
 
     @property
     def says(self) -> str:
         """The run in a sentence."""
         if self.scan is None:
             return f"{self.site}: never looked at."
+        if not self.swept:
+            when_ = when(self.scan.finished or self.scan.started)
+            return f"{self.site}: never swept. The last run, {self.scan.id}, {when_}, listened or read a file: what did not show there is not known."
         missed = f" {self.missed} addresses were not reached." if self.missed else ""
-        return f"{self.site}: scan {self.scan.id}, {when(self.scan.finished or self.scan.started)}, {self.scan.status}.{missed}"
+        return f"{self.site}{f' ({self.of})' if self.of else ''}: scan {self.scan.id}, {when(self.scan.finished or self.scan.started)}, {self.scan.status}.{missed}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +84,10 @@ class Survey:
     rows: tuple[Row, ...] = ()
     unidentified: int = 0
     """Devices of which nobody can say whether they are cameras."""
+    removed: int = 0
+    """Devices that the removal programme has taken away: they are in no row."""
+    missing: int = 0
+    """Devices of the rows that the last sweep of all their addresses did not see."""
     looks: tuple[Look, ...] = ()
     concerns_of: tuple[str, ...] = ()
     """Titles of the texts whose concerns are named."""
@@ -92,18 +108,27 @@ def survey(
     concerns: Mapping[str, str],
     looks: Sequence[Look],
     excepted: frozenset[str] = frozenset(),
+    removed: Container[tuple[str, str]] = (),
+    missing: Container[tuple[str, str]] = (),
 ) -> Survey:
-    """Count devices. `tags` are the keeper's by (site, device), `concerns` rule -> title, `excepted` keys of findings."""
+    """Count devices. `tags` are the keeper's by (site, device), `concerns` rule -> title, `excepted` keys of findings.
+
+    Those in `removed` (site, device) are no longer in use; those in `missing` may be switched off, and are counted.
+    """
     told: dict[tuple[str, str], list[Finding]] = {}
     for finding in findings:
         told.setdefault((finding.site, finding.device), []).append(finding)
     groups: dict[tuple[str, str, str, str, str], list[Identity]] = {}
-    unidentified = 0
+    unidentified = away = unseen = 0
     for one in identities:
+        if (one.site, one.device) in removed:
+            away += bool(one.is_camera)
+            continue
         if one.is_camera is None:
             unidentified += 1
         if not one.is_camera:
             continue
+        unseen += (one.site, one.device) in missing
         site_class = sites[one.site].site_class if one.site in sites else "unset"
         key = (
             _tag(tags.get((one.site, one.device), ()), USE) or NOT_KNOWN,
@@ -131,6 +156,8 @@ def survey(
         generated_at=generated_at,
         rows=tuple(rows),
         unidentified=unidentified,
+        removed=away,
+        missing=unseen,
         looks=tuple(looks),
         concerns_of=tuple(sorted(concerns.values())),
     )
@@ -153,6 +180,11 @@ def render_csv(told: Survey) -> str:
     """The rows as a table, then what is not identified and what was not looked at."""
     empty = [""] * (len(COLUMNS) - 5)
     rest = [[NOT_KNOWN, "not identified", NOT_KNOWN, NOT_KNOWN, str(told.unidentified), *empty]] if told.unidentified else []
+    for number, what in (
+        (told.removed, "removed, and in no row"),
+        (told.missing, "of the rows, not seen by the last sweep of their addresses"),
+    ):
+        rest += [["", what, "", "", str(number), *empty]] if number else []
     looks = [["", "what was looked at", "", "", "", look.says, *empty[1:]] for look in told.looks]
     return csv.table(COLUMNS, [*(row.cells() for row in told.rows), *rest, *looks])
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from netcam import pipeline
+from netcam.assess import removal
+from netcam.config import Settings
+from netcam.inventory import decided
+from netcam.inventory.memory import MemoryInventory
 from netcam.model import Finding, Identity, ScanRecord, Site, Verdict
+from netcam.pipeline import Content
 from netcam.report import csv
 from netcam.report.survey import COLUMNS, Look, Survey, render_csv, render_html, survey
 
@@ -84,3 +90,43 @@ def test_hostile_names_stay_text(brand: str, use: str) -> None:
     page = render_html(told)
     assert "<script>" not in page
     assert all(not cell.startswith(("=", "+", "-", "@")) for line in render_csv(told).splitlines() for cell in line.strip('"').split('","'))
+
+
+def test_what_was_removed_is_not_in_use_and_what_was_missed_is_said() -> None:
+    told = counted(removed={("hq", "a")}, missing={("hq", "b"), ("hq", "e")})
+    assert (told.total, told.removed, told.missing) == (3, 1, 1)
+    read = {row["kind"]: row["number"] for row in csv.read(render_csv(told)) if not row["use"]}
+    assert read["removed, and in no row"] == read["of the rows, not seen by the last sweep of their addresses"] == "1"
+    page = render_html(told)
+    assert "1 more were removed and are not counted" in page
+    assert "1 of the cameras were not seen by the last sweep" in page
+    assert "removed" not in render_csv(counted())
+
+
+def test_a_file_that_was_read_is_no_look_at_a_site() -> None:
+    """A site whose second floor could not be reached, and into which a list was imported since; and one that was never swept."""
+    inventory = MemoryInventory()
+
+    def run(name: str, day: int, site: str, targets: str, profile: str, status: str = "complete", missed: int = 0) -> None:
+        at = NOON + timedelta(days=day)
+        totals = {"not reached": missed}
+        inventory.save_scan(
+            ScanRecord(id=name, site=site, targets=(targets,), profile=profile, status=status, started=at, finished=at, totals=totals)
+        )
+
+    run("s1", 0, "hq", "10.0.1.0/24", "standard")
+    run("s2", 1, "hq", "10.0.2.0/24", "standard", "failed", 254)
+    run("s3", 2, "hq", "list.csv", "import")
+    run("s4", 2, "b1", "list.csv", "import")
+    inventory.save_identities("s4", [camera("a"), camera("c", site="b1")], NOON)
+    inventory.act(removal.REMOVAL, removal.opening("b1", "c", "uk-2022", on=NOON.date()), NOON, by="ann")
+    item = decided.removals(inventory)["b1", "c", "uk-2022"]
+    inventory.act(removal.REMOVAL, removal.stepping(item, "removed", on=NOON.date(), today=NOON.date()), NOON, by="ann")
+    told = pipeline.survey(inventory, Settings(), Content(), NOON + timedelta(days=3))
+    assert (told.total, told.removed) == (1, 1)
+    assert [(look.site, look.scan.id if look.scan else "", look.whole) for look in told.looks] == [
+        ("b1", "s4", False), ("hq", "s2", False), ("hq", "s1", True),
+    ]  # fmt: skip
+    page = render_html(told)
+    assert "b1: never swept. The last run, s4" in page
+    assert "hq (10.0.2.0/24): scan s2" in page and "254 addresses were not reached" in page
