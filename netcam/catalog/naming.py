@@ -27,7 +27,7 @@ _MODEL = (
     "tvt.model", "axis.ProdNbr", "axis.ProdFullName", "axis.ProdShortName", "ubiquiti.model", "ubiquiti.platform", "tplink.device_model",
     "tplink.model", "hnap.ModelName", "gvcp.model", "mdns.txt.model", "mdns.txt.md", "mdns.txt.mdl", "mdns.txt.product",
     "mdns.txt.modelname", "mdns.txt.model_name", "mdns.txt.ty", "xm.DeviceModel", "bosch.modelName", "cdp.platform", "list.model",
-    "snmp.oid.1.3.6.1.4.1.39165.1.1.0",
+    "snmp.oid.1.3.6.1.4.1.39165.1.1.0", "snmp.oid.1.3.6.1.4.1.1004849.2.1.2.6.0", "snmp.oid.1.3.6.1.4.1.3967.1.1.5.1.0",
     "mdns.txt.usb_mdl", "mdns.txt.am", "mdns.txt.device_model", "mdns.txt.devicemodel", "mdns.txt.model-name", "lldp.model", "mdns.txt.model_number",
     "mdns.txt.modelnumber", "mdns.txt.modelid", "mdns.txt.model_id", "http.property.model",
 )  # fmt: skip
@@ -35,9 +35,23 @@ _CAMERA_MODEL = tuple(
     field
     for field in _MODEL
     if field.startswith(
-        ("onvif.", "sadp.", "dhip.", "dahua5050.", "hanwha.", "vivotek.", "panasonic.", "sony.", "tvt.", "axis.", "xm.", "gvcp.")
+        (
+            "onvif.",
+            "sadp.",
+            "dhip.",
+            "dahua5050.",
+            "hanwha.",
+            "vivotek.",
+            "panasonic.",
+            "sony.",
+            "tvt.",
+            "axis.",
+            "xm.",
+            "gvcp.",
+            "snmp.oid.",
+        )
     )
-    or field in ("bosch.modelName", "snmp.oid.1.3.6.1.4.1.39165.1.1.0")
+    or field == "bosch.modelName"
 )
 """Fields that hold a model and that hardly anything but cameras and recorders fills."""
 _MAKER = (
@@ -64,6 +78,7 @@ _TEXT = (
 _FIRMWARE = (
     "onvif.firmware", "onvif.scope.firmware", "onvif.scope.version", "upnp.firmware", "http.property.firmware", "http.property.version", "list.firmware",
     "mdns.txt.fw", "mdns.txt.fwversion", "mdns.txt.firmware", "mdns.txt.fv", "hnap.FirmwareVersion", "lldp.firmware",
+    "snmp.oid.1.3.6.1.4.1.1004849.2.1.1.1.0",
 )  # fmt: skip
 _HOST = (
     "hostname", "dhcp.hostname", "mdns.host", "snmp.sysname", "lldp.system_name", "cdp.device_id", "tls.san", "ubiquiti.hostname",

@@ -140,8 +140,19 @@ _OTHER = re.compile(
     re.IGNORECASE,
 )
 """Words in which something describes itself that is not the usual product of a maker of cameras: its software, its switches."""
+_PROGRAM = re.compile(
+    r"\bcontrol cent(?:er|re)\b|camera station|security cent(?:er|re)|\bvms\b|management (?:server|cent(?:er|re)|station|client|software)",
+    re.IGNORECASE,
+)
+"""Words in a page's title that it is a program's; cameras have pages of management as well."""
 MAX_READ = 300
 """Characters of a description that are read for them."""
+
+
+def _says_other(seen: Observation) -> bool:
+    """Whether a device describes itself as something else than a maker of cameras mostly sells."""
+    words = _OTHER if seen.field in _DESCRIBED else _PROGRAM if seen.field == "http.title" else None
+    return words is not None and words.search(seen.value[:MAX_READ]) is not None
 
 
 def _listens(observations: Iterable[Observation], ports: Collection[str]) -> bool:
@@ -163,7 +174,7 @@ def kind(
         # the card of a badge under which cameras are sold
         badge = any(one.slot == "brand" and one.origin == "mac" for one in claims)
         return ("camera", STREAMING_KIND) if badge and _streams(observations) else None
-    if any(one.field in _DESCRIBED and _OTHER.search(one.value[:MAX_READ]) for one in observations):
+    if any(_says_other(one) for one in observations):
         return None
     if _listens(observations, file.recorder_ports):
         return "recorder", STREAMING_KIND

@@ -12,15 +12,18 @@ from functools import lru_cache
 from netcam.catalog import naming
 from netcam.catalog.makers import Makers
 from netcam.identify.pattern import FLAGS
-from netcam.model import Claim
+from netcam.model import Claim, Observation
 
-MODEL, FIRMWARE = 0.5, 0.55
+MODEL, FIRMWARE, THING = 0.5, 0.55, 0.4
 """Weights: the place in the text tells what it is, and nothing else does."""
 MAX_TEXT = 300
 """Characters of a text that are looked at: a name and its number stand near its beginning."""
 MAX_TEXTS = 20
 """Texts of a device that are looked at for one slot; a real one has a few."""
 
+_CALLED_IN = frozenset({"http.title", "http.realm", "rtsp.realm"})
+CALLED = "what it calls itself"
+"""What a claim of a model is made by that no fingerprint made."""
 _WRITTEN = frozenset(
     {
         "http.title", "http.realm", "http.heading", "http.server", "http.meta.description", "http.meta.application-name", "rtsp.realm",
@@ -103,6 +106,22 @@ def models(names: Sequence[Claim], makers: Makers) -> Iterator[Claim]:
             told = found["model"]
         if told is not None:
             yield Claim(slot="model", value=told, weight=MODEL, by=claim.by, origin=claim.origin, because=claim.because[:1])
+
+
+_CALLED = re.compile(
+    _NUMBER.pattern.removesuffix(r"(?![\w./-]{1,3}\w)")
+    + r"[ _-]{1,3}(?:(?:SIP|IP|Network|Video|Internet|Dome|PTZ|HD|Wireless|Outdoor|Indoor)[ _-]){0,3}"
+    r"(?:Door[ _-]?(?:Station|Phone)|Camera|IPCam|Video Recorder|Video Server|Encoder|NVR|DVR|Intercom)\b"
+)
+"""A number that a page or a challenge begins with, and the thing it is the number of."""
+
+
+def things(observations: Sequence[Observation]) -> Iterator[Claim]:
+    """The model of a device whose page or challenge begins `DS07P-LP SIP Door Station`, whoever made it."""
+    for seen in observations:
+        found = _CALLED.match(seen.value[:MAX_TEXT]) if seen.field in _CALLED_IN else None
+        if found is not None and not _NO_NUMBER.fullmatch(found["model"]):
+            yield Claim(slot="model", value=found["model"], weight=THING, by=CALLED, origin="http", because=(seen,))
 
 
 def firmware(told: Sequence[Claim]) -> Iterator[Claim]:

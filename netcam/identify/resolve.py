@@ -129,6 +129,8 @@ def resolve(device: str, observations: Sequence[Observation], claims: Sequence[C
         told.setdefault(one.slot, []).append(one)
     if "model" not in told and "brand" in told:
         told["model"] = list(beside.models(told["brand"], makers))
+    if not told.get("model"):
+        told["model"] = list(beside.things(observations))
     if "firmware" not in told and told.get("model"):
         told["firmware"] = list(beside.firmware(told["model"]))
     for slot in ORDER:

@@ -43,6 +43,20 @@ def test_a_maker_of_cameras_makes_software_too(matcher: Matcher, maker: str, mod
 
 
 @pytest.mark.parametrize(
+    ("title", "kind"),
+    [("Avigilon Control Center", None), ("VIVOTEK VMS", None), ("Avigilon", "camera"), ("VIVOTEK Web Management", "camera")],
+)
+def test_a_title_that_is_a_programs_keeps_the_usual_kind_away(matcher: Matcher, title: str, kind: str | None) -> None:
+    assert _seen(matcher, http__title=title).get("kind") == kind
+
+
+def test_a_media_server_is_no_recorder_whatever_its_number(matcher: Matcher) -> None:
+    player = {"upnp__model_name": "DS-7604", "upnp__device_type": "urn:schemas-upnp-org:device:MediaServer:1"}
+    assert _seen(matcher, **player).is_camera is not True
+    assert _seen(matcher, upnp__manufacturer="Uniview", upnp__model_name="VM5500").get("kind") == "vms"
+
+
+@pytest.mark.parametrize(
     ("mac", "brand"),
     [
         ("00:40:8c:00:00:01", "Axis"),  # Axis Communications AB

@@ -67,6 +67,23 @@ def test_a_version_behind_a_model_is_the_firmware(matcher: Matcher, field: str, 
     assert (found.get("model"), found.get("firmware")) == (model, firmware)
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "model", "kind"),
+    [
+        ("http__realm", "DS07P-LP SIP Door Station - 186882000000", "DS07P-LP", "intercom"),
+        ("http__title", "ZX1234-Q Network Camera", "ZX1234-Q", "camera"),
+        ("http__title", "CAM12 Network Camera", None, "camera"),
+        ("http__title", "Live Network Camera", None, "camera"),
+        ("http__title", "ZX1234-Q Network Printer", None, None),
+        ("http__title", "The ZX1234-Q Network Camera", None, "camera"),
+        ("hostname", "ZX1234-Q Network Camera", None, None),
+    ],
+)
+def test_a_number_before_a_thing_is_its_model(matcher: Matcher, field: str, value: str, model: str | None, kind: str | None) -> None:
+    found = seen(matcher, **{field: value})
+    assert (found.get("model"), found.get("kind"), found.get("maker")) == (model, kind, None)
+
+
 def test_a_firmware_that_the_device_tells_goes_before(matcher: Matcher) -> None:
     found = seen(matcher, onvif__model="DS-2CD2042WD-I/5.4.5", onvif__firmware="V5.5.82 build 190220")
     assert found.get("firmware") == "V5.5.82 build 190220"
