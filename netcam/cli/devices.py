@@ -54,8 +54,9 @@ def read_observations(path: str) -> Iterator[Observation]:
             continue
         kept += 1
         yield thing
-    if dropped and not kept:
-        raise ContentError(path, "no line of it is an observation", "give JSON lines with field and value: netcam explain fields")
+    if not kept:
+        what = "no line of it is an observation" if dropped else "is empty: nothing was observed, and nothing is said"
+        raise ContentError(path, what, "give JSON lines with field and value: netcam explain fields")
     if told > 50:
         output.say(f"{path}: {told - 50} further problems not shown")
 

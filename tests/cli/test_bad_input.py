@@ -40,6 +40,7 @@ CASES = {
     "a report of no known format": (["report", "--output", "report.docx"], 2),
     "a report before the first scan": (["report"], 2),
     "observations that are none": (["identify", "broken.toml"], 2),
+    "observations of nothing, as of a pipe whose beginning failed": (["identify", "-"], 2),
     "a question to a folder without an archive": (["egress", "query", "select 1", "--archive", "nosuch"], 2),
     "content that is not there": (["catalog", "check", "--content", "nowhere"], 2),
     "a scenario that is none": (["lab", "truth", "--scenario", "defualt"], 2),
