@@ -203,7 +203,9 @@ def exception(finding: Finding, *, reason: str, approver: str, until: date, on: 
     for name, text in (("--reason", reason), ("--approver", approver)):
         _said(name, text)
     if until <= on:
-        raise ConfigError("--until", f"{until} is not after {on}", "give the day from which the finding is raised again")
+        raise ConfigError(
+            "--until", f"{until} is not after {on}", "give its last day, one that lies ahead; then the finding is raised again"
+        )
     if until - on > MAX_LIFE:
         raise ConfigError("--until", f"{until} is more than two years away", "give an earlier day; the exception can be renewed then")
     return msgspec.json.encode(

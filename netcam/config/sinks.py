@@ -53,6 +53,10 @@ class SinkSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     """For one conversation with the receiver."""
 
 
+MAX_DATAGRAM = 65_507
+"""Bytes that one UDP datagram over IPv4 holds: 65,535 without the headers (RFC 768, RFC 791)."""
+
+
 class TlsSettings(SinkSettings, frozen=True, kw_only=True):
     """A sink that may speak TLS. The receiver's name is always checked."""
 
@@ -211,6 +215,10 @@ def _check(reader: Reader, sink: SinkSettings, path: tuple[str, ...]) -> None:
             reader.fail((*path, "address"), f"{shown(sink.address)} is not host:port", 'write it as "siem.example.org:6514"')
         if sink.max_message and sink.max_message < 480:  # what every receiver must take (RFC 5426 section 3.2)
             reader.fail((*path, "max_message"), f"{sink.max_message} is below 480", "0 takes the usual bound")
+        if sink.protocol == "udp" and sink.max_message > MAX_DATAGRAM:  # no system sends it: the sink would stand still for ever
+            reader.fail(
+                (*path, "max_message"), f"{sink.max_message} is more than a datagram holds ({MAX_DATAGRAM})", "0 takes the usual bound"
+            )
     for key, value, valid in words:
         if value not in valid:
             reader.fail((*path, key), f"{shown(value)} is not known", nearest(value, valid))

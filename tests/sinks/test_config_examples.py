@@ -59,6 +59,7 @@ def test_the_words_of_the_settings_are_those_of_the_program():
         ('sites = ["hq"]', 'sites = ["hqq"]', "netcam.toml:11: sinks.siem.sites", "did you mean 'hq'"),
         ('sites = ["hq"]', 'facility = "local9"', "netcam.toml:11: sinks.siem.facility", "did you mean 'local"),
         ('sites = ["hq"]', "max_message = 100", "netcam.toml:11: sinks.siem.max_message", "below 480"),
+        ('sites = ["hq"]', 'protocol = "udp"\nmax_message = 70000', "netcam.toml:12: sinks.siem.max_message", "more than a datagram holds"),
         ('urls = ["file:/etc/netcam/mail"]', 'urls = ["mailto://u:hunter2@h"]', "netcam.toml:19: sinks.mail.urls", "no reference to a secret"),
         ('urls = ["file:/etc/netcam/mail"]', 'urls = "env:X"', "netcam.toml:19: sinks.mail.urls", "is no list"),
         ("30 2 * * mon-fri", "30 25 * * *", "netcam.toml:5: schedules.nightly.cron", "25"),
