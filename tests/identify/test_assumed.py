@@ -60,7 +60,9 @@ def test_a_media_server_is_no_recorder_whatever_its_number(matcher: Matcher) -> 
     ("mac", "brand"),
     [
         ("00:40:8c:00:00:01", "Axis"),  # Axis Communications AB
-        ("00:09:18:00:00:01", None),  # Samsung Techwin: the maker has lines with names of their own
+        ("00:09:18:00:00:01", None),  # Samsung Techwin: not the name on what the maker sells now
+        ("e4:30:22:00:00:01", "Hanwha"),  # Hanwha Vision VietNam
+        ("50:c7:bf:00:00:01", None),  # TP-Link: the maker has lines with names of their own
     ],
 )
 def test_a_card_tells_the_badge_where_it_bears_the_name_on_it(matcher: Matcher, mac: str, brand: str | None) -> None:
