@@ -189,8 +189,13 @@ def _devices(inventory: Inventory, wanted: Wanted) -> list[Device]:
         seen = inventory.seen_until(wanted.at, site=wanted.site)
         nobody = (None, None)
         found = []
+        # a file that was read then may be older than the day on which it was read
+        ever = {(one.site, one.device): one.last_seen for one in inventory.devices(site=wanted.site)}
         for one in inventory.identities(wanted.at, site=wanted.site, evidence=False):
             first, last = seen.get((one.site, one.device), nobody)
+            if first is not None and last is not None and (known := ever.get((one.site, one.device))) is not None:
+                last = min(last, known)
+                first = min(first, last)
             found.append(replace(as_listed(one), first_seen=first, last_seen=last))
         return [one for one in found if wanted.camera is None or one.is_camera is wanted.camera]
     asked = {one.column: one.text for one in wanted.filters if one.how == "=" and one.text and one.column in SLOTS}

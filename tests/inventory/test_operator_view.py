@@ -420,6 +420,8 @@ def test_last_years_file_brings_nobody_back_and_judging_anew_is_no_sighting(run,
     run("import", "old.xml", "--site", "hq")
     assert state() == ("2023-11-14", "2026-03-22", True, ["missing"], "removed")
     assert told() == []
+    (then,) = [row for row in run("devices", "--at", "2099-01-01") if row["device"] == HIK]
+    assert then["last_seen"].startswith("2026-03-22"), "and not the day on which the file was read"
     run("edit", "lock", HIK, "model=DS-2CD2042WD-X", "--reason", "read off its label", lines=False)
     assert state() == ("2023-11-14", "2026-03-22", True, ["missing"], "removed")
     (tmp_path / "new.xml").write_text(NMAP.replace("17000000", "17755000"))  # 6 April 2026
