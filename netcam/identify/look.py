@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from netcam.catalog import naming
 from netcam.identify.pattern import MAX_NAMED, Hit, Test
@@ -54,31 +54,30 @@ class Look:
         """What follows where a number is named for a text of ASCII that speaks of nothing, None where the tests have to be made."""
 
     def add(self, batch: Batch, values: Sequence[str], found: list[tuple[Hit, ...]]) -> None:
-        """Add to what was found in each of some values what the tests say of it. `batch` holds them up to the limit."""
-        if self._sieve is None:
-            for n, value in enumerate(values):
-                found[n] += self._fitting(self._every, value)
-            return
-        answers, tests, spoken, odd = self._answers, self._tests, self._spoken, batch.odd
-        for n, named in enumerate(self._sieve.candidates(batch)):
-            if not named:
-                continue
-            if len(named) > 1:
-                named = sorted({*named})
-            if named[-1] == spoken or n in odd:
-                found[n] += self._fitting(named, values[n])
-                continue
-            for number in named:
-                answer = answers[number]
-                if answer is None:
-                    for test in tests[number]:
-                        found[n] += test.fits(values[n], spoken=False)
-                else:
-                    found[n] += answer
+        """Add to what was found in each of some values what the tests say of it. `batch` holds them up to the limit.
 
-    def _fitting(self, numbers: Sequence[int], value: str) -> tuple[Hit, ...]:
-        """What the tests behind some numbers say of any value."""
-        return tuple([hit for number in numbers for test in self._tests[number] for hit in test.fits(value[: test.limit])])
+        Number by number, so that a pattern that is at hand is tried on all values that need it.
+        """
+        everything = frozenset(range(len(values)))
+        named: Mapping[int, Collection[int]] = self._sieve.candidates(batch) if self._sieve else dict.fromkeys(self._every, everything)
+        doubtful = batch.odd.union(named.get(self._spoken, ())) if self._sieve else everything
+        for number in sorted(named):
+            tests, answer = self._tests[number], self._answers[number]
+            if not tests:
+                continue
+            owners = {*named[number]}
+            for n in owners & doubtful:
+                for test in tests:
+                    found[n] += test.fits(values[n][: test.limit])
+            owners -= doubtful
+            if answer is not None:
+                for n in owners:
+                    found[n] += answer
+            else:
+                for test in tests:
+                    fits = test.fits
+                    for n in owners:
+                        found[n] += fits(values[n], False)
 
 
 def _joined(tests: Sequence[Test]) -> list[Test]:

@@ -66,7 +66,7 @@ class Test:
             (self.group,) = compiled.groupindex
         return self.search(value)
 
-    def fits(self, value: str, *, spoken: bool = True) -> tuple[Hit, ...]:
+    def fits(self, value: str, spoken: bool = True) -> tuple[Hit, ...]:
         """What follows where the pattern fits, with what it captures; nothing where it does not. `spoken`: whether the value may hold what
         makes a name in it one that is only spoken of."""
         match = self.search(value)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from importlib.metadata import version
@@ -50,16 +51,16 @@ class Batch:
         self.unread: list[int] = []
         """Texts that Hyperscan would take for others than `re` does."""
         joined = _BETWEEN.join(texts)
-        if not joined.isascii() or not joined.count(dialect.START) == joined.count(dialect.END) == len(texts) - 1:
+        bare = joined.count(dialect.START) == joined.count(dialect.END) == len(texts) - 1
+        if not bare or not joined.isascii():
             texts = [*texts]
-            for n, text in enumerate(texts):
-                if not text.isascii() or dialect.START in text or dialect.END in text:
-                    read = dialect.shadow(text)
-                    if read is None:
-                        self.unread.append(n)
-                    elif not text.isascii():
-                        self.beyond.append(n)
-                    texts[n] = read or ""
+            for n in [n for n, text in enumerate(texts) if not text.isascii() or not bare]:
+                read = dialect.shadow(texts[n])
+                if read is None:
+                    self.unread.append(n)
+                elif not texts[n].isascii():
+                    self.beyond.append(n)
+                texts[n] = read or ""
             joined = _BETWEEN.join(texts)
         self.shadows = texts
         self.whole = _bordered(joined)
@@ -105,22 +106,25 @@ class Sieve:
         scan: Scan = database.scan
         return scan
 
-    def candidates(self, batch: Batch) -> list[list[int]]:
-        """Of each text the indices of the patterns that may match it, in any order and some of them twice, too many and never too few."""
-        refused, ends = self._part.refused, batch.ends
-        named: list[list[int]] = [[*refused] for _ in batch.shadows]
+    def candidates(self, batch: Batch) -> dict[int, list[int]]:
+        """Index of a pattern -> the texts that it may match, some of them twice; too many and never too few."""
+        ends = batch.ends
+        named: defaultdict[int, list[int]] = defaultdict(list)
 
         def hit(number: int, _start: int, end: int, _flags: int, _context: object) -> None:
-            named[bisect_left(ends, end)].append(number)
+            named[number].append(bisect_left(ends, end))
 
         self._scan(batch.whole, hit)
+        for number in self._part.refused:
+            named[number] += range(len(ends))
         for n in batch.beyond:
-            named[n] += self._part.blind
+            for number in self._part.blind:
+                named[number].append(n)
             if self._part.beyond:
-                add = named[n].append
-                self._scan_beyond(_bordered(batch.shadows[n]), lambda number, *_, add=add: add(number))
+                self._scan_beyond(_bordered(batch.shadows[n]), lambda number, *_, n=n: named[number].append(n))
         for n in batch.unread:
-            named[n] = [*range(len(self._patterns))]
+            for number in range(len(self._patterns)):
+                named[number].append(n)
         return named
 
 
