@@ -30,13 +30,13 @@ class Group:
 class Look:
     """What one field asks of one group: the group's numbers, and the field's tests behind each."""
 
-    __slots__ = ("_answers", "_every", "_sieve", "_spoken", "_tests", "limit")
+    __slots__ = ("_answers", "_every", "_sieve", "_spoken", "_tests", "limits")
 
     def __init__(self, tests: Sequence[Test], patterns: Sequence[Sought], sieve: Sieve | None) -> None:
         """`tests` in order; `patterns` by number, of which the tests are some."""
         self._sieve = sieve
-        self.limit = max(test.limit for test in tests)
-        """Characters of a value that any of the tests sees."""
+        self.limits = sorted({test.limit for test in tests})
+        """Characters of a value that tests see."""
         numbers = {one.pattern: number for number, one in enumerate(patterns)}
         self._spoken = numbers.get(naming.SPOKEN_OF, -1)
         """The number of what a text holds in which a badge may only be spoken of."""
@@ -54,13 +54,16 @@ class Look:
         """What follows where a number is named for a text of ASCII that speaks of nothing, None where the tests have to be made."""
 
     def add(self, batch: Batch, values: Sequence[str], found: list[tuple[Hit, ...]]) -> None:
-        """Add to what was found in each of some values what the tests say of it. `batch` holds them up to the limit.
+        """Add to what was found in each of some values what the tests say of it. `batch` holds them, or what its limits
+        leave of the only one.
 
         Number by number, so that a pattern that is at hand is tried on all values that need it.
         """
         everything = frozenset(range(len(values)))
         named: Mapping[int, Collection[int]] = self._sieve.candidates(batch) if self._sieve else dict.fromkeys(self._every, everything)
-        doubtful = batch.odd.union(named.get(self._spoken, ())) if self._sieve else everything
+        if batch.cut:
+            named = dict.fromkeys(named, everything)
+        doubtful = batch.odd.union(named.get(self._spoken, ())) if self._sieve and not batch.cut else everything
         for number in sorted(named):
             tests, answer = self._tests[number], self._answers[number]
             if not tests:
@@ -115,7 +118,7 @@ class Field:
                 look.add(batch, values, found)
         else:
             for look in self._looks:
-                look.add(Batch([values[0][: look.limit]], whole=False), values, found)
+                look.add(Batch([values[0][:limit] for limit in look.limits], cut=True), values, found)
         if self._judge is not None:
             return [self._judge(value, hits) if hits else hits for value, hits in zip(values, found, strict=True)]
         return found

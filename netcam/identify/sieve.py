@@ -42,10 +42,11 @@ _BETWEEN = dialect.END + dialect.START
 class Batch:
     """Texts that are looked through in one pass: the call and what has left the processor's cache since the last cost more than a text."""
 
-    __slots__ = ("beyond", "ends", "odd", "shadows", "unread", "whole")
+    __slots__ = ("beyond", "cut", "ends", "odd", "shadows", "unread", "whole")
 
-    def __init__(self, texts: Sequence[str], *, whole: bool = True) -> None:
-        """`whole`: whether nothing was cut off the texts."""
+    def __init__(self, texts: Sequence[str], *, cut: bool = False) -> None:
+        """`cut`: whether the texts are no values but what tests see of a single one, each of them to another limit."""
+        self.cut = cut
         self.beyond: list[int] = []
         """Texts beyond ASCII."""
         self.unread: list[int] = []
@@ -66,7 +67,7 @@ class Batch:
         self.whole = _bordered(joined)
         self.ends = list(accumulate([len(one) + 2 for one in texts]))
         """Where the matches of each text end at the latest."""
-        self.odd = frozenset((*self.beyond, *self.unread)) if whole else frozenset(range(len(texts)))
+        self.odd = frozenset((*self.beyond, *self.unread))
         """Texts of which no pattern is certain."""
 
 

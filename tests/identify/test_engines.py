@@ -17,7 +17,7 @@ from netcam.catalog.home import content_root
 from netcam.identify import identify, sieve
 from netcam.identify.look import Look
 from netcam.identify.matcher import Matcher
-from netcam.identify.sieve import Batch, Sought
+from netcam.identify.sieve import Batch, Sieve, Sought
 from netcam.model import CAMERA_KINDS, Observation
 from tests.identify import shipped
 
@@ -77,10 +77,17 @@ def test_both_engines_agree_beyond_ascii_and_on_the_few_characters_that_they_rea
         half = len(value) // 2
         folded = value.replace("i", "\u0131").replace("s", "\u017f").replace("k", "\u212a").replace("I", "\u0130")
         odd = (f"{value}\u00e9", f"\u6d77\u5eb7{value}", f"{value[:half]}\u2019{value[half:]}", value.replace(" ", "\u00a0"))
-        long = (f"{value}{' x' * 600}", f"{' ' * 1020}{value}", f"{' ' * 1030}{value}")
+        long = (f"{value}{' x' * 600}", f"{' ' * 1020}{value}", f"{' ' * 1030}{value}", f"{' ' * (1024 - half)}{value}")
         more = (folded, value.replace(" ", "\x1c"), f"{value}\x1f", value.replace("1", "\u0661"), f"{value}\u2019s")
         banners += [(field, form) for form in (*odd, long[number % len(long)], *more)]  # `re` alone takes ten milliseconds for a long one
     agree(plain, fast, banners)
+
+
+def test_a_pattern_sees_a_long_value_as_its_own_limit_leaves_it(plain: Matcher, fast: Matcher) -> None:
+    for name in ("ACTi", "Acti\u00e9"):
+        cut = f"{' ' * (1024 - 4)}{name}veCam"  # what stands within the limit of a badge's pattern is a name, what goes on is another word
+        assert "acti/named-acti-badge" in {one for one, _ in ids(plain, "http.title", cut)}
+        agree(plain, fast, [("http.title", cut)])
 
 
 def test_both_engines_agree_on_devices_that_are_no_cameras(plain: Matcher, fast: Matcher) -> None:
@@ -136,17 +143,23 @@ def test_what_is_looked_for_first_is_how_the_rest_begins(noun: str, company: str
     assert re.search(naming.COMPANY_BEGINS, company, re.IGNORECASE)
 
 
+def named(some: Sieve, *texts: str) -> list[list[int]]:
+    """The patterns that may match each text."""
+    found = some.candidates(Batch(texts))
+    return [[pattern for pattern in sorted(found) if n in found[pattern]] for n in range(len(texts))]
+
+
 def test_a_kept_database_is_used_and_a_broken_one_is_made_anew(tmp_path: Path) -> None:
     assert importlib.util.find_spec("hyperscan"), "the extra `fast` is part of what the tests install"
     patterns = {"http.server": [Sought(rf"\A{word}\d+", True) for word in ("a", "b", "c", "d", "e", "f")]}
     first = sieve.sieves(patterns, tmp_path)["http.server"]
-    assert first.candidates(Batch(["c7"])) == [[2]]
+    assert named(first, "c7") == [[2]]
     (kept,) = tmp_path.iterdir()
-    assert sieve.sieves(patterns, tmp_path)["http.server"].candidates(Batch(["F0"])) == [[5]]
+    assert named(sieve.sieves(patterns, tmp_path)["http.server"], "F0") == [[5]]
     kept.write_bytes(b"\x00 not a cache")
-    assert sieve.sieves(patterns, tmp_path)["http.server"].candidates(Batch(["b1"])) == [[1]]
+    assert named(sieve.sieves(patterns, tmp_path)["http.server"], "b1") == [[1]]
     other = {"http.server": [*patterns["http.server"], Sought(r"\Ag\d", True)]}
-    assert sieve.sieves(other, tmp_path)["http.server"].candidates(Batch(["g1"])) == [[6]]
+    assert named(sieve.sieves(other, tmp_path)["http.server"], "g1") == [[6]]
 
 
 def test_the_newest_databases_are_kept_and_one_in_use_is_new(tmp_path: Path) -> None:
@@ -171,18 +184,16 @@ def test_a_database_that_another_processor_compiled_is_made_anew(tmp_path: Path)
     cached = msgspec.msgpack.decode(kept.read_bytes())
     cached["parts"]["http.server"][0] = b"\x00" * 64
     kept.write_bytes(msgspec.msgpack.encode(cached))
-    assert sieve.sieves(patterns, tmp_path)["http.server"].candidates(Batch(["b1"])) == [[1]]
+    assert named(sieve.sieves(patterns, tmp_path)["http.server"], "b1") == [[1]]
 
 
 def test_a_pattern_that_hyperscan_refuses_is_still_tried(tmp_path: Path) -> None:
     assert importlib.util.find_spec("hyperscan"), "the extra `fast` is part of what the tests install"
     patterns = {"http.server": [Sought(r"(?P<x>a)(?P=x)b", True), *(Sought(rf"\A{word}\d+", True) for word in "cdefgh")]}
     some = sieve.sieves(patterns, tmp_path)["http.server"]
-    assert some.candidates(Batch(["aab"])) == [[0]]
-    assert some.candidates(Batch(["e5"])) == [[0, 3]]
-    assert some.candidates(Batch(["\u017f", "e5"])) == [[*range(7)], [0, 3]], (
-        "a long s is an s where case does not matter: nothing is told of it"
-    )
+    assert named(some, "aab") == [[0]]
+    assert named(some, "e5") == [[0, 3]]
+    assert named(some, "\u017f", "e5") == [[*range(7)], [0, 3]], "a long s is an s where case does not matter: nothing is told of it"
 
 
 @pytest.mark.parametrize(
