@@ -20,8 +20,8 @@ from netcam.identify import dialect
 
 MIN_PATTERNS = 2
 """Patterns from which one pass over all of them is faster than trying each."""
-KEPT = 4
-"""Caches that are kept, 12 MB each: the shipped content, an installed pack, what was used before them."""
+KEPT = 12
+"""Caches that are kept, 12 MB each: packs, the shipped content, and folders of content that somebody works on side by side."""
 MAX_CACHE = 256 * 1024 * 1024
 """Bytes of a cache file that are read; ours are under 20 MB."""
 

@@ -168,12 +168,12 @@ def test_the_newest_databases_are_kept_and_one_in_use_is_new(tmp_path: Path) -> 
         sieve.sieves({"http.server": [Sought(rf"\A{word}{n}\d+", True) for n in range(6)]}, tmp_path)
         return next(iter({one.name for one in tmp_path.iterdir()} - before), "")
 
-    first, *others = [made(word) for word in "abcd"]
-    assert len({first, *others}) == sieve.KEPT == 4
+    first, *others = [made(f"w{number}x") for number in range(sieve.KEPT)]
+    assert len({first, *others}) == sieve.KEPT
     (tmp_path / "mine.txt").write_text("not ours")
-    assert not made("a")  # used again
-    fifth = made("e")
-    assert {one.name for one in tmp_path.iterdir()} == {first, *others[1:], fifth, "mine.txt"}
+    assert not made("w0x")  # used again
+    last = made("other")
+    assert {one.name for one in tmp_path.iterdir()} == {first, *others[1:], last, "mine.txt"}
 
 
 def test_a_database_that_another_processor_compiled_is_made_anew(tmp_path: Path) -> None:
