@@ -137,10 +137,10 @@ def cisco(profile: Profile) -> str:
                     out += [f" permit {word} host {host}{port} host {peer}{answered}"]
     lines += [
         *dict.fromkeys(out),
-        f" deny ip host {hosts[0]} any log",
+        *(f" deny ip host {host} any log" for host in hosts),
         f"ip access-list extended {name}-TO",
         *dict.fromkeys(back),
-        f" deny ip any host {hosts[0]} log",
+        *(f" deny ip any host {host} log" for host in hosts),
     ]
     return "\n".join(lines) + "\n"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -151,6 +152,13 @@ def test_the_access_list_names_both_directions() -> None:
     assert "permit tcp host 10.0.0.5 eq 554 host 10.0.0.50 established" in text
     assert "deny ip host 10.0.0.5 any log" in text
     assert "198.51.100.66" not in text
+
+
+def test_each_address_of_a_device_is_closed_and_what_is_turned_away_is_logged() -> None:
+    text = enforce.cisco(dataclasses.replace(learnt(HEALTHY), addresses=("10.0.0.5", "10.0.0.6", "fe80::5%eth0")))
+    for host in ("10.0.0.5", "10.0.0.6"):
+        assert f"deny ip host {host} any log" in text
+        assert f"deny ip any host {host} log" in text
 
 
 def test_a_device_without_address_gets_no_rules() -> None:
