@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from netcam.model import Finding, Identity
 
 
+MAX_NOTES = 1000
+"""Notes of a watch that are kept for its end: one of months says something new in every window."""
+
+
 class Told:
     """Prints windows as they come, and the sum at the end."""
 
@@ -29,7 +33,7 @@ class Told:
     def note(self, text: str) -> None:
         """Say something at the end too."""
         if text:
-            self._notes.append(text)
+            self._notes = [*self._notes[-(MAX_NOTES - 1) :], text]
 
     def window(self, table: FlowTable) -> None:
         """Print the flows of a window where they are wanted, and add its counters."""
@@ -39,7 +43,8 @@ class Told:
         self._origin = table.origin or self._origin
         for name, count in table.counters.items():
             self._counters[name] = self._counters.get(name, 0) + count
-        self._notes += [note for note in table.notes if note not in self._notes][:100]
+        fresh = [note for note in table.notes if note not in self._notes]
+        self._notes += fresh[: min(100, MAX_NOTES - len(self._notes))]
         if not self._flows:
             return
         if not self._table:

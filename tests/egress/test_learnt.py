@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from netcam.cli import egress
+from netcam.cli import egress, output
 from netcam.cli.app import app
 from netcam.cli.egress import grown
+from netcam.cli.egress_told import MAX_NOTES, Told
 from netcam.flows.bindings import Bindings, attribute
 from netcam.flows.inside import Inside
 from netcam.flows.table import JOINED, FlowTable
@@ -128,3 +129,13 @@ def test_a_watch_that_began_before_the_first_sweep_learns_its_cameras() -> None:
     assert newer is not None
     watch.learn(*newer[:2], NOBODY)
     assert owners(watch, 2) == [A]
+
+
+def test_what_a_watch_of_months_notes_is_bounded() -> None:
+    told = Told("eth0", output.Format.JSONL, flows=False)
+    for n in range(MAX_NOTES + 50):
+        table = FlowTable({"start": np.zeros(0, np.int64)})
+        table.notes = [f"the kernel dropped {n} packets"]
+        told.window(table)
+        told.note(f"window {n}")
+    assert len(told._notes) <= MAX_NOTES
