@@ -153,7 +153,7 @@ class Matcher:
 
     def hits(self, field: str, value: str) -> tuple[Hit, ...]:
         """The fingerprints whose own pattern fits `value`, with what they capture; other fields are not looked at."""
-        place = self._field(field)
+        place = self._fields.get(field) or self._field(field)
         known = place.known.get(value)
         if known is None:
             (known,) = self._answered(place, [value])

@@ -126,6 +126,27 @@ def test_an_interrupted_pass_leaves_nothing_behind(fast: Matcher, monkeypatch: p
     assert ids(fast, field, value) == expected
 
 
+def test_what_is_remembered_is_bounded_and_forgotten_values_are_matched_again(fast: Matcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("netcam.identify.matcher.MAX_REMEMBERED", 10)
+    monkeypatch.setattr("netcam.identify.matcher.TOGETHER", 4)
+    fast.forget()
+    titles = [("http.title", f"Hikvision {n}") for n in range(50)]
+    fast.learn(titles)
+    assert sum(len(place.known) for place in fast._fields.values()) <= 10
+    assert all(ids(fast, *one) for one in titles)
+    assert sum(len(place.known) for place in fast._fields.values()) <= 10
+    fast.forget()
+
+
+def test_devices_are_judged_the_same_however_many_are_matched_ahead(fast: Matcher, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = [Observation(field=field, value=value, device=f"d{n}") for n, (field, value) in enumerate(SEEN[::97])]
+    together = list(identify(seen, fast))
+    assert len(together) == len(seen)
+    monkeypatch.setattr("netcam.identify.MATCHED_AHEAD", 3)
+    fast.forget()
+    assert list(identify(seen, fast)) == together
+
+
 WORDS = [*"\x00\x01\x02\n -", "\u6d77", "\u017f", *(value for _, value in SEEN[::7] if len(value) < 60)]
 VALUES = st.one_of(st.text(max_size=200), st.lists(st.sampled_from(WORDS), max_size=4).map("".join))
 
