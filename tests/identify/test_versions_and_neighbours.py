@@ -139,3 +139,22 @@ def test_a_variant_behind_a_slash_belongs_to_the_model(matcher: Matcher, model: 
 def test_a_sessions_name_is_the_devices_and_a_tools_is_not(matcher: Matcher) -> None:
     assert seen(matcher, rtsp__sdp__s="Brickcom streaming").get("kind") == "camera"
     assert seen(matcher, rtsp__sdp__tool="Brickcom streaming").get("kind") is None
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind"),
+    [
+        ({"rtsp__sdp__s": "RTSP/RTP stream from IPNC"}, "camera"),
+        ({"rtsp__sdp__s": "RTSP Session", "rtsp__sdp__o": "- 1 1 IN IP4 192.0.2.7"}, "camera"),
+        # anybody's address, a file, programs
+        ({"rtsp__sdp__s": "RTSP Session", "rtsp__sdp__o": "- 1 1 IN IP4 0.0.0.0"}, None),
+        ({"rtsp__sdp__s": "RTSP Session", "rtsp__sdp__o": "- 1 1 IN IP4 192.0.2.7", "rtsp__sdp__range": "npt=0-596.48"}, None),
+        ({"rtsp__sdp__s": "Session streamed with GStreamer", "rtsp__sdp__o": "- 1 1 IN IP4 192.0.2.7"}, None),
+        ({"rtsp__sdp__s": "SatIPServer:1 4", "rtsp__sdp__o": "- 1 1 IN IP4 192.0.2.7"}, None),
+        ({"rtsp__sdp__s": "RTSP Session", "rtsp__sdp__o": "- 1 1 IN IP4 192.0.2.7", "hostname": "NVR36"}, "recorder"),
+    ],
+)
+def test_a_session_of_the_devices_own_is_a_weak_sign_of_a_camera(matcher: Matcher, fields: dict[str, str], kind: str | None) -> None:
+    found = seen(matcher, **fields)
+    assert found.get("kind") == kind
+    assert found.confidence.get("kind", 0) <= 0.5
