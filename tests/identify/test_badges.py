@@ -172,3 +172,22 @@ def test_companies_by_their_names(matcher: Matcher, name: str, maker: str | None
 def test_names_of_lines_and_hosts(matcher: Matcher, fields: dict[str, str], maker: str | None, kind: str | None) -> None:
     found = seen(matcher, **fields)
     assert (found.get("maker"), found.get("kind")) == (maker, kind)
+
+
+@pytest.mark.parametrize(
+    ("name", "badge"),
+    [
+        ("ソニー株式会社", "Sony"),
+        ("キヤノン株式会社", "Canon"),
+        ("パナソニック", "Panasonic"),
+        ("三菱電機株式会社", "Mitsubishi Electric"),
+        ("アイ・オー・データ機器", "I-O DATA"),
+        ("한화테크윈", "Hanwha"),
+        ("小米科技", "Xiaomi"),
+        ("三菱重工", None),
+        ("ソニ", None),
+    ],
+)
+def test_names_in_the_makers_own_script(matcher: Matcher, name: str, badge: str | None) -> None:
+    assert seen(matcher, onvif__manufacturer=name).get("brand") == badge
+    assert seen(matcher, http__title=f"{name} 監視カメラ").get("brand") == badge
