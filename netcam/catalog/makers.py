@@ -220,15 +220,19 @@ class Makers:
 
     def badge(self, name: str) -> str:
         """A brand as its maker's file spells it: by any spelling, with or without company words, or by a name of the maker; else as given."""
-        found = next((spelt for one in _shortened(name) if (spelt := self._spellings.get(_bare(one))) is not None), None)
+        found = self._listed(name)
         if found is not None:
             return found
         return self.own_brand(self.called(name)) or name
 
+    def _listed(self, name: str) -> str | None:
+        """A brand that some file lists, by any spelling, with or without company words."""
+        return next((spelt for one in _shortened(name) if (spelt := self._spellings.get(_bare(one))) is not None), None)
+
     def printed(self, name: str) -> str:
         """A badge by what stands in a field for companies: as its maker's file spells it, by a maker's name that begins so, else without the
         company words and the thing behind it. A maker's former names and owners are no badges."""
-        found = next((spelt for one in _shortened(name) if (spelt := self._spellings.get(_bare(one))) is not None), None)
+        found = self._listed(name)
         if found is not None:
             return found
         maker = self.called(name)
