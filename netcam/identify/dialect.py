@@ -122,7 +122,7 @@ def translated(pattern: str, *, exactly: bool = True, looks: bool = True) -> Tra
     wider = parts if looking else [_widened(one) for one in parts if anchored or one not in _ANCHORS]
     more = any(one[0] == "[" and r"\S" in one for one in parts)
     exact = exactly and not looking and not more and wider == parts
-    written = "".join(_written(one, "s" in flags) for one in (parts if exact or looking or unwanted else _shortened(wider)))
+    written = "".join(_written(one, "s" in flags) for one in (wider if looking or unwanted else _shortened(wider)))
     ahead = _set({"\x01", *_ASCII} - _chars(before[1])) if before else ""
     behind = _other(unwanted) if unwanted else ""
     return Translation(flags + ahead + written + behind, exact, looking, not (looking or _blind(parts)))
@@ -177,7 +177,8 @@ def _anchored(parts: list[str]) -> bool:
 
 
 def _most(parts: list[str], wanted: Sequence[str]) -> int:
-    """How many of the wanted parts one way through a pattern comes to, at the most; a repeat comes to them twice, a look once more."""
+    """How many of the wanted parts one way through a pattern comes to, at the most; a repeat comes to them twice, and what is
+    looked at is a way of its own."""
     most, now, last = [0], [0], 0
     looks: list[bool] = []
     alone = 0

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from netcam.identify import dialect
 
-ITEMS = ["a", "B", "s", "k", "1", "-", " ", r"\.", r"\ ", ".", r"\d", r"\w", r"\W", r"\s", r"\S", "[a-c]", "[^a-c]", r"[\w-]", r"[^\w]", "[-a]", r"[\S-]", r"[^\sa]", r"[-\s]", r"[^\S ]", "[É-б]", "Б",
+ITEMS = ["a", "B", "s", "k", "1", "-", " ", r"\.", r"\ ", ".", r"\d", r"\D", r"\w", r"\W", r"\s", r"\S", "[a-c]", "[^a-c]", r"[\w-]", r"[^\w]", "[-a]", r"[\S-]", r"[^\sa]", r"[-\s]", r"[^\S ]", "[É-б]", "Б",
          r"[^\W\d]", "[\N{EN DASH}-]", "\N{EN DASH}", "é", r"[\s.]", r"\b", r"\n"]  # fmt: skip
-ENDS = ["", "", r"\Z", "$", r"(?![a-c])", r"(?![\w-])", "(?![a-c]|['’]s)", "(?!a|1b)(?!kk)", r"(?!\W)"]
-STARTS = ["", "", r"\A", "^", "(?<![a-c])", r"(?<![\w-])", r"(?<!\s)", "(?i)", "(?is)(?<!-)"]
+ENDS = ["", "", r"\Z", "$", r"(?:\Z|-)", "(?:-|$)", r"(?:\Z|a)\Z", "$\n", r"(?![a-c])", r"(?![\w-])", "(?![a-c]|['’]s)", "(?!a|1b)(?!kk)",
+        r"(?!\W)"]  # fmt: skip
+STARTS = ["", "", r"\A", "^", r"(?:\A|[ -])", r"\A(?:^|a)", r"(?:\Z|\A)", "(?<![a-c])", r"(?<![\w-])", r"(?<!\s)", "(?i)", "(?is)(?<!-)"]
 REPEATS = ["", "", "", "", "?", "*", "+", "{2}", "{0,2}", "{1,}?", "??"]
 
 
@@ -56,6 +57,7 @@ def found(translation: dialect.Translation, read: list[str]) -> list[bool]:
 @example(pattern=r"([(?![a])", texts=["a"], exactly=True)
 @example(pattern=r"a|b(?!c)", texts=["ac", "bc", "bd"], exactly=True)
 @example(pattern=r"(?<!a)b|c", texts=["ab", "ac"], exactly=True)
+@example(pattern=r"\A(?:^|a)a(?![a-c])", texts=["a"], exactly=False)
 @example(pattern=r"a\Z", texts=["a\n", "a"], exactly=True)
 @example(pattern=r"(?<![a-c])s(?![a-c]|['’]s)", texts=["s's", "s'k", "s’s", "sé", "éſ"], exactly=True)
 def test_what_is_translated_finds_the_same(pattern: str, texts: list[str], exactly: bool) -> None:
