@@ -69,10 +69,11 @@ class Look:
             if not tests:
                 continue
             owners = {*named[number]}
-            for n in owners & doubtful:
-                for test in tests:
-                    found[n] += test.fits(values[n][: test.limit])
-            owners -= doubtful
+            if not doubtful.isdisjoint(owners):
+                for n in owners & doubtful:
+                    for test in tests:
+                        found[n] += test.fits(values[n][: test.limit])
+                owners -= doubtful
             if answer is not None:
                 for n in owners:
                     found[n] += answer
