@@ -95,6 +95,8 @@ def _joined(tests: Sequence[Test]) -> list[Test]:
     ]
 
 
+Said = tuple[tuple[str, str, str], float, str]
+"""Fingerprint, slot and value of a claim, with its weight and origin."""
 Judge = Callable[[str, tuple[Hit, ...]], tuple[Hit, ...]]
 """What is left of the hits of a value."""
 
@@ -102,13 +104,15 @@ Judge = Callable[[str, tuple[Hit, ...]], tuple[Hit, ...]]
 class Field:
     """What is asked of the values of a field, and what it was answered for those that were seen before."""
 
-    __slots__ = ("_judge", "_looks", "known")
+    __slots__ = ("_judge", "_looks", "known", "told")
 
     def __init__(self, looks: Sequence[Look], judge: Judge | None) -> None:
         """`judge` looks at the hits of this field once more."""
         self._looks = tuple(looks)
         self._judge = judge
         self.known: dict[str, tuple[Hit, ...]] = {}
+        self.told: dict[str, tuple[tuple[Said, ...], tuple[Hit, ...]] | None] = {}
+        """What known values say, and the hits that ask for something else besides; None for a value that was asked for once."""
 
     def hits(self, values: Sequence[str]) -> list[tuple[Hit, ...]]:
         """What follows of each of some values, which are of `MAX_NAMED` characters at the most where there are several."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -15,7 +15,7 @@ from netcam.catalog.maker_file import Also, Fingerprint
 from netcam.catalog.makers import Makers
 from netcam.identify import beside, sieve
 from netcam.identify.implied import implied
-from netcam.identify.look import Field, Group, Look
+from netcam.identify.look import Field, Group, Look, Said
 from netcam.identify.pattern import FLAGS, MAX_NAMED, Hit, Test, expression
 from netcam.identify.registrant import named_registrant, registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
@@ -77,6 +77,10 @@ def _home(field: str, test: Test) -> str:
 _Held = tuple[Observation, dict[str, str]] | None
 
 
+_MEMBERS = {name: {field: n for n, field in enumerate(fields)} for name, fields in naming.CLASSES.items()}
+"""Class -> its fields -> their order in it."""
+
+
 class _Told:
     """What one device told, and what was found in it so far of what fingerprints ask for besides their own field."""
 
@@ -89,14 +93,15 @@ class _Told:
 
     def where(self, field: str) -> tuple[Observation, ...]:
         """The observations of a field, of a class of fields or of all fields that begin so, in their order."""
-        if field not in self._places:
+        found = self._places.get(field)
+        if found is None:
             by_field = self._by_field
             if field in naming.CLASSES:
-                fields: Iterable[str] = naming.CLASSES[field]
+                some: Iterable[str] = sorted(by_field.keys() & _MEMBERS[field].keys(), key=_MEMBERS[field].__getitem__)
             else:
-                fields = sorted(f for f in by_field if f.startswith(field)) if field.endswith(".") else (field,)
-            self._places[field] = tuple(seen for one in fields for seen in by_field.get(one, ()))
-        return self._places[field]
+                some = sorted(f for f in by_field if f.startswith(field)) if field.endswith(".") else (field,)
+            found = self._places[field] = tuple(seen for one in some for seen in by_field.get(one, ()))
+        return found
 
 
 class Matcher:
@@ -136,8 +141,8 @@ class Matcher:
         self._says = {one.id: tuple((slot, _template(text)) for slot, text in one.says.items()) for one in makers.fingerprints}
         self._of_company: dict[str, list[tuple[str, str]]] = {}
         """Registrant of MAC prefixes -> what they say."""
-        self._origins: dict[tuple[str, str], str] = {}
-        self._plain: dict[tuple[str, str], tuple[tuple[tuple[str, str, str], float, str], ...]] = {}
+        self._carried: dict[tuple[str, str], tuple[float, str]] = {}
+        """Fingerprint and field -> weight and origin of what it says of it."""
 
     def learn(self, banners: Iterable[tuple[str, str]]) -> None:
         """Match many values (field, value) and remember what they hit: those of one field go through together, which takes half the time."""
@@ -183,6 +188,7 @@ class Matcher:
         self._remembered = 0
         for place in self._fields.values():
             place.known.clear()
+            place.told.clear()
 
     def _field(self, field: str) -> Field:
         """What is asked of a field, remembered: names of fields are few."""
@@ -226,16 +232,12 @@ class Matcher:
         told = _Told(observations)
         for seen in observations:
             field = seen.field
-            for one, captures in self.hits(field, seen.value):
-                plain = self._plain.get((one.id, field))
-                if plain is None:
-                    plain = self._plain[one.id, field] = self._always_said(one, field)
-                if plain:
-                    for key, weight, origin in plain:
-                        if key not in found:
-                            found[key] = Claim(slot=key[1], value=key[2], weight=weight, by=one.id, origin=origin, because=(seen,))
-                else:
-                    self._claim(one, captures, seen, told, found)
+            said, asked = self._told_by(field, seen.value)
+            for key, weight, origin in said:
+                if key not in found:
+                    found[key] = Claim(slot=key[1], value=key[2], weight=weight, by=key[0], origin=origin, because=(seen,))
+            for one, captures in asked:
+                self._claim(one, captures, seen, told, found)
             if field == "mac":
                 self._card(registrant(seen.value), seen, found)
             elif field == "oui":
@@ -251,15 +253,47 @@ class Matcher:
             for one in claims
         ]
 
-    def _always_said(self, one: Fingerprint, field: str) -> tuple[tuple[tuple[str, str, str], float, str], ...]:
-        """Key, weight and origin of each claim of a fingerprint that says the same of whatever fits it; empty for others."""
-        if one.all_of or one.unless:
-            return ()
-        said = [(slot, template) for slot, template in self._says[one.id] if isinstance(template, str) and template]
-        if len(said) < len(self._says[one.id]):
-            return ()
-        weight, origin = one.strength * (SECOND_HAND if field.startswith("nmap.") else 1.0), one.origin_of(field)
-        return tuple(((one.id, slot, template), weight, origin) for slot, template in said)
+    def _told_by(self, field: str, value: str) -> tuple[tuple[Said, ...], tuple[Hit, ...]]:
+        """What a value says whatever else the device tells, and the hits that ask for something else of it.
+
+        Remembered from the second time on: a value that one device alone tells is not worth its room.
+        """
+        place = self._field(field)
+        told = place.told.get(value)
+        if told:
+            return told
+        said: list[Said] = []
+        asked: list[Hit] = []
+        for hit in self.hits(field, value):
+            if hit[0].all_of or hit[0].unless:
+                asked.append(hit)
+            else:
+                said += self._said(*hit, field)
+        made = tuple(said), tuple(asked)
+        if value in place.known:
+            place.told[value] = made if value in place.told else None
+        return made
+
+    def _said(self, one: Fingerprint, captures: Mapping[str, str], field: str) -> Iterator[Said]:
+        """Each thing that a fingerprint says of what it captured in a field, with its weight and origin."""
+        carried = self._carried.get((one.id, field))
+        if carried is None:
+            weight = one.strength * (SECOND_HAND if field.startswith("nmap.") else 1.0)
+            carried = self._carried[one.id, field] = weight, one.origin_of(field)
+        for slot, template in self._says[one.id]:
+            if isinstance(template, str):
+                said = template
+            else:
+                try:
+                    said = " ".join("".join(captures[t] if n % 2 else t for n, t in enumerate(template)).split())
+                except KeyError:
+                    continue  # an optional group that took no part
+                if slot == "brand":
+                    said = self.makers.printed(said)
+                elif slot == "model":
+                    said = beside.bare(said)
+            if said:
+                yield (one.id, slot, said), *carried
 
     def _claim(
         self, one: Fingerprint, captures: dict[str, str], seen: Observation, told: _Told, found: dict[tuple[str, str, str], Claim]
@@ -274,25 +308,9 @@ class Matcher:
         for also in one.unless:
             if self._holds(also, told):
                 return
-        for slot, template in self._says[one.id]:
-            if isinstance(template, str):
-                said = template
-            else:
-                try:
-                    said = " ".join("".join(captures[t] if n % 2 else t for n, t in enumerate(template)).split())
-                except KeyError:
-                    continue  # an optional group that took no part
-                if slot == "brand":
-                    said = self.makers.printed(said)
-                elif slot == "model":
-                    said = beside.bare(said)
-            key = (one.id, slot, said)
-            if said and key not in found:
-                origin = self._origins.get((one.id, seen.field))
-                if origin is None:
-                    origin = self._origins[one.id, seen.field] = one.origin_of(seen.field)
-                weight = one.strength * SECOND_HAND if seen.field.startswith("nmap.") else one.strength
-                found[key] = Claim(slot=slot, value=said, weight=weight, by=one.id, origin=origin, because=tuple(because))
+        for key, weight, origin in self._said(one, captures, seen.field):
+            if key not in found:
+                found[key] = Claim(slot=key[1], value=key[2], weight=weight, by=one.id, origin=origin, because=tuple(because))
 
     def _holds(self, also: Also, told: _Told) -> _Held:
         """The first observation that fits, with what its pattern captures; many fingerprints of a device ask the same."""
