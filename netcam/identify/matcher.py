@@ -19,6 +19,7 @@ from netcam.identify.look import Field, Group, Look, Said
 from netcam.identify.pattern import FLAGS, MAX_NAMED, Hit, Test, expression
 from netcam.identify.registrant import named_registrant, registrant
 from netcam.model import CAMERA_KINDS, Claim, Observation
+from netcam.model.collector import paused
 
 MAC_WEIGHT = 0.4
 """A MAC prefix names whose network chip it is: alone it stays under 0.5 and never makes a kind."""
@@ -149,12 +150,13 @@ class Matcher:
         told: defaultdict[str, dict[str, None]] = defaultdict(dict)
         for field, value in banners:
             told[field][value] = None
-        for field, some in told.items():
-            place = self._field(field)
-            known = place.known
-            values = [value for value in some if value not in known and len(value) <= MAX_REMEMBERED_VALUE]
-            for start in range(0, len(values), TOGETHER):
-                self._answered(place, values[start : start + TOGETHER])
+        with paused():
+            for field, some in told.items():
+                place = self._field(field)
+                known = place.known
+                values = [value for value in some if value not in known and len(value) <= MAX_REMEMBERED_VALUE]
+                for start in range(0, len(values), TOGETHER):
+                    self._answered(place, values[start : start + TOGETHER])
 
     def hits(self, field: str, value: str) -> tuple[Hit, ...]:
         """The fingerprints whose own pattern fits `value`, with what they capture; other fields are not looked at."""

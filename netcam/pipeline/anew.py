@@ -79,7 +79,7 @@ def _anew(inventory: Inventory, content: Content, place: str, holds: Corrections
     when the devices that are new were seen: judging is no sighting of the others."""
     from netcam.identify import correlate, identify
     from netcam.inventory import corrections
-    from netcam.inventory.collector import paused
+    from netcam.model.collector import paused
 
     with paused():
         seen = list(inventory.observations(site=place))

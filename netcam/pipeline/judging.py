@@ -132,7 +132,7 @@ def remembered(inventory: Inventory, content: Content, devices: Correlation, tol
 
 def observed_of(inventory: Inventory, devices: Correlation, wanted: Set[tuple[str, str]]) -> list[Observation]:
     """Everything that was ever observed of some devices (site, device): a few are looked up, for many their sites are read."""
-    from netcam.inventory.collector import paused
+    from netcam.model.collector import paused
 
     seen: list[Observation] = []
     with paused():
@@ -164,8 +164,8 @@ def hidden(identities: Sequence[Identity], content: Content, named: Mapping[str,
 def known_devices(inventory: Inventory, sites: Iterable[str], holds: Corrections) -> Correlation:
     """The devices of whole sites, from everything that was ever observed there and the operator's joins and splits."""
     from netcam.identify.correlate import correlate_sightings
-    from netcam.inventory.collector import paused
     from netcam.inventory.folded import sightings
+    from netcam.model.collector import paused
 
     with paused():
         return correlate_sightings((one for site in sorted(sites) for one in sightings(inventory, site)), holds.ties)

@@ -13,7 +13,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))  # the script of the tests
 
 from netcam.identify.correlate import correlate
-from netcam.inventory.collector import paused
+from netcam.model.collector import paused
 from tests.inventory.year import Year, score
 
 

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from netcam.identify import correlate
 from netcam.inventory import corrections, open_inventory
-from netcam.inventory.collector import paused
 from netcam.model import Observation
+from netcam.model.collector import paused
 from netcam.pipeline import known_devices
 
 BEGAN = datetime(2025, 3, 3, 2, tzinfo=UTC)

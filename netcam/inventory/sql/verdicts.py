@@ -13,7 +13,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from netcam.inventory import chain, schema
-from netcam.inventory.collector import paused
 from netcam.inventory.packing import (
     Listed,
     claims_apart,
@@ -34,6 +33,7 @@ from netcam.inventory.sql.base import BATCH, LOOK_UP, MAX_BODY, slices
 from netcam.inventory.sql.ledger import Ledger, append, next_number
 from netcam.inventory.sql.operator import act
 from netcam.model import CAMERA_KINDS, Finding, Identity, ScanRecord, address_order
+from netcam.model.collector import paused
 
 _TELLS = {"kind": 2, "brand": 1, "maker": 1, "model": 0, "firmware": 0}
 """Slots with a column of their own -> how little a value tells: most of an estate is of one kind, and of few makers."""
