@@ -4,13 +4,14 @@ VENV ?= .venv
 BIN = $(VENV)/bin
 ARGS ?=
 
-.PHONY: help demo scan peers test check bench fuzz licences lock wheel clean system system-test
+.PHONY: help demo scan peers test check measure bench fuzz licences lock wheel clean system system-test
 
 help:
 	@echo "make demo      sweep a virtual estate and show the result (about a minute after installation)"
 	@echo "make scan      sweep the attached private networks; ARGS='10.0.0.0/24 --site hq' for more"
 	@echo "make test      check, then all tests (installs the servers that the tests talk to)"
 	@echo "make check     ruff, mypy, import contract, content and policy checks"
+	@echo "make measure   how right the catalog is on the devices that it was not written from"
 	@echo "make bench     measurements against peers      make fuzz   long random input"
 	@echo "make licences  every dependency with its licence"
 
@@ -53,6 +54,11 @@ peers: $(VENV)/peers/.ready
 
 test: system-test check peers
 	.ci/tests $(BIN)/pytest $(ARGS)
+
+HELD_BACK = tests/corpus/heldback $(foreach set,third fifth seventh,$(foreach part,named others,tests/corpus/$(set)-heldback/$(part).observations.jsonl))
+
+measure: $(VENV)/.ready
+	@$(BIN)/netcam catalog measure $(HELD_BACK) $(ARGS)
 
 bench: system-test $(VENV)/.ready
 	@for b in tests/bench/*.py; do echo "== $$b"; $(BIN)/python $$b || exit 1; done
