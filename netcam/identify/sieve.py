@@ -167,20 +167,10 @@ def sieves(patterns: Mapping[str, Sequence[Sought]], cache: Path | None) -> dict
     path = cache / f"patterns-{key[:32]}.bin" if cache is not None else None
     parts = _read(path, key) if path is not None else None
     if parts is None or set(parts) != set(wanted):
-        parts = _all_compiled(wanted)
+        parts = {name: _compiled(some) for name, some in wanted.items()}
         if path is not None:
             _write(path, _Cache(key, parts))
     return {name: Sieve(part, wanted[name]) for name, part in parts.items()}
-
-
-def _all_compiled(wanted: Mapping[str, Sequence[Sought]]) -> dict[str, _Part]:
-    """Every list compiled, side by side: Hyperscan takes seconds for a long one, outside of Python's lock."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    longest = sorted(wanted, key=lambda name: -len(wanted[name]))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        made = dict(zip(longest, pool.map(lambda name: _compiled(wanted[name]), longest), strict=True))
-    return {name: made[name] for name in wanted}
 
 
 def _compiled(patterns: Sequence[Sought]) -> _Part:
